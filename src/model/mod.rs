@@ -1,0 +1,227 @@
+//! What a model is to agentlua: something that answers one [`Request`] with one whole [`Reply`].
+//!
+//! The trait is all that the agent loop knows. Behind it are the Anthropic Messages API, OpenAI's
+//! Chat Completions and what speaks like it, and models written in Lua. Invariants:
+//!
+//! * A reply is complete or there is none: a stream that ends without its final event is a
+//!   [`Failure`], so a tool can never run from half a message.
+//! * What the provider sent is kept verbatim in [`Reply::wire`] and sent back unchanged, in its
+//!   order, for as long as the conversation stays with that provider (thinking blocks carry
+//!   signatures).
+//! * A model asks once. Asking again is the business of [`retry`].
+
+pub mod anthropic;
+pub mod http;
+pub mod openai;
+pub mod retry;
+pub mod select;
+pub mod sse;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::error::Error;
+pub use crate::event::Usage;
+
+/// A tool as the model is told of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ToolSpec {
+    /// The name that calls use.
+    pub name: String,
+    /// What it does and when to use it.
+    pub description: String,
+    /// A JSON Schema of an object.
+    pub input_schema: Value,
+}
+
+/// A tool call of a reply.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ToolCall {
+    /// The id that the result has to carry; unique within a conversation.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments, an object. `Err` holds the text of arguments that are no JSON object.
+    #[serde(serialize_with = "input_or_text")]
+    pub input: Result<Value, String>,
+}
+
+fn input_or_text<S: serde::Serializer>(
+    input: &Result<Value, String>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match input {
+        Ok(value) => value.serialize(serializer),
+        Err(text) => text.serialize(serializer),
+    }
+}
+
+/// The answer to one tool call.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ToolResult {
+    /// The id of the call.
+    pub id: String,
+    /// The name of the tool, for models that see results by name.
+    pub name: String,
+    /// What the tool said.
+    pub content: String,
+    /// Whether the call failed.
+    pub is_error: bool,
+}
+
+/// One message of a conversation.
+#[derive(Clone, Debug)]
+pub enum Message {
+    /// What the host says: the results of the last turn's calls, in their order, then texts.
+    User {
+        /// Exactly one result for each call of the message before.
+        results: Vec<ToolResult>,
+        /// Text blocks; at least one when there are no results, none empty.
+        texts: Vec<String>,
+    },
+    /// What the model said.
+    Assistant(Arc<Reply>),
+}
+
+/// How hard the model should think, in the words of the Agent SDK; passed on where given.
+pub type Effort = String;
+
+/// One question to a model.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The turn it belongs to, from 1.
+    pub turn: u32,
+    /// The system prompt; the same bytes in every turn and for every sibling.
+    pub system: Arc<str>,
+    /// The tools on offer; the same in every turn.
+    pub tools: Arc<[ToolSpec]>,
+    /// The conversation: starts with a user message, then roles alternate.
+    pub messages: Vec<Message>,
+    /// The most tokens the reply may have; the model's own default when absent.
+    pub max_output_tokens: Option<u32>,
+    /// The longest silence on the stream.
+    pub idle_timeout: Duration,
+}
+
+/// Why a reply ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The model is done.
+    EndTurn,
+    /// It waits for tool results.
+    ToolUse,
+    /// The output limit cut it.
+    MaxTokens,
+    /// It refused.
+    Refusal,
+    /// It paused and wants its own message back.
+    PauseTurn,
+    /// The conversation no longer fits.
+    ContextOverflow,
+    /// Another word of the provider.
+    Other(String),
+}
+
+impl StopReason {
+    /// Returns the word in the Messages API's vocabulary.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::EndTurn => "end_turn",
+            Self::ToolUse => "tool_use",
+            Self::MaxTokens => "max_tokens",
+            Self::Refusal => "refusal",
+            Self::PauseTurn => "pause_turn",
+            Self::ContextOverflow => "model_context_window_exceeded",
+            Self::Other(word) => word,
+        }
+    }
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// All text blocks, joined.
+    pub text: String,
+    /// The tool calls, in order, with ids made unique.
+    pub calls: Vec<ToolCall>,
+    /// Why it ended.
+    pub stop: StopReason,
+    /// What it cost in tokens.
+    pub usage: Usage,
+    /// The message as the provider's own wire format has it, to be sent back verbatim by the model
+    /// whose [`Model::wire`] equals `wire_format`; others rebuild it from `text` and `calls`.
+    pub wire: Value,
+    /// Which wire format `wire` is in.
+    pub wire_format: &'static str,
+}
+
+impl Reply {
+    /// Reports whether there is nothing in it that could be sent back.
+    pub fn is_empty(&self) -> bool {
+        self.text.trim().is_empty() && self.calls.is_empty()
+    }
+}
+
+/// A piece of a reply while it streams: for display only, never acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Chunk {
+    /// Some text.
+    Text(String),
+    /// A tool call began.
+    Call(String),
+}
+
+/// Whether asking the same again can help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// No: the request, the key or the account is at fault.
+    Never,
+    /// Yes, after a pause that grows.
+    Backoff,
+    /// Yes, but not before this long.
+    After(Duration),
+}
+
+/// A question that got no whole answer.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What happened.
+    pub error: Error,
+    /// Whether to ask again.
+    pub retry: Retry,
+    /// The provider said that it has too much to do (429, 529); such a pause may last minutes.
+    pub overloaded: bool,
+}
+
+impl Failure {
+    /// Makes a failure that asking again cannot mend.
+    pub fn fatal(error: Error) -> Self {
+        Self { error, retry: Retry::Never, overloaded: false }
+    }
+
+    /// Makes a failure worth asking again.
+    pub fn transient(error: Error) -> Self {
+        Self { error, retry: Retry::Backoff, overloaded: false }
+    }
+}
+
+/// Something that answers.
+pub trait Model: Send + Sync {
+    /// Returns the name that people gave it, such as `anthropic/claude-sonnet-5`.
+    fn name(&self) -> &str;
+
+    /// Returns the wire format of its replies.
+    fn wire(&self) -> &'static str;
+
+    /// Asks once. `chunks` hears the reply while it grows; only the returned reply counts.
+    /// Dropping the future ends the request.
+    fn ask<'a>(
+        &'a self,
+        request: &'a Request,
+        chunks: &'a (dyn Fn(Chunk) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Reply, Failure>>;
+}

@@ -1,0 +1,89 @@
+//! What a tool is: a name and schema that the model is told, and a function from JSON to text.
+//!
+//! Names and inputs of the built-in tools are those of the Agent SDK, because models are trained on
+//! them. Who reads an error decides its kind: [`ToolError::Reply`] goes back to the model, which may
+//! try something else; [`ToolError::Fatal`] ends the agent.
+
+pub mod bash;
+pub mod edit;
+pub mod glob;
+pub mod grep;
+pub mod read;
+pub mod registry;
+pub mod seen;
+pub mod write;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Error;
+use crate::workspace::Workspace;
+
+/// What a call may touch: one for each agent, shared by its calls.
+pub struct Context {
+    /// The agent's files.
+    pub workspace: Arc<dyn Workspace>,
+    /// Which files the model has seen, and as what.
+    pub seen: seen::Seen,
+    /// The environment of commands: already reduced to what is allowed.
+    pub env: BTreeMap<String, String>,
+    /// Where output that is too long for the model is kept whole.
+    pub spill_dir: PathBuf,
+    /// Starts commands and sees to their end.
+    pub processes: crate::process::Processes,
+    /// Ends the agent's work when cancelled; a tool returns soon after.
+    pub cancel: CancellationToken,
+    /// The agent's id, for tools that are told.
+    pub agent: String,
+}
+
+/// Why a call has no result.
+#[derive(Debug, Clone)]
+pub enum ToolError {
+    /// The model is told, and goes on.
+    Reply(String),
+    /// The agent cannot go on.
+    Fatal(Error),
+}
+
+impl ToolError {
+    /// Makes an answer to the model.
+    pub fn reply(text: impl Into<String>) -> Self {
+        Self::Reply(text.into())
+    }
+}
+
+impl From<crate::workspace::Denied> for ToolError {
+    fn from(denied: crate::workspace::Denied) -> Self {
+        Self::Reply(denied.to_string())
+    }
+}
+
+/// The result of a call: text for the model.
+pub type ToolOutput = Result<String, ToolError>;
+
+/// Something that a model can call.
+pub trait Tool: Send + Sync {
+    /// Returns the name.
+    fn name(&self) -> &str;
+
+    /// Returns what the model is told: when to use it, what it answers.
+    fn description(&self) -> &str;
+
+    /// Returns the JSON Schema of the input.
+    fn input_schema(&self) -> Value;
+
+    /// Reports whether calls only look, so that those of one turn may run side by side.
+    fn read_only(&self) -> bool;
+
+    /// Returns the argument that tells people most about a call, such as the path.
+    fn summary(&self, input: &Value) -> String;
+
+    /// Runs the call.
+    fn call<'a>(&'a self, input: Value, context: &'a Context) -> BoxFuture<'a, ToolOutput>;
+}
