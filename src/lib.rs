@@ -21,6 +21,7 @@
 //! `cli → api → vm → host → agent → model, tool → workspace → git → journal → process → config →
 //! event, error`.
 
+pub mod config;
 pub mod error;
 pub mod event;
 pub mod git;
@@ -28,4 +29,5 @@ pub mod journal;
 pub mod model;
 pub mod process;
 pub mod tool;
+pub mod vm;
 pub mod workspace;

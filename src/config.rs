@@ -1,0 +1,258 @@
+//! Settings: what was typed → what it means. Flag > `AGENTLUA_*` variable > the repository's
+//! `agentlua.toml` > the user's `config.toml` > default; `agent.config { … }` of a script stands
+//! where a flag does.
+//!
+//! A repository's file may set defaults and lower limits, and never keys, hosts, servers or looser
+//! permissions: none of those is among its keys.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::error::{Error, Kind, Result, ResultExt};
+
+/// Longer durations are taken for mistakes: ten years.
+pub const LONGEST_SECONDS: u64 = 10 * 365 * 24 * 3600;
+
+/// Turns a number of seconds into a duration.
+///
+/// # Errors
+/// The reason, as the end of a sentence.
+pub fn seconds(seconds: f64) -> std::result::Result<Duration, String> {
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| !duration.is_zero() && duration.as_secs() < LONGEST_SECONDS)
+        .ok_or_else(|| format!("must be a number of seconds above 0, not {seconds}"))
+}
+
+/// Settings of which each may be absent: what one source says.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The model of agents that name none: `provider/model`, or a Lua file.
+    pub model: Option<String>,
+    /// Agents at work at once.
+    pub concurrency: Option<usize>,
+    /// Model round trips of each agent.
+    pub max_turns: Option<u32>,
+    /// Seconds that each agent may take.
+    pub timeout: Option<f64>,
+    /// Seconds that a model may be silent.
+    pub idle_timeout: Option<f64>,
+    /// Tokens that one reply may have.
+    pub max_output_tokens: Option<u32>,
+    /// Whether a denied tool call makes the run fail.
+    pub strict: Option<bool>,
+    /// Whether progress is left out.
+    pub quiet: Option<bool>,
+    /// The repository that agents work on.
+    pub repo: Option<PathBuf>,
+    /// Where worktrees are kept.
+    pub worktree_root: Option<PathBuf>,
+}
+
+/// The names of settings that a repository's file may have.
+const REPOSITORY_KEYS: [&str; 7] =
+    ["model", "concurrency", "max_turns", "timeout", "idle_timeout", "max_output_tokens", "strict"];
+
+impl Settings {
+    /// Takes from `below` what `self` does not say.
+    #[must_use]
+    pub fn over(self, below: Self) -> Self {
+        Self {
+            model: self.model.or(below.model),
+            concurrency: self.concurrency.or(below.concurrency),
+            max_turns: self.max_turns.or(below.max_turns),
+            timeout: self.timeout.or(below.timeout),
+            idle_timeout: self.idle_timeout.or(below.idle_timeout),
+            max_output_tokens: self.max_output_tokens.or(below.max_output_tokens),
+            strict: self.strict.or(below.strict),
+            quiet: self.quiet.or(below.quiet),
+            repo: self.repo.or(below.repo),
+            worktree_root: self.worktree_root.or(below.worktree_root),
+        }
+    }
+
+    /// Loads the user's own file; absent is empty.
+    ///
+    /// # Errors
+    /// Usage, for a file that cannot be understood.
+    pub fn load_user(path: &Path) -> Result<Self> {
+        let Some(text) = load_if_there(path)? else { return Ok(Self::default()) };
+        toml::from_str(&text).map_err(|fault| unreadable(path, &fault))
+    }
+
+    /// Loads a repository's `agentlua.toml`; absent is empty.
+    ///
+    /// # Errors
+    /// Usage, for a file that cannot be understood, or that sets what a repository may not.
+    pub fn load_repository(path: &Path) -> Result<Self> {
+        let Some(text) = load_if_there(path)? else { return Ok(Self::default()) };
+        let table: toml::Table = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
+        if let Some(key) = table.keys().find(|key| !REPOSITORY_KEYS.contains(&key.as_str())) {
+            return Err(Error::usage(format!("`{}` may not set `{key}`", path.display()))
+                .hint("a repository sets defaults and limits; the rest goes into your own config.toml"));
+        }
+        let settings: Self = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
+        if settings.model.as_deref().is_some_and(|model| model.ends_with(".lua")) {
+            return Err(Error::usage(format!("`{}` may not name a Lua file as the model", path.display())));
+        }
+        Ok(settings)
+    }
+}
+
+fn load_if_there(path: &Path) -> Result<Option<String>> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(fault)
+            if matches!(
+                fault.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(None)
+        }
+        Err(fault) => Err(fault).or_kind(Kind::Io, || format!("cannot read `{}`", path.display())),
+    }
+}
+
+fn unreadable(path: &Path, fault: &toml::de::Error) -> Error {
+    let mut error = Error::usage(format!("`{}`: {}", path.display(), fault.message()));
+    error.at = Some(path.display().to_string());
+    error
+}
+
+/// The settings of a run, every one with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The model of agents that name none.
+    pub model: Option<String>,
+    /// Agents at work at once.
+    pub concurrency: usize,
+    /// Model round trips of each agent.
+    pub max_turns: u32,
+    /// The time each agent may take.
+    pub timeout: Option<Duration>,
+    /// How long a model may be silent.
+    pub idle_timeout: Duration,
+    /// Tokens that one reply may have; the model's own default when absent.
+    pub max_output_tokens: Option<u32>,
+    /// Whether a denied tool call makes the run fail.
+    pub strict: bool,
+    /// Whether progress is left out.
+    pub quiet: bool,
+    /// The directory whose repository agents work on.
+    pub repo: Option<PathBuf>,
+    /// Where worktrees are kept, if somebody said.
+    pub worktree_root: Option<PathBuf>,
+}
+
+impl Config {
+    /// Checks `settings` and fills in the defaults.
+    ///
+    /// # Errors
+    /// Usage, for a value that cannot be.
+    pub fn new(settings: Settings) -> Result<Self> {
+        let concurrency = settings.concurrency.unwrap_or(4);
+        if !(1..=10_000).contains(&concurrency) {
+            return Err(Error::usage(format!("`concurrency` must be from 1 to 10000, not {concurrency}")));
+        }
+        let max_turns = settings.max_turns.unwrap_or(20);
+        if max_turns == 0 {
+            return Err(Error::usage("`max_turns` must be at least 1"));
+        }
+        if settings.max_output_tokens == Some(0) {
+            return Err(Error::usage("`max_output_tokens` must be at least 1"));
+        }
+        let duration = |name: &str, value: Option<f64>| {
+            value.map(seconds).transpose().map_err(|why| Error::usage(format!("`{name}` {why}")))
+        };
+        Ok(Self {
+            model: settings.model,
+            concurrency,
+            max_turns,
+            timeout: duration("timeout", settings.timeout)?,
+            idle_timeout: duration("idle_timeout", settings.idle_timeout)?
+                .unwrap_or(Duration::from_secs(90)),
+            max_output_tokens: settings.max_output_tokens,
+            strict: settings.strict.unwrap_or(false),
+            quiet: settings.quiet.unwrap_or(false),
+            repo: settings.repo,
+            worktree_root: settings.worktree_root,
+        })
+    }
+}
+
+/// Where agentlua keeps what outlives a run: `${XDG_STATE_HOME:-~/.local/state}/agentlua`.
+///
+/// # Errors
+/// Usage, without a home.
+pub fn state_dir(variable: impl Fn(&str) -> Option<String>) -> Result<PathBuf> {
+    xdg(&variable, "XDG_STATE_HOME", ".local/state")
+}
+
+/// Where the user's own settings are: `${XDG_CONFIG_HOME:-~/.config}/agentlua`.
+///
+/// # Errors
+/// Usage, without a home.
+pub fn config_dir(variable: impl Fn(&str) -> Option<String>) -> Result<PathBuf> {
+    xdg(&variable, "XDG_CONFIG_HOME", ".config")
+}
+
+fn xdg(variable: &dyn Fn(&str) -> Option<String>, name: &str, below_home: &str) -> Result<PathBuf> {
+    // The specification tells to ignore relative paths.
+    if let Some(base) = variable(name).map(PathBuf::from).filter(|path| path.is_absolute()) {
+        return Ok(base.join("agentlua"));
+    }
+    match variable("HOME").filter(|home| !home.is_empty()) {
+        Some(home) => Ok(PathBuf::from(home).join(below_home).join("agentlua")),
+        None => Err(Error::usage("there is no home directory").hint(format!("set HOME or {name}"))),
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearer_source_wins() {
+        let flag = Settings { concurrency: Some(2), ..Settings::default() };
+        let file = Settings { concurrency: Some(9), max_turns: Some(3), ..Settings::default() };
+        let config = Config::new(flag.over(file)).unwrap();
+        assert_eq!((config.concurrency, config.max_turns), (2, 3));
+        assert_eq!(config.idle_timeout, Duration::from_secs(90));
+    }
+
+    #[test]
+    fn values_that_cannot_be_are_refused() {
+        for settings in [
+            Settings { concurrency: Some(0), ..Settings::default() },
+            Settings { max_turns: Some(0), ..Settings::default() },
+            Settings { timeout: Some(-1.0), ..Settings::default() },
+            Settings { timeout: Some(f64::NAN), ..Settings::default() },
+        ] {
+            assert!(Config::new(settings.clone()).is_err(), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn a_repository_cannot_loosen_or_redirect() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("agentlua.toml");
+        for (text, message) in [
+            ("worktree_root = '/x'", "may not set `worktree_root`"),
+            ("model = 'x.lua'", "may not name a Lua file"),
+            ("max_turns = 'x'", "invalid type"),
+            ("= 1", "agentlua.toml"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Settings::load_repository(&path).unwrap_err();
+            assert_eq!(error.kind, Kind::Usage);
+            assert!(error.message.contains(message), "{}", error.message);
+        }
+        std::fs::write(&path, "max_turns = 3").unwrap();
+        assert_eq!(Settings::load_repository(&path).unwrap().max_turns, Some(3));
+    }
+}

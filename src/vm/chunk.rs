@@ -1,0 +1,61 @@
+//! Chunks: source text into a Lua function, with syntax errors as usage errors at their line.
+//!
+//! Chunks are named `@path`, relative to where agentlua was started, so that messages show what
+//! people typed. A byte-order mark is dropped; a shebang line becomes a comment and keeps its
+//! newline, so that line numbers stay.
+
+use mlua::prelude::*;
+
+use super::traceback::split_position;
+use crate::error::{Error, Kind, Result};
+
+/// Compiles `source`; `name` is shown in messages.
+///
+/// # Errors
+/// Usage, with position, for text that is no Lua.
+pub fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<LuaFunction> {
+    let text = source.strip_prefix(b"\xef\xbb\xbf").unwrap_or(source);
+    if text.starts_with(b"\x1bLua") || text.contains(&0) {
+        return Err(Error::usage(format!("`{name}` is a binary file, not Lua text")));
+    }
+    let mut owned = Vec::new();
+    let text = if text.starts_with(b"#") {
+        owned.extend_from_slice(b"--");
+        owned.extend_from_slice(text);
+        &owned
+    } else {
+        text
+    };
+    lua.load(text)
+        .set_name(format!("@{name}"))
+        .into_function()
+        .map_err(|fault| syntax_error(&fault))
+}
+
+/// Compiles a line of the REPL: an expression first, then statements.
+///
+/// # Errors
+/// Usage for text that is neither.
+pub fn compile_line(lua: &Lua, source: &str) -> Result<LuaFunction> {
+    let load = |text: &str| lua.load(text).set_name("=repl").into_function();
+    load(&format!("return {source}")).or_else(|_| load(source)).map_err(|fault| syntax_error(&fault))
+}
+
+/// Reports whether `source` is the beginning of something longer.
+pub fn is_incomplete(lua: &Lua, source: &str) -> bool {
+    let load = |text: &str| lua.load(text).set_name("=repl").into_function();
+    if load(&format!("return {source}")).is_ok() {
+        return false;
+    }
+    matches!(load(source), Err(LuaError::SyntaxError { incomplete_input: true, .. }))
+}
+
+fn syntax_error(fault: &LuaError) -> Error {
+    let LuaError::SyntaxError { message, .. } = fault else {
+        return Error::new(Kind::Internal, fault.to_string());
+    };
+    let (at, message) = split_position(message.lines().next().unwrap_or_default());
+    let mut error = Error::usage(message);
+    error.at = at;
+    error
+}

@@ -1,0 +1,134 @@
+//! Errors on both sides: our [`Error`] as a Lua table with a metatable, any Lua value as an
+//! [`Uncaught`] for the report.
+//!
+//! The metatable is made by the prelude; it gives `tostring`, `..` and the mark by which the
+//! bridge knows its own errors.
+
+use mlua::prelude::*;
+
+use super::task::Task;
+use super::traceback;
+use super::value;
+use crate::error::{Error, Kind};
+
+const METATABLE: &str = "agentlua.error";
+const RESULTS: &str = "agentlua.results";
+
+/// Keeps what the prelude made: the error metatable, and the function that makes result tables.
+pub fn install(lua: &Lua, metatable: &LuaTable, results: &LuaFunction) -> LuaResult<()> {
+    lua.set_named_registry_value(METATABLE, metatable)?;
+    lua.set_named_registry_value(RESULTS, results)
+}
+
+/// Gives `table` the strictness of a result: reading a field that `kind` does not have raises.
+pub fn as_result(lua: &Lua, kind: &str, table: LuaTable) -> LuaResult<LuaTable> {
+    lua.named_registry_value::<LuaFunction>(RESULTS)?.call((kind, table))
+}
+
+/// Turns an error into the table that scripts see.
+pub fn to_lua(lua: &Lua, error: &Error) -> LuaResult<LuaValue> {
+    let table = lua.create_table()?;
+    table.raw_set("kind", error.kind.as_str())?;
+    // Lua has no causes: the message carries them.
+    table.raw_set("message", error.to_string())?;
+    table.raw_set("hint", error.hint.as_deref())?;
+    table.raw_set("at", error.at.as_deref())?;
+    for (name, detail) in error.details() {
+        let mut detail = value::to_lua(lua, detail)?;
+        if let (LuaValue::Table(fields), "outcome" | "merge") = (&detail, name.as_str()) {
+            detail = LuaValue::Table(as_result(lua, name, fields.clone())?);
+        }
+        table.raw_set(name.as_str(), detail)?;
+    }
+    table.set_metatable(Some(lua.named_registry_value(METATABLE)?))?;
+    Ok(LuaValue::Table(table))
+}
+
+/// Turns what a script raised into an error; a value that is not one of ours gets `kind`.
+pub fn from_lua(lua: &Lua, raised: &LuaValue, kind: Kind) -> Error {
+    let LuaValue::Table(table) = raised else {
+        return Error::new(kind, text_of(raised));
+    };
+    let field = |name: &str| table.raw_get::<Option<String>>(name).ok().flatten();
+    if !is_error(lua, raised) {
+        return Error::new(kind, field("message").unwrap_or_else(|| text_of(raised)));
+    }
+    let kind = field("kind").and_then(|word| Kind::from_word(&word)).unwrap_or(kind);
+    let mut error = Error::new(kind, field("message").unwrap_or_default());
+    error.hint = field("hint");
+    error.at = field("at");
+    for name in ["outcome", "merge"] {
+        if let Ok(detail @ LuaValue::Table(_)) = table.raw_get::<LuaValue>(name)
+            && let Ok(json) = value::to_json(lua, &detail, name)
+        {
+            error = error.with(name, json);
+        }
+    }
+    error
+}
+
+/// Reports whether a value is one of our errors.
+pub fn is_error(lua: &Lua, value: &LuaValue) -> bool {
+    let LuaValue::Table(table) = value else { return false };
+    let ours = lua.named_registry_value::<LuaTable>(METATABLE).ok();
+    ours.is_some() && table.metatable() == ours
+}
+
+/// Turns what mlua itself failed with (memory, a panic) into a Lua error value.
+pub fn from_fault(lua: &Lua, fault: &LuaError) -> LuaValue {
+    let error = match fault {
+        LuaError::MemoryError(_) => Error::new(Kind::Io, "not enough memory for the script")
+            .hint("a script may use 1 GiB; keep large data in files"),
+        other => Error::internal(traceback::first_line(&other.to_string())),
+    };
+    to_lua(lua, &error).unwrap_or(LuaValue::Nil)
+}
+
+fn text_of(value: &LuaValue) -> String {
+    match value {
+        LuaValue::String(text) => text.to_string_lossy(),
+        LuaValue::Nil => "nil".to_owned(),
+        LuaValue::Error(fault) => traceback::first_line(&fault.to_string()),
+        LuaValue::Table(table) => match table.metatable() {
+            Some(metatable) if metatable.raw_get::<LuaFunction>("__tostring").is_ok() => {
+                value.to_string().unwrap_or_default()
+            }
+            _ => "a table".to_owned(),
+        },
+        other => other.to_string().unwrap_or_default(),
+    }
+}
+
+/// An error that no script caught, with all that is known of where it came from.
+#[derive(Clone, Debug)]
+pub struct Uncaught {
+    /// The error; a value of the script's own has the kind `internal` here and `raw` set.
+    pub error: Error,
+    /// Whether the script raised a value of its own.
+    pub raw: bool,
+    /// The script frames, innermost first: `function 'review' (review.lua:12)`.
+    pub frames: Vec<String>,
+    /// The items of combinators that the error came through, innermost first.
+    pub items: Vec<String>,
+}
+
+impl Uncaught {
+    /// Collects what is known of an error that `task` ended with.
+    pub fn new(lua: &Lua, task: &Task, raised: &LuaValue) -> Self {
+        let raw = !is_error(lua, raised);
+        let mut error = from_lua(lua, raised, Kind::Internal);
+        let trail = task.trail_of(raised);
+        let frames = trail.as_ref().map(|t| traceback::frames(&t.traceback)).unwrap_or_default();
+        if raw {
+            let (at, message) = traceback::split_position(&error.message);
+            error.message = message;
+            error.at = at.or_else(|| frames.first().and_then(|f| traceback::position(f)));
+        }
+        Self { error, raw, frames, items: trail.map(|t| t.items).unwrap_or_default() }
+    }
+
+    /// Returns the exit code of a run that it ended.
+    pub fn exit_code(&self) -> i32 {
+        if self.raw { 1 } else { self.error.kind.exit_code() }
+    }
+}

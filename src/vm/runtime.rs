@@ -1,0 +1,253 @@
+//! The Lua state: made once, with the prelude, the count hook and a memory limit.
+//!
+//! The standard library is whole, save for what cannot work here: C modules (the interpreter is
+//! linked statically) and the parts of `debug` that would unhinge the bridge.
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use mlua::prelude::*;
+use mlua::{HookTriggers, LuaOptions, StdLib, VmState};
+
+use super::callback::Callbacks;
+use super::error::Uncaught;
+use super::options::nearest;
+use super::task::Task;
+use super::{bridge, error, slice};
+use crate::error::{Error, Kind, Result};
+
+/// The most memory that Lua values of a run may take.
+const MEMORY_LIMIT: usize = 1 << 30;
+/// How often the hook looks whether a loop has to stop.
+const HOOK_EVERY: u32 = 10_000;
+/// mlua keeps this many finished coroutines for the next calls.
+const COROUTINE_POOL: usize = 256;
+
+const PRELUDE: &str = include_str!("../../lua/prelude.lua");
+const INSPECT: &str = include_str!("../../lua/inspect.lua");
+/// Frames of ours carry this name and are left out of tracebacks.
+const OURS: &str = "=[agentlua]";
+
+/// What a runtime is made with.
+pub struct Setup {
+    /// Takes what the script prints.
+    pub write: Rc<dyn Fn(&[u8])>,
+    /// Where `require` looks first.
+    pub script_dir: PathBuf,
+    /// Returns the fields that a kind of result may have.
+    pub result_fields: fn(&str) -> &'static [&'static str],
+}
+
+/// The Lua state and what runs on it.
+pub struct Runtime {
+    lua: Lua,
+    main: LuaFunction,
+    kit: LuaTable,
+    inspect: LuaFunction,
+    callbacks: Rc<Callbacks>,
+    root: Rc<Task>,
+    exit: Rc<Cell<Option<i32>>>,
+}
+
+impl Runtime {
+    /// Makes the state. `root` is the task that everything else descends from. Must be called
+    /// inside the Lua thread's `LocalSet`.
+    ///
+    /// # Errors
+    /// Internal: a fault of ours, or no memory.
+    pub fn new(setup: &Setup, root: Rc<Task>) -> Result<Self> {
+        Self::build(setup, root)
+            .map_err(|fault| Error::internal(format!("cannot start Lua: {fault}")))
+    }
+
+    fn build(setup: &Setup, root: Rc<Task>) -> LuaResult<Self> {
+        let options =
+            LuaOptions::new().catch_rust_panics(true).thread_pool_size(COROUTINE_POOL);
+        #[expect(
+            unsafe_code,
+            reason = "`debug` is needed for positions; the prelude takes away it and C modules \
+                      before a script runs"
+        )]
+        let lua = unsafe { Lua::unsafe_new_with(StdLib::ALL, options) };
+        lua.set_memory_limit(MEMORY_LIMIT)?;
+        install_hook(&lua)?;
+        set_package_path(&lua, &setup.script_dir)?;
+        let exit = Rc::new(Cell::new(None));
+        let raw = raw(&lua, setup, &root, &exit)?;
+        let kit: LuaTable = lua.load(PRELUDE).set_name(OURS).call(raw)?;
+        let main: LuaFunction = kit.get("main")?;
+        error::install(&lua, &kit.get("Error")?, &kit.get("result")?)?;
+        bridge::install(&lua, kit.get("define")?)?;
+        let inspect = lua.load(INSPECT).set_name(OURS).call(())?;
+        let callbacks = Callbacks::serve(&lua, main.clone());
+        Ok(Self { lua, main, kit, inspect, callbacks, root, exit })
+    }
+
+    /// Returns the state.
+    pub fn lua(&self) -> &Lua {
+        &self.lua
+    }
+
+    /// Returns the prelude's protected call, which every task starts with.
+    pub fn main(&self) -> &LuaFunction {
+        &self.main
+    }
+
+    /// Returns what the prelude made, for our own Lua.
+    pub fn kit(&self) -> &LuaTable {
+        &self.kit
+    }
+
+    /// Returns the functions that agents may call.
+    pub fn callbacks(&self) -> &Rc<Callbacks> {
+        &self.callbacks
+    }
+
+    /// Returns the root of the task tree.
+    pub fn root(&self) -> &Rc<Task> {
+        &self.root
+    }
+
+    /// Returns the code that the script passed to `os.exit`.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.exit.get()
+    }
+
+    /// Makes `name` a protected global and a module of `require`.
+    pub fn publish(&self, name: &str, value: impl IntoLua) -> LuaResult<()> {
+        self.kit.get::<LuaFunction>("publish")?.call((name, value))
+    }
+
+    /// Loads a file of our own `lua/` folder and calls it with `args`.
+    pub fn load_own<T: FromLuaMulti>(&self, source: &str, args: impl IntoLuaMulti) -> LuaResult<T> {
+        self.lua.load(source).set_name(OURS).call(args)
+    }
+
+    /// Shows a value as the REPL prints it.
+    pub fn inspect(&self, value: &LuaValue) -> String {
+        match self.inspect.call::<LuaString>(value.clone()) {
+            Ok(text) => text.to_string_lossy(),
+            Err(fault) => super::traceback::first_line(&fault.to_string()),
+        }
+    }
+
+    /// Runs `function` as `task`, to its end and that of everything it started.
+    ///
+    /// # Errors
+    /// What nobody caught.
+    pub async fn run(
+        &self,
+        task: &Rc<Task>,
+        function: LuaFunction,
+        args: LuaMultiValue,
+    ) -> Result<LuaMultiValue, Box<Uncaught>> {
+        task.start(&self.lua, &self.main, function, args);
+        task.join().await.map_err(|raised| Box::new(Uncaught::new(&self.lua, task, &raised)))
+    }
+}
+
+fn install_hook(lua: &Lua) -> LuaResult<()> {
+    let triggers = HookTriggers::new().every_nth_instruction(HOOK_EVERY);
+    lua.set_global_hook(triggers, |_, _| {
+        if Task::current().is_ok_and(|task| task.must_stop()) {
+            // The prelude replaces it by the task's own reason.
+            return Err(LuaError::runtime("cancelled"));
+        }
+        if slice::used_up() {
+            slice::preempt();
+            return Ok(VmState::Yield);
+        }
+        Ok(VmState::Continue)
+    })
+}
+
+/// Modules beside the script, those that `LuaRocks` installed there, for the user, for the machine.
+/// The working directory is not among them: agents write there.
+fn set_package_path(lua: &Lua, script_dir: &Path) -> LuaResult<()> {
+    let here = script_dir.display();
+    let home = std::env::var("HOME").unwrap_or_default();
+    let path = [
+        format!("{here}/?.lua"),
+        format!("{here}/?/init.lua"),
+        format!("{here}/lua_modules/share/lua/5.4/?.lua"),
+        format!("{here}/lua_modules/share/lua/5.4/?/init.lua"),
+        format!("{home}/.luarocks/share/lua/5.4/?.lua"),
+        format!("{home}/.luarocks/share/lua/5.4/?/init.lua"),
+        "/usr/local/share/lua/5.4/?.lua".to_owned(),
+        "/usr/local/share/lua/5.4/?/init.lua".to_owned(),
+        "/usr/share/lua/5.4/?.lua".to_owned(),
+        "/usr/share/lua/5.4/?/init.lua".to_owned(),
+    ]
+    .join(";");
+    lua.globals().get::<LuaTable>("package")?.set("path", path)
+}
+
+/// What the prelude is given.
+fn raw(lua: &Lua, setup: &Setup, root: &Rc<Task>, exit: &Rc<Cell<Option<i32>>>) -> LuaResult<LuaTable> {
+    let raw = lua.create_table()?;
+    raw.set("pending", Lua::poll_pending())?;
+    raw.set(
+        "cancelled",
+        lua.create_function(|_, ()| Ok(Task::current().is_ok_and(|task| task.is_cancelled())))?,
+    )?;
+    raw.set(
+        "cancel_error",
+        lua.create_function(|lua, ()| match Task::current() {
+            Ok(task) => task.tell(lua),
+            Err(error) => error::to_lua(lua, &error),
+        })?,
+    )?;
+    raw.set("preempted", lua.create_function(|_, ()| Ok(slice::take_preempted()))?)?;
+    raw.set(
+        "yield",
+        lua.create_async_function(|_, ()| async {
+            tokio::task::yield_now().await;
+            Ok(())
+        })?,
+    )?;
+    raw.set(
+        "note",
+        lua.create_function(|_, (value, traceback): (LuaValue, LuaString)| {
+            if let Ok(task) = Task::current() {
+                task.note(&value, traceback.to_string_lossy());
+            }
+            Ok(())
+        })?,
+    )?;
+    raw.set(
+        "task_id",
+        lua.create_function(|_, ()| Ok(Task::current().map_or(0, |task| task.id())))?,
+    )?;
+    let write = Rc::clone(&setup.write);
+    raw.set(
+        "write",
+        lua.create_function(move |_, text: LuaString| {
+            write(&text.as_bytes());
+            Ok(())
+        })?,
+    )?;
+    let (stopper, exit) = (root.stopper().clone(), Rc::clone(exit));
+    raw.set(
+        "exit",
+        lua.create_function(move |_, code: i32| {
+            if exit.get().is_none() {
+                exit.set(Some(code));
+            }
+            stopper.stop(Error::new(Kind::Cancelled, "the script called `os.exit`"));
+            Ok(())
+        })?,
+    )?;
+    raw.set(
+        "nearest",
+        lua.create_function(|_, (word, names): (String, Vec<String>)| {
+            Ok(nearest(&word, names.iter().map(String::as_str)).map(ToOwned::to_owned))
+        })?,
+    )?;
+    let fields = setup.result_fields;
+    raw.set(
+        "result_fields",
+        lua.create_function(move |_, kind: String| Ok(fields(&kind).to_vec()))?,
+    )?;
+    Ok(raw)
+}

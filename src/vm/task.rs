@@ -1,0 +1,413 @@
+//! Tasks: Lua functions that run side by side and form a tree.
+//!
+//! A parent waits for its children; cancelling flows down; a failure goes to whoever awaits the
+//! task and fails the parent only if nobody has when the parent ends. Everything here lives on the
+//! Lua thread, save for [`Stopper`], which deadlines and signals use from another.
+//!
+//! Cancellation is told once, as an error raised at the task's waiting point. What then still runs
+//! are its `<close>` handlers (the prelude keeps `pcall` from swallowing the error); they may wait
+//! for [`GRACE`], after which the task's future is dropped. Agents and groups that unwind by
+//! themselves hold that off ([`Task::joining`]).
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use mlua::prelude::*;
+use tokio_util::sync::CancellationToken;
+
+use super::error;
+use super::slice::Sliced;
+use crate::error::{Error, Kind, Result};
+
+/// How long a cancelled task may take to unwind.
+pub const GRACE: Duration = Duration::from_secs(2);
+
+tokio::task_local! {
+    static CURRENT: Rc<Task>;
+}
+
+/// Cancels a task, with the reason that it will raise; can be sent to other threads.
+#[derive(Clone)]
+pub struct Stopper {
+    token: CancellationToken,
+    reason: Arc<OnceLock<Error>>,
+}
+
+impl Stopper {
+    /// Cancels the task and what it started. The first reason stands.
+    pub fn stop(&self, reason: Error) {
+        let _ = self.reason.set(reason);
+        self.token.cancel();
+    }
+
+    /// Returns the token that is cancelled with the task.
+    pub fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
+    /// Returns why the task was stopped, if it was by name.
+    pub fn reason(&self) -> Option<&Error> {
+        self.reason.get()
+    }
+}
+
+/// Where an error came from, for the report: the value itself stays as the script raised it.
+#[derive(Clone)]
+pub struct Trail {
+    /// The error value.
+    pub value: LuaValue,
+    /// The traceback at the place that raised it.
+    pub traceback: String,
+    /// The items of combinators it came through, innermost first: ``item `auth` of `agent.all` ``.
+    pub items: Vec<String>,
+}
+
+/// What a task's function returned or raised.
+pub type Ending = Result<LuaMultiValue, LuaValue>;
+
+/// The agent that a task runs, for its handle.
+#[derive(Clone, Debug, Default)]
+pub struct AgentNote {
+    /// The agent's id.
+    pub id: String,
+    /// Its branch.
+    pub branch: Option<String>,
+}
+
+/// One running Lua function.
+pub struct Task {
+    id: u64,
+    path: String,
+    parent: Option<Weak<Task>>,
+    /// Adopts what this task spawns: in the REPL tasks belong to the session, not to one line.
+    session: Option<Rc<Task>>,
+    stopper: Stopper,
+    told: Cell<Option<Instant>>,
+    joining: Cell<u32>,
+    lent: bool,
+    children: RefCell<BTreeMap<u64, Rc<Task>>>,
+    ordinals: RefCell<BTreeMap<&'static str, u32>>,
+    done: CancellationToken,
+    ending: RefCell<Option<Ending>>,
+    awaited: Cell<bool>,
+    trail: RefCell<Option<Trail>>,
+    on_done: RefCell<Option<Box<dyn FnOnce()>>>,
+    agent: RefCell<Option<AgentNote>>,
+}
+
+thread_local! {
+    static NEXT_ID: Cell<u64> = const { Cell::new(1) };
+}
+
+impl Task {
+    /// Makes a task without a parent: a script, a session.
+    pub fn root(token: CancellationToken) -> Rc<Self> {
+        Rc::new(Self::fresh(String::new(), None, token, Arc::default()))
+    }
+
+    /// Makes a task whose parent is `self`.
+    pub fn child(self: &Rc<Self>, path: String) -> Rc<Self> {
+        let mut child = Self::fresh(
+            path,
+            Some(Rc::downgrade(self)),
+            self.stopper.token.child_token(),
+            Arc::default(),
+        );
+        child.lent = self.lent;
+        Rc::new(child)
+    }
+
+    /// Makes the child that runs a callback of an agent: it works in that agent's place.
+    pub fn callback_child(self: &Rc<Self>) -> Rc<Self> {
+        let path = self.next_path("callback");
+        let mut child =
+            Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token.child_token(), Arc::default());
+        child.lent = true;
+        Rc::new(child)
+    }
+
+    /// Makes the child that runs one line of a session; what it spawns belongs to the session.
+    pub fn line(self: &Rc<Self>) -> Rc<Self> {
+        let path = self.next_path("line");
+        let mut child =
+            Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token.child_token(), Arc::default());
+        child.session = Some(Rc::clone(self));
+        Rc::new(child)
+    }
+
+    fn fresh(
+        path: String,
+        parent: Option<Weak<Self>>,
+        token: CancellationToken,
+        reason: Arc<OnceLock<Error>>,
+    ) -> Self {
+        let id = NEXT_ID.get();
+        NEXT_ID.set(id + 1);
+        Self {
+            id,
+            path,
+            parent,
+            session: None,
+            stopper: Stopper { token, reason },
+            told: Cell::new(None),
+            joining: Cell::new(0),
+            lent: false,
+            children: RefCell::default(),
+            ordinals: RefCell::default(),
+            done: CancellationToken::new(),
+            ending: RefCell::new(None),
+            awaited: Cell::new(false),
+            trail: RefCell::new(None),
+            on_done: RefCell::new(None),
+            agent: RefCell::new(None),
+        }
+    }
+
+    /// Returns the task that is being polled.
+    ///
+    /// # Errors
+    /// Outside every task, which only a fault of ours can bring about.
+    pub fn current() -> Result<Rc<Self>> {
+        CURRENT
+            .try_with(Rc::clone)
+            .map_err(|_| Error::internal("a primitive was called outside every task"))
+    }
+
+    /// Returns its number, unique in this process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Returns its structural path: its parent's, and its place among that one's children. It is
+    /// the same in every run of the same script, whatever finishes first.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns the path of the next child of a kind: `/all#1`, `/all#2`.
+    pub fn next_path(&self, kind: &'static str) -> String {
+        let mut ordinals = self.ordinals.borrow_mut();
+        let ordinal = ordinals.entry(kind).or_insert(0);
+        *ordinal += 1;
+        format!("{}/{kind}#{ordinal}", self.path)
+    }
+
+    /// Returns what cancels it.
+    pub fn stopper(&self) -> &Stopper {
+        &self.stopper
+    }
+
+    /// Reports whether it runs in the place of the agent whose callback it is.
+    pub fn lent(&self) -> bool {
+        self.lent
+    }
+
+    /// Returns the task that owns what this one spawns: itself, or the session for a line of it.
+    pub fn owner(self: &Rc<Self>) -> Rc<Self> {
+        self.session.clone().unwrap_or_else(|| Rc::clone(self))
+    }
+
+    /// Reports whether it was cancelled, told or not.
+    pub fn is_cancelled(&self) -> bool {
+        self.stopper.token.is_cancelled()
+    }
+
+    /// Reports whether the code that runs now has to be stopped: cancelled and not told yet, or
+    /// told so long ago that its cleanup is overdue.
+    pub fn must_stop(&self) -> bool {
+        self.is_cancelled() && self.told.get().is_none_or(|told| told.elapsed() > GRACE)
+    }
+
+    /// Returns why it was cancelled: its own reason, or that of the nearest ancestor with one.
+    pub fn reason(&self) -> Error {
+        if let Some(reason) = self.stopper.reason() {
+            return reason.clone();
+        }
+        match self.parent.as_ref().and_then(Weak::upgrade) {
+            Some(parent) => parent.reason(),
+            None => Error::new(Kind::Cancelled, "cancelled"),
+        }
+    }
+
+    /// Returns the cancellation as a Lua error and notes that the task was told.
+    pub fn tell(&self, lua: &Lua) -> LuaResult<LuaValue> {
+        if self.told.get().is_none() {
+            self.told.set(Some(Instant::now()));
+        }
+        error::to_lua(lua, &self.reason())
+    }
+
+    /// Waits until the task has to stop. Once it was told it may wait for its cleanup.
+    pub async fn stopped(&self) {
+        self.stopper.token.cancelled().await;
+        if let Some(told) = self.told.get() {
+            tokio::time::sleep(GRACE.saturating_sub(told.elapsed())).await;
+        }
+    }
+
+    /// Holds off the dropping of its future while something below unwinds by itself.
+    pub fn joining(self: &Rc<Self>) -> Joining {
+        self.joining.set(self.joining.get() + 1);
+        Joining(Rc::clone(self))
+    }
+
+    /// Waits for the end and returns what came out; any number of times.
+    pub async fn join(&self) -> Ending {
+        self.awaited.set(true);
+        self.done.cancelled().await;
+        self.ending.borrow().clone().unwrap_or(Err(LuaValue::Nil))
+    }
+
+    /// Reports whether `self` is `other` or contains it.
+    pub fn contains(self: &Rc<Self>, other: &Rc<Self>) -> bool {
+        let mut task = Some(Rc::clone(other));
+        while let Some(this) = task {
+            if this.id == self.id {
+                return true;
+            }
+            task = this.parent.as_ref().and_then(Weak::upgrade);
+        }
+        false
+    }
+
+    /// Returns the word for its state, for scripts.
+    pub fn status(&self) -> &'static str {
+        match &*self.ending.borrow() {
+            Some(Ok(_)) => "completed",
+            Some(Err(_)) if self.is_cancelled() => "cancelled",
+            Some(Err(_)) => "failed",
+            None => "running",
+        }
+    }
+
+    /// Marks it as looked at: its failure no longer fails the parent.
+    pub fn excuse(&self) {
+        self.awaited.set(true);
+    }
+
+    /// Calls `then` when it has ended.
+    pub fn on_done(&self, then: impl FnOnce() + 'static) {
+        *self.on_done.borrow_mut() = Some(Box::new(then));
+    }
+
+    /// Notes where an error value was raised, unless that is known.
+    pub fn note(&self, value: &LuaValue, traceback: String) {
+        let mut trail = self.trail.borrow_mut();
+        if trail.as_ref().is_none_or(|known| known.value != *value) {
+            *trail = Some(Trail { value: value.clone(), traceback, items: Vec::new() });
+        }
+    }
+
+    /// Takes over the trail of a child whose error is raised again here.
+    pub fn inherit_trail(&self, child: &Self, value: &LuaValue, item: Option<String>) {
+        if let Some(mut trail) = child.trail_of(value) {
+            trail.items.extend(item);
+            *self.trail.borrow_mut() = Some(trail);
+        }
+    }
+
+    /// Returns the trail of `value`, if this task knows it.
+    pub fn trail_of(&self, value: &LuaValue) -> Option<Trail> {
+        self.trail.borrow().as_ref().filter(|trail| trail.value == *value).cloned()
+    }
+
+    /// Notes which agent it runs.
+    pub fn set_agent(&self, note: AgentNote) {
+        *self.agent.borrow_mut() = Some(note);
+    }
+
+    /// Returns the agent it runs.
+    pub fn agent(&self) -> Option<AgentNote> {
+        self.agent.borrow().clone()
+    }
+
+    /// Starts `body` as this task. `main` is the prelude's protected call.
+    pub fn start(self: &Rc<Self>, lua: &Lua, main: &LuaFunction, body: LuaFunction, args: LuaMultiValue) {
+        if let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade) {
+            parent.children.borrow_mut().insert(self.id, Rc::clone(self));
+        }
+        let mut args = args;
+        args.push_front(LuaValue::Function(body));
+        let call = main.call_async::<LuaMultiValue>(args);
+        tokio::task::spawn_local(CURRENT.scope(Rc::clone(self), Rc::clone(self).run(lua.clone(), call)));
+    }
+
+    async fn run(self: Rc<Self>, lua: Lua, call: impl Future<Output = LuaResult<LuaMultiValue>>) {
+        let mut call = Some(Sliced::new(call));
+        let returned = tokio::select! {
+            biased;
+            returned = async { match &mut call { Some(call) => call.await, None => std::future::pending().await } } => Some(returned),
+            () = self.overdue() => None,
+        };
+        // A dropped call closes its coroutine at once; what `<close>` has left runs without waiting.
+        drop(call);
+        let mut ending = match returned {
+            Some(Ok(mut values)) => match values.pop_front() {
+                Some(LuaValue::Boolean(true)) => Ok(values),
+                _ => Err(values.pop_front().unwrap_or(LuaValue::Nil)),
+            },
+            Some(Err(fault)) => Err(error::from_fault(&lua, &fault)),
+            None => Err(error::to_lua(&lua, &self.reason()).unwrap_or(LuaValue::Nil)),
+        };
+        if ending.is_err() {
+            self.stopper.token.cancel();
+        }
+        self.wait_for_children(&mut ending).await;
+        self.finish(ending);
+    }
+
+    /// Waits until a cancelled task has had its grace and nothing below it unwinds any more.
+    async fn overdue(&self) {
+        self.stopper.token.cancelled().await;
+        loop {
+            tokio::time::sleep(GRACE).await;
+            if self.joining.get() == 0 {
+                return;
+            }
+        }
+    }
+
+    async fn wait_for_children(&self, ending: &mut Ending) {
+        loop {
+            let next = self.children.borrow().values().next().cloned();
+            let Some(child) = next else { return };
+            child.done.cancelled().await;
+            self.children.borrow_mut().remove(&child.id);
+            if ending.is_ok()
+                && !child.awaited.get()
+                && let Some(Err(value)) = &*child.ending.borrow()
+            {
+                self.inherit_trail(&child, value, None);
+                *ending = Err(value.clone());
+                self.stopper.token.cancel();
+            }
+        }
+    }
+
+    fn finish(self: &Rc<Self>, ending: Ending) {
+        let failed = ending.is_err();
+        *self.ending.borrow_mut() = Some(ending);
+        if let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade) {
+            // A failure that nobody has looked at yet stays with the parent until that one ends.
+            if self.awaited.get() || !failed {
+                parent.children.borrow_mut().remove(&self.id);
+            }
+        }
+        self.done.cancel();
+        if let Some(then) = self.on_done.borrow_mut().take() {
+            then();
+        }
+    }
+}
+
+/// Holds off the dropping of a task's future while it lives.
+pub struct Joining(Rc<Task>);
+
+impl Drop for Joining {
+    fn drop(&mut self) {
+        self.0.joining.set(self.0.joining.get() - 1);
+    }
+}

@@ -1,0 +1,79 @@
+//! Tracebacks as people want them: script frames only. Frames of C, of mlua's poller and of the
+//! prelude say nothing to the author of a script.
+
+/// Returns the frames of scripts in a Lua traceback, innermost first, as
+/// `function 'review' (review.lua:12)`.
+pub fn frames(traceback: &str) -> Vec<String> {
+    let mut frames = Vec::new();
+    for line in traceback.lines().map(str::trim) {
+        let Some((place, what)) = line.split_once(": in ") else { continue };
+        if place.starts_with('[') || place.starts_with("__mlua") {
+            continue;
+        }
+        let what = what.trim_start_matches("upvalue ").trim_start_matches("local ");
+        let what = match what {
+            "main chunk" => "main chunk".to_owned(),
+            // `function <review.lua:3>` names no function, only where it begins.
+            unnamed if unnamed.starts_with("function <") => "function".to_owned(),
+            named if named.starts_with("function ") || named.starts_with("method ") => named.to_owned(),
+            name => format!("function {name}"),
+        };
+        frames.push(format!("{what} ({place})"));
+    }
+    frames
+}
+
+/// Returns the position in a frame that [`frames`] made.
+pub fn position(frame: &str) -> Option<String> {
+    let open = frame.rfind('(')?;
+    Some(frame[open + 1..].trim_end_matches(')').to_owned())
+}
+
+/// Splits `file.lua:12: message` into position and message.
+pub fn split_position(message: &str) -> (Option<String>, String) {
+    let mut rest = 0;
+    while let Some(colon) = message[rest..].find(':').map(|i| i + rest) {
+        let digits = message[colon + 1..].bytes().take_while(u8::is_ascii_digit).count();
+        let after = colon + 1 + digits;
+        if digits > 0 && message[after..].starts_with(": ") && colon > 0 && !message[..colon].contains('\n') {
+            return (Some(message[..after].to_owned()), message[after + 2..].to_owned());
+        }
+        rest = colon + 1;
+    }
+    (None, message.to_owned())
+}
+
+/// Returns the first line of a text that mlua may have appended tracebacks to.
+pub fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim_start_matches("runtime error: ").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_script_frames_remain() {
+        let text = "\nstack traceback:\n\t[C]: in function 'error'\n\treview.lua:12: in upvalue 'deep'\n\
+                    \t[agentlua]:9: in function <[agentlua]:3>\n\tlib/x.lua:3: in function 'lib.x.run'\n\
+                    \treview.lua:31: in function <review.lua:30>\n\t[C]: in local 'poll'\n\
+                    \t__mlua_async_poll:29: in function <__mlua_async_poll:1>\n\treview.lua:40: in main chunk";
+        assert_eq!(
+            frames(text),
+            [
+                "function 'deep' (review.lua:12)",
+                "function 'lib.x.run' (lib/x.lua:3)",
+                "function (review.lua:31)",
+                "main chunk (review.lua:40)"
+            ]
+        );
+        assert_eq!(position("function 'deep' (review.lua:12)").as_deref(), Some("review.lua:12"));
+    }
+
+    #[test]
+    fn positions_split_from_messages() {
+        assert_eq!(split_position("a.lua:3: boom: 4: x"), (Some("a.lua:3".into()), "boom: 4: x".into()));
+        assert_eq!(split_position("boom"), (None, "boom".into()));
+        assert_eq!(split_position("a:b.lua:7: x"), (Some("a:b.lua:7".into()), "x".into()));
+    }
+}
