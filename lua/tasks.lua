@@ -291,3 +291,16 @@ for _, name in ipairs {
 } do
   agent["try_" .. name] = twin(agent[name])
 end
+
+function agent.spawn(item, ...)
+  local kind = type(item)
+  if kind == "function" then
+    return groups.spawn(item, ...)
+  elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
+    agent.check_query(item, "agent.spawn")
+    return groups.spawn(function()
+      return agent.query(item)
+    end)
+  end
+  usage("`agent.spawn` takes a query table, a prompt or a function, not " .. (kind == "table" and "an outcome" or "a " .. kind))
+end

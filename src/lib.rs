@@ -21,13 +21,19 @@
 //! `cli → api → vm → host → agent → model, tool → workspace → git → journal → process → config →
 //! event, error`.
 
+pub mod agent;
+pub mod api;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod git;
+pub mod host;
 pub mod journal;
 pub mod model;
 pub mod process;
+pub mod suggest;
 pub mod tool;
 pub mod vm;
 pub mod workspace;

@@ -16,6 +16,7 @@ pub mod write;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -40,6 +41,12 @@ pub struct Context {
     pub cancel: CancellationToken,
     /// The agent's id, for tools that are told.
     pub agent: String,
+    /// The name that people see.
+    pub label: String,
+    /// The branch, with a worktree.
+    pub branch: Option<String>,
+    /// The turn that is under way.
+    pub turn: AtomicU32,
 }
 
 /// Why a call has no result.

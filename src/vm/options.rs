@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::args::type_of;
 use super::value::to_json;
 use crate::error::{Error, Result};
+use crate::suggest::{nearest, snake_case};
 
 /// The names that a function's options table may have.
 pub struct Shape {
@@ -21,29 +22,6 @@ pub struct Shape {
     pub later: &'static [&'static str],
     /// What the Agent SDK has, and what to use here.
     pub instead: &'static [(&'static str, &'static str)],
-}
-
-/// Returns the name in `names` that is nearest to `word`, if one is near.
-pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = snake_case(word);
-    names
-        .into_iter()
-        .map(|name| (strsim::jaro_winkler(&word, name), name))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
-}
-
-/// Turns `maxTurns` into `max_turns`.
-pub fn snake_case(name: &str) -> String {
-    let mut snake = String::with_capacity(name.len() + 4);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() {
-            snake.push('_');
-        }
-        snake.push(letter.to_ascii_lowercase());
-    }
-    snake
 }
 
 impl Shape {

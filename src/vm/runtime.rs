@@ -12,10 +12,10 @@ use mlua::{HookTriggers, LuaOptions, StdLib, VmState};
 
 use super::callback::Callbacks;
 use super::error::Uncaught;
-use super::options::nearest;
 use super::task::Task;
 use super::{bridge, error, slice};
 use crate::error::{Error, Kind, Result};
+use crate::suggest::nearest;
 
 /// The most memory that Lua values of a run may take.
 const MEMORY_LIMIT: usize = 1 << 30;

@@ -12,6 +12,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error;
 use super::slice::Sliced;
+use crate::agent::fleet::Live;
 use crate::error::{Error, Kind, Result};
 
 /// How long a cancelled task may take to unwind.
@@ -68,15 +70,6 @@ pub struct Trail {
 /// What a task's function returned or raised.
 pub type Ending = Result<LuaMultiValue, LuaValue>;
 
-/// The agent that a task runs, for its handle.
-#[derive(Clone, Debug, Default)]
-pub struct AgentNote {
-    /// The agent's id.
-    pub id: String,
-    /// Its branch.
-    pub branch: Option<String>,
-}
-
 /// One running Lua function.
 pub struct Task {
     id: u64,
@@ -95,7 +88,7 @@ pub struct Task {
     awaited: Cell<bool>,
     trail: RefCell<Option<Trail>>,
     on_done: RefCell<Option<Box<dyn FnOnce()>>>,
-    agent: RefCell<Option<AgentNote>>,
+    agent: RefCell<Option<Arc<Live>>>,
 }
 
 thread_local! {
@@ -240,6 +233,12 @@ impl Task {
         error::to_lua(lua, &self.reason())
     }
 
+    /// Raises `error` in place of the plain cancellation: the same end, with more in it.
+    pub fn tell_with(&self, lua: &Lua, error: &Error) -> LuaResult<LuaValue> {
+        self.tell(lua)?;
+        error::to_lua(lua, error)
+    }
+
     /// Waits until the task has to stop. Once it was told it may wait for its cleanup.
     pub async fn stopped(&self) {
         self.stopper.token.cancelled().await;
@@ -277,10 +276,15 @@ impl Task {
     pub fn status(&self) -> &'static str {
         match &*self.ending.borrow() {
             Some(Ok(_)) => "completed",
-            Some(Err(_)) if self.is_cancelled() => "cancelled",
+            Some(Err(_)) if self.stopper.reason().is_some() => "cancelled",
             Some(Err(_)) => "failed",
+            None if self.waits_for_place() => "queued",
             None => "running",
         }
+    }
+
+    fn waits_for_place(&self) -> bool {
+        self.agent.borrow().as_ref().is_some_and(|live| !live.working.load(Ordering::Relaxed))
     }
 
     /// Marks it as looked at: its failure no longer fails the parent.
@@ -315,12 +319,12 @@ impl Task {
     }
 
     /// Notes which agent it runs.
-    pub fn set_agent(&self, note: AgentNote) {
-        *self.agent.borrow_mut() = Some(note);
+    pub fn set_agent(&self, live: Arc<Live>) {
+        *self.agent.borrow_mut() = Some(live);
     }
 
     /// Returns the agent it runs.
-    pub fn agent(&self) -> Option<AgentNote> {
+    pub fn agent(&self) -> Option<Arc<Live>> {
         self.agent.borrow().clone()
     }
 

@@ -1,0 +1,478 @@
+//! The fleet: all agents of a run, from the query to the outcome.
+//!
+//! An agent gets its id and its row in the registry first, then waits for a place, then gets its
+//! ground; so queued agents are seen and have no worktree yet. Whatever happens after that, its work
+//! is taken in before it is reported as ended.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::ground::{Ground, Harvest};
+use super::history::History;
+use super::outcome::{Outcome, Subtype};
+use super::place::Places;
+use super::prompt::{self, Surroundings};
+use super::query::Query;
+use super::session::{Ending, Session};
+use super::id;
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Events, Usage};
+use crate::git::Repo;
+use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
+use crate::process::Processes;
+use crate::tool::registry::Registry;
+use crate::tool::seen::Seen;
+use crate::tool::Context;
+
+/// What is known of an agent while it lives, for handles on it.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Its id, once it has one.
+    pub id: OnceLock<String>,
+    /// Its branch, once it has one.
+    pub branch: OnceLock<String>,
+    /// Whether it has left the queue.
+    pub working: AtomicBool,
+}
+
+/// A query with everything that it needs from around it.
+pub struct Order {
+    /// What is asked.
+    pub query: Query,
+    /// The repository, for a worktree.
+    pub repo: Option<Arc<Repo>>,
+    /// Where it is registered.
+    pub store: Store,
+    /// Where worktrees are kept.
+    pub worktree_root: PathBuf,
+    /// Cancels it.
+    pub cancel: CancellationToken,
+    /// Is told what becomes known.
+    pub live: Arc<Live>,
+}
+
+/// What a run is asked about its agents at the end.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Agents that ended, in that order.
+    pub ended: Vec<Ended>,
+    /// Tokens of all.
+    pub usage: Usage,
+}
+
+/// One agent that ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its id.
+    pub id: String,
+    /// Its label.
+    pub label: String,
+    /// How it ended.
+    pub subtype: Subtype,
+    /// Why, unless it succeeded.
+    pub message: Option<String>,
+    /// The branch that holds its work, if it changed anything.
+    pub branch: Option<String>,
+    /// The worktree that was kept.
+    pub worktree_path: Option<PathBuf>,
+    /// How many paths it changed.
+    pub files_changed: usize,
+    /// How many calls were denied.
+    pub denials: usize,
+}
+
+/// A branch that is deleted at the end of the run if nothing was added to it.
+struct Unchanged {
+    repo: Arc<Repo>,
+    branch: String,
+    commit: String,
+}
+
+#[derive(Default)]
+struct Books {
+    tally: Tally,
+    unchanged: Vec<Unchanged>,
+}
+
+/// The agents of one run.
+pub struct Fleet {
+    run: String,
+    events: Events,
+    places: Arc<Places>,
+    processes: Processes,
+    environment: BTreeMap<String, String>,
+    books: Mutex<Books>,
+    script: String,
+    /// The run's lock in each store, held to its end.
+    locks: tokio::sync::Mutex<BTreeMap<PathBuf, RunLock>>,
+}
+
+impl Fleet {
+    /// Makes the fleet of `run`. `environment` is what commands of agents may see.
+    pub fn new(
+        run: String,
+        script: String,
+        events: Events,
+        concurrency: usize,
+        processes: Processes,
+        environment: BTreeMap<String, String>,
+    ) -> Self {
+        let places = Places::new(concurrency);
+        Self {
+            run,
+            script,
+            events,
+            places,
+            processes,
+            environment,
+            books: Mutex::default(),
+            locks: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Returns the run's id.
+    pub fn run_id(&self) -> &str {
+        &self.run
+    }
+
+    /// Changes how many agents work at once.
+    pub fn set_concurrency(&self, concurrency: usize) {
+        self.places.set_size(concurrency);
+    }
+
+    /// Returns what there is to say about the agents so far.
+    pub fn tally(&self) -> Tally {
+        self.books().tally.clone()
+    }
+
+    fn books(&self) -> std::sync::MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the run: branches to which nothing was added are deleted.
+    pub async fn close(&self) {
+        let unchanged = std::mem::take(&mut self.books().unchanged);
+        for Unchanged { repo, branch, commit } in unchanged {
+            if let Err(error) = repo.delete_branch_if(&branch, &commit).await {
+                self.events.warn(format!("the unchanged branch `{branch}` is still there: {error}"));
+            }
+        }
+    }
+
+    /// Runs an agent to its end. Failures are outcomes too.
+    pub async fn run(&self, order: Order) -> Outcome {
+        let id = match self.register(&order).await {
+            Ok(id) => id,
+            Err(error) => return unstarted(&order, String::new(), Subtype::ErrorDuringExecution, error),
+        };
+        let _ = order.live.id.set(id.clone());
+        self.events.emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
+        let place = tokio::select! {
+            biased;
+            () = order.cancel.cancelled() => None,
+            place = self.place(&order.query) => Some(place),
+        };
+        let (outcome, removed) = match place {
+            None => {
+                let error = Error::new(Kind::Cancelled, "the agent was cancelled before it began");
+                (unstarted(&order, id, Subtype::ErrorCancelled, error), None)
+            }
+            Some(_place) => self.work(&order, id).await,
+        };
+        self.record(&order, &outcome, removed).await;
+        outcome
+    }
+
+    async fn place(&self, query: &Query) -> Option<super::place::Place> {
+        // Lent: the agent whose callback asks keeps its place meanwhile.
+        if query.lent { None } else { Some(self.places.take().await) }
+    }
+
+    async fn register(&self, order: &Order) -> Result<String> {
+        self.begin_run(&order.store).await?;
+        for id in id::candidates(&self.run, &order.query.call_path) {
+            let row = AgentRow {
+                id: id.clone(),
+                run: self.run.clone(),
+                call_path: order.query.call_path.clone(),
+                label: order.query.label.clone(),
+                ..AgentRow::default()
+            };
+            if order.store.reserve(row).await? {
+                return Ok(id);
+            }
+        }
+        Err(Error::internal("no free agent id"))
+    }
+
+    /// Takes the run's lock in a store, once: as long as it is held, the run is alive.
+    async fn begin_run(&self, store: &Store) -> Result<()> {
+        let mut locks = self.locks.lock().await;
+        if !locks.contains_key(store.dir()) {
+            let lock = store.begin_run(&self.run, &self.script).await?;
+            locks.insert(store.dir().to_owned(), lock);
+        }
+        Ok(())
+    }
+
+    /// Writes down what changed about an agent. The run goes on without: the work is in git.
+    async fn note(&self, store: &Store, id: &str, change: AgentChange) {
+        if let Err(error) = store.update(id, change).await {
+            self.events.warn(format!("the registry could not be written: {error}"));
+        }
+    }
+
+    async fn work(&self, order: &Order, id: String) -> (Outcome, Option<(u64, u64)>) {
+        let began = Instant::now();
+        order.live.working.store(true, Ordering::Relaxed);
+        let query = &order.query;
+        let prepared =
+            Ground::prepare(&query.site, &id, order.repo.as_ref(), &order.worktree_root).await;
+        let ground = match prepared {
+            Ok(ground) => ground,
+            Err(error) => return (unstarted(order, id, Subtype::ErrorWorktree, error), None),
+        };
+        let worktree = ground.worktree();
+        if let Some(worktree) = worktree {
+            let _ = order.live.branch.set(worktree.branch().to_owned());
+        }
+        let change = AgentChange {
+            status: Some(Status::Running),
+            branch: worktree.map(|w| w.branch().to_owned()),
+            branch_created: worktree.map(|_| true),
+            worktree_path: worktree.map(|w| w.path().to_owned()),
+            base_commit: worktree.map(|w| w.base_commit().to_owned()),
+            ..AgentChange::default()
+        };
+        self.note(&order.store, &id, change).await;
+        self.events.emit(Event::AgentStarted {
+            agent: id.clone(),
+            label: query.label.clone(),
+            model: query.model.name().to_owned(),
+            branch: worktree.map(|w| w.branch().to_owned()),
+            worktree_path: worktree.map(|w| w.path().to_owned()),
+            base_commit: worktree.map(|w| w.base_commit().to_owned()),
+        });
+        let conversed = self.converse(order, &id, &ground).await;
+        let harvested = ground.harvest(&id, &self.run, &query.label).await;
+        outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
+    }
+
+    async fn converse(&self, order: &Order, id: &str, ground: &Ground) -> Conversed {
+        let query = &order.query;
+        let workspace = match ground.workspace() {
+            Ok(workspace) => Arc::new(workspace),
+            Err(error) => return Conversed::failed(error),
+        };
+        let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
+        let tools = Registry::of(&query.tools, |name| query.rules.offers(name), |name| {
+            query.rules.offers_custom(name)
+        });
+        let mut env = self.environment.clone();
+        env.extend(query.env.clone());
+        let texts = prompt::first_message(
+            &query.prompt,
+            &Surroundings {
+                directory: ground.path(),
+                branch: branch.as_deref(),
+                date: prompt::date(std::time::SystemTime::now()),
+            },
+        );
+        let system = prompt::system(
+            query.system_prompt.as_deref(),
+            query.append_system_prompt.as_deref(),
+        );
+        let mut session = Session {
+            model: &*query.model,
+            rules: &query.rules,
+            context: Context {
+                workspace,
+                seen: Seen::default(),
+                env,
+                spill_dir: order.store.dir().join("output").join(id),
+                processes: self.processes.clone(),
+                cancel: order.cancel.child_token(),
+                agent: id.to_owned(),
+                label: query.label.clone(),
+                branch,
+                turn: AtomicU32::new(0),
+            },
+            events: self.events.clone(),
+            limits: &query.limits,
+            system: system.into(),
+            offered: tools.specs().into(),
+            history: History::new(texts),
+            tools: &tools,
+            turns: 0,
+            denials: Vec::new(),
+            usage: Usage::default(),
+            api_time: Duration::ZERO,
+            last_text: String::new(),
+            stop_reason: None,
+        };
+        let ending = session.run().await;
+        Conversed {
+            ending,
+            text: session.last_text,
+            turns: session.turns,
+            usage: session.usage,
+            api_time: session.api_time,
+            stop_reason: session.stop_reason,
+            denials: session.denials,
+        }
+    }
+
+    async fn record(&self, order: &Order, outcome: &Outcome, removed: Option<(u64, u64)>) {
+        let unchanged = removed.is_some();
+        let change = AgentChange {
+            status: Some(outcome.subtype.status()),
+            subtype: Some(outcome.subtype.as_str().to_owned()),
+            head_commit: outcome.head_commit.clone(),
+            turns: Some(outcome.num_turns),
+            usage: Some(outcome.usage),
+            worktree_removed: unchanged,
+            ..AgentChange::default()
+        };
+        self.note(&order.store, &outcome.id, change).await;
+        if let (Some((ignored_files, ignored_bytes)), Some(path)) = (removed, &outcome.worktree_path) {
+            self.events.emit(Event::WorktreeRemoved {
+                agent: outcome.id.clone(),
+                path: path.clone(),
+                ignored_files,
+                ignored_bytes,
+            });
+        }
+        let branch = outcome.branch.clone().filter(|_| !unchanged);
+        let worktree_path = outcome.worktree_path.clone().filter(|_| !unchanged);
+        self.events.emit(Event::AgentFinished {
+            agent: outcome.id.clone(),
+            label: outcome.label.clone(),
+            subtype: outcome.subtype.as_str().to_owned(),
+            message: outcome.error.as_ref().map(ToString::to_string),
+            branch: branch.clone(),
+            worktree_path: worktree_path.clone(),
+            head_commit: outcome.head_commit.clone(),
+            files_changed: outcome.files_changed.len(),
+            num_turns: outcome.num_turns,
+            duration_ms: outcome.duration_ms,
+            usage: outcome.usage,
+            denials: outcome.permission_denials.len(),
+        });
+        let mut books = self.books();
+        if let (true, Some(repo), Some(branch), Some(commit)) =
+            (unchanged, &order.repo, &outcome.branch, &outcome.base_commit)
+        {
+            books.unchanged.push(Unchanged {
+                repo: Arc::clone(repo),
+                branch: branch.clone(),
+                commit: commit.clone(),
+            });
+        }
+        books.tally.usage += outcome.usage;
+        books.tally.ended.push(Ended {
+            id: outcome.id.clone(),
+            label: outcome.label.clone(),
+            subtype: outcome.subtype,
+            message: outcome.error.as_ref().map(ToString::to_string),
+            branch,
+            worktree_path,
+            files_changed: outcome.files_changed.len(),
+            denials: outcome.permission_denials.len(),
+        });
+    }
+}
+
+/// What a conversation came to.
+struct Conversed {
+    ending: Ending,
+    text: String,
+    turns: u32,
+    usage: Usage,
+    api_time: Duration,
+    stop_reason: Option<String>,
+    denials: Vec<super::outcome::Denial>,
+}
+
+impl Conversed {
+    fn failed(error: Error) -> Self {
+        Self {
+            ending: Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) },
+            text: String::new(),
+            turns: 0,
+            usage: Usage::default(),
+            api_time: Duration::ZERO,
+            stop_reason: None,
+            denials: Vec::new(),
+        }
+    }
+}
+
+fn outcome_of(
+    order: &Order,
+    id: String,
+    run: &str,
+    ground: &Ground,
+    conversed: Conversed,
+    harvested: Result<Harvest>,
+    took: Duration,
+) -> (Outcome, Option<(u64, u64)>) {
+    let Ending { mut subtype, mut error } = conversed.ending;
+    let harvest = harvested.unwrap_or_else(|failure| {
+        // The work is still in the worktree; what failed is taking it in.
+        if error.is_none() {
+            (subtype, error) = (Subtype::ErrorWorktree, Some(failure));
+        } else {
+            error = error.take().map(|error| error.because(failure));
+        }
+        Harvest::default()
+    });
+    let worktree = ground.worktree();
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let outcome = Outcome {
+        subtype,
+        error,
+        result: conversed.text,
+        session_id: format!("{run}/{id}"),
+        id,
+        label: order.query.label.clone(),
+        branch: worktree.map(|w| w.branch().to_owned()),
+        worktree_path: worktree.map(|w| w.path().to_owned()),
+        base_commit: worktree.map(|w| w.base_commit().to_owned()),
+        head_commit: harvest.head_commit,
+        files_changed: harvest.files_changed,
+        num_turns: conversed.turns,
+        duration_ms: millis(took),
+        duration_api_ms: millis(conversed.api_time),
+        usage: conversed.usage,
+        stop_reason: conversed.stop_reason,
+        permission_denials: conversed.denials,
+    };
+    (outcome, harvest.removed)
+}
+
+fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outcome {
+    Outcome {
+        subtype,
+        error: Some(error),
+        result: String::new(),
+        session_id: String::new(),
+        id,
+        label: order.query.label.clone(),
+        branch: None,
+        worktree_path: None,
+        base_commit: None,
+        head_commit: None,
+        files_changed: Vec::new(),
+        num_turns: 0,
+        duration_ms: 0,
+        duration_api_ms: 0,
+        usage: Usage::default(),
+        stop_reason: None,
+        permission_denials: Vec::new(),
+    }
+}

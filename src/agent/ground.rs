@@ -1,0 +1,111 @@
+//! The ground an agent works on: a worktree of its own, or a directory as it is. A worktree that
+//! cannot be had is an error, never the main checkout instead.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::query::{Commit, Site};
+use crate::error::{Error, Result};
+use crate::git::worktree::{New, Released, Worktree};
+use crate::git::{CommitMessage, Repo};
+use crate::workspace::disk::Disk;
+
+/// Where an agent works.
+pub enum Ground {
+    /// A worktree.
+    Worktree {
+        /// It.
+        worktree: Worktree,
+        /// What becomes of the work.
+        commit: Commit,
+    },
+    /// A directory.
+    Directory(PathBuf),
+}
+
+/// What there is at the end.
+#[derive(Debug, Default)]
+pub struct Harvest {
+    /// The commit that holds the work.
+    pub head_commit: Option<String>,
+    /// Paths that differ from the base.
+    pub files_changed: Vec<String>,
+    /// Whether the worktree is there no more, because nothing had changed, and what ignored files
+    /// went with it: their number and size.
+    pub removed: Option<(u64, u64)>,
+}
+
+impl Ground {
+    /// Prepares the ground for the agent `id`.
+    ///
+    /// # Errors
+    /// What keeps the worktree from being made; nothing of it is left behind.
+    pub async fn prepare(site: &Site, id: &str, repo: Option<&Arc<Repo>>, root: &Path) -> Result<Self> {
+        let (branch, base, commit, repo) = match (site, repo) {
+            (Site::Directory(path), _) => return Ok(Self::Directory(path.clone())),
+            (Site::Worktree { branch, base, commit, .. }, Some(repo)) => (branch, base, commit, repo),
+            (Site::Worktree { .. }, None) => return Err(Error::internal("a worktree without a repository")),
+        };
+        let base_commit = repo.resolve(base.as_deref().unwrap_or("HEAD")).await?;
+        let new = New {
+            id: id.to_owned(),
+            branch: branch.clone().unwrap_or_else(|| format!("agentlua/{id}")),
+            base_commit,
+            root: root.to_owned(),
+        };
+        let worktree = Worktree::create(repo, new).await?;
+        Ok(Self::Worktree { worktree, commit: commit.clone() })
+    }
+
+    /// Returns the directory.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Worktree { worktree, .. } => worktree.path(),
+            Self::Directory(path) => path,
+        }
+    }
+
+    /// Returns the worktree.
+    pub fn worktree(&self) -> Option<&Worktree> {
+        match self {
+            Self::Worktree { worktree, .. } => Some(worktree),
+            Self::Directory(_) => None,
+        }
+    }
+
+    /// Opens the files for tools.
+    ///
+    /// # Errors
+    /// When the directory cannot be opened.
+    pub fn workspace(&self) -> Result<Disk> {
+        Disk::open(self.path())
+    }
+
+    /// Takes in the work: commits it to the branch, and removes a worktree in which nothing changed.
+    ///
+    /// # Errors
+    /// What git says; the worktree is then kept as it is.
+    pub async fn harvest(&self, id: &str, run: &str, label: &str) -> Result<Harvest> {
+        let Self::Worktree { worktree, commit } = self else { return Ok(Harvest::default()) };
+        let message = match commit {
+            Commit::No => None,
+            Commit::Yes(subject) => Some(CommitMessage {
+                subject: subject.clone().unwrap_or_else(|| label.to_owned()),
+                trailers: vec![
+                    ("Agentlua-Agent".to_owned(), id.to_owned()),
+                    ("Agentlua-Run".to_owned(), run.to_owned()),
+                ],
+            }),
+        };
+        let finished = worktree.finish(message).await?;
+        let removed = match worktree.release(&finished).await? {
+            Released::Removed { ignored_files, ignored_bytes } => Some((ignored_files, ignored_bytes)),
+            Released::Kept => None,
+        };
+        Ok(Harvest {
+            head_commit: Some(finished.head_commit),
+            files_changed: finished.files_changed,
+            removed,
+        })
+    }
+}

@@ -1,0 +1,21 @@
+//! Agents: a model and tools in a loop, on ground of their own, until there is an answer or a limit.
+//!
+//! A [`Query`] says what is asked; a [`Fleet`] gives it an id, a place and its ground (a worktree, or
+//! a plain directory); a [`Session`](session::Session) runs the loop; the [`Outcome`] tells how it
+//! ended and which branch holds the work. Nothing here knows Lua or prints.
+
+pub mod fleet;
+pub mod ground;
+pub mod history;
+pub mod id;
+pub mod outcome;
+pub mod permission;
+pub mod place;
+pub mod prompt;
+pub mod query;
+pub mod session;
+pub mod turn;
+
+pub use fleet::Fleet;
+pub use outcome::{Outcome, Subtype};
+pub use query::Query;

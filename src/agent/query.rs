@@ -1,0 +1,79 @@
+//! What is asked of an agent: the options of `agent.query`, checked and resolved.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::permission::Rules;
+use crate::model::Model;
+use crate::tool::Tool;
+
+/// What becomes of the work at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Commit {
+    /// One commit on the agent's branch, with this subject or the label.
+    Yes(Option<String>),
+    /// Left uncommitted in the worktree.
+    No,
+}
+
+/// Where the agent works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// In a worktree of its own.
+    Worktree {
+        /// A directory in the repository.
+        repo: PathBuf,
+        /// The branch to create; named after the agent when absent.
+        branch: Option<String>,
+        /// The revision to start from; `HEAD` at the moment the agent starts when absent.
+        base: Option<String>,
+        /// What becomes of the work.
+        commit: Commit,
+    },
+    /// In a directory as it is.
+    Directory(PathBuf),
+}
+
+/// The hard limits of one agent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Model round trips.
+    pub max_turns: u32,
+    /// Tokens of one reply.
+    pub max_output_tokens: Option<u32>,
+    /// Wall-clock time, from the moment it has its place.
+    pub timeout: Option<Duration>,
+    /// The longest silence of the model.
+    pub idle_timeout: Duration,
+}
+
+/// A question to an agent.
+#[derive(Clone)]
+pub struct Query {
+    /// The task.
+    pub prompt: String,
+    /// The name that people see.
+    pub label: String,
+    /// Who answers.
+    pub model: Arc<dyn Model>,
+    /// Replaces the built-in system prompt.
+    pub system_prompt: Option<String>,
+    /// Follows the system prompt.
+    pub append_system_prompt: Option<String>,
+    /// Where it works.
+    pub site: Site,
+    /// Which tools are offered and which calls run.
+    pub rules: Rules,
+    /// Tools beside the built-in ones.
+    pub tools: Vec<Arc<dyn Tool>>,
+    /// Its limits.
+    pub limits: Limits,
+    /// Variables for its commands, on top of those that are let through.
+    pub env: BTreeMap<String, String>,
+    /// The place of the call in the script.
+    pub call_path: String,
+    /// Whether it works in the place of the agent whose callback asks.
+    pub lent: bool,
+}

@@ -1,0 +1,202 @@
+//! The loop: ask the model, run what it calls, tell it the results, until it has nothing to call.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::history::History;
+use super::outcome::{Denial, Subtype};
+use super::permission::Rules;
+use super::query::Limits;
+use crate::error::{Error, Kind};
+use crate::event::{Event, Events, Usage};
+use crate::model::retry::{self, Policy};
+use crate::model::{Model, Reply, Request, StopReason, ToolSpec};
+use crate::tool::registry::Registry;
+use crate::tool::Context;
+
+/// How often a model that says nothing at all is asked to go on.
+const MAX_NUDGES: u32 = 3;
+/// How long tools may take to stop when the agent has to.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// One conversation with a model, with tools.
+pub struct Session<'a> {
+    pub(super) model: &'a dyn Model,
+    pub(super) tools: &'a Registry,
+    pub(super) rules: &'a Rules,
+    pub(super) context: Context,
+    pub(super) events: Events,
+    pub(super) limits: &'a Limits,
+    pub(super) system: Arc<str>,
+    pub(super) offered: Arc<[ToolSpec]>,
+    pub(super) history: History,
+    pub(super) turns: u32,
+    pub(super) denials: Vec<Denial>,
+    pub(super) usage: Usage,
+    pub(super) api_time: Duration,
+    pub(super) last_text: String,
+    pub(super) stop_reason: Option<String>,
+}
+
+/// How the loop came to its end.
+pub struct Ending {
+    /// Which way.
+    pub subtype: Subtype,
+    /// Why, unless it succeeded.
+    pub error: Option<Error>,
+}
+
+impl Ending {
+    fn new(subtype: Subtype, error: Error) -> Self {
+        Self { subtype, error: Some(error) }
+    }
+}
+
+/// What a reply asks for.
+enum Step {
+    /// Its calls run, and their results are sent.
+    Answer,
+    /// It is asked to go on.
+    GoOn(&'static str),
+    /// It was empty: it cannot be kept, and the model is asked again.
+    Nudge,
+    /// It is the final answer.
+    Done,
+    /// It refused.
+    Refused,
+    /// The conversation no longer fits.
+    Overflowed,
+}
+
+impl Session<'_> {
+    /// Runs the loop to its end. Cancelling the context's token, or the time limit, ends it within
+    /// [`STOP_GRACE`].
+    pub async fn run(&mut self) -> Ending {
+        let cancel = self.context.cancel.clone();
+        let limit = self.limits.timeout;
+        let deadline = async {
+            match limit {
+                Some(limit) => tokio::time::sleep(limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        let work = self.converse();
+        tokio::pin!(work);
+        let stopped = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Ending::new(Subtype::ErrorCancelled, Error::new(Kind::Cancelled, "the agent was cancelled")),
+            ending = &mut work => return ending.unwrap_or_else(|error| match error.kind {
+                Kind::Cancelled => Ending::new(Subtype::ErrorCancelled, error),
+                _ => Ending::new(Subtype::ErrorDuringExecution, error),
+            }),
+            () = deadline => {
+                let seconds = limit.unwrap_or_default().as_secs_f64();
+                Ending::new(Subtype::ErrorTimeout, Error::new(Kind::Timeout, format!("the agent was not done after {seconds} s")))
+            }
+        };
+        // Tools hear of it through the token and kill what they started.
+        cancel.cancel();
+        let _ = tokio::time::timeout(STOP_GRACE, work).await;
+        stopped
+    }
+
+    async fn converse(&mut self) -> Result<Ending, Error> {
+        let mut nudges = 0;
+        loop {
+            if self.turns == self.limits.max_turns {
+                let limit = self.limits.max_turns;
+                let error = Error::new(Kind::Budget, format!("the agent was not done after {limit} turns"))
+                    .hint("raise `max_turns`, or give it a smaller task");
+                return Ok(Ending::new(Subtype::ErrorMaxTurns, error));
+            }
+            self.turns += 1;
+            self.context.turn.store(self.turns, Ordering::Relaxed);
+            let reply = self.ask().await?;
+            match next_step(&reply) {
+                Step::Answer => {
+                    self.history.push_reply(Arc::clone(&reply))?;
+                    let results = self.run_calls(&reply).await?;
+                    self.history.push_answer(results, Vec::new())?;
+                }
+                Step::GoOn(text) => {
+                    self.history.push_reply(reply)?;
+                    self.history.push_answer(Vec::new(), vec![text.to_owned()])?;
+                }
+                Step::Nudge if nudges < MAX_NUDGES => {
+                    nudges += 1;
+                    self.history.nudge("Your answer was empty. Go on with the task, or say that it is done.");
+                }
+                Step::Nudge => {
+                    return Err(Error::new(Kind::Model, format!("`{}` answers with nothing", self.model.name())));
+                }
+                Step::Done => return Ok(Ending { subtype: Subtype::Success, error: None }),
+                Step::Refused => {
+                    let why = if reply.text.trim().is_empty() { "without a word" } else { reply.text.trim() };
+                    let error = Error::new(Kind::Refused, format!("the model refused: {why}"));
+                    return Ok(Ending::new(Subtype::ErrorRefusal, error));
+                }
+                Step::Overflowed => return Err(overflow(self.model.name())),
+            }
+        }
+    }
+
+    /// Asks for one whole reply, as often as the policy allows.
+    async fn ask(&mut self) -> Result<Arc<Reply>, Error> {
+        let request = Request {
+            turn: self.turns,
+            system: Arc::clone(&self.system),
+            tools: Arc::clone(&self.offered),
+            messages: self.history.messages().to_vec(),
+            max_output_tokens: self.limits.max_output_tokens,
+            idle_timeout: self.limits.idle_timeout,
+        };
+        let on_retry = |attempt: u32, delay: Duration, error: &Error| {
+            self.events.emit(Event::RetryScheduled {
+                agent: self.context.agent.clone(),
+                attempt,
+                delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+                reason: error.to_string(),
+            });
+        };
+        let began = Instant::now();
+        let policy = Policy::default();
+        let reply = tokio::select! {
+            biased;
+            () = self.context.cancel.cancelled() => Err(Error::new(Kind::Cancelled, "the agent was cancelled")),
+            reply = retry::ask_until_answered(self.model, &request, &policy, &|_| (), &on_retry) => reply,
+        };
+        self.api_time += began.elapsed();
+        let reply = Arc::new(reply?);
+        self.usage += reply.usage;
+        self.stop_reason = Some(reply.stop.as_str().to_owned());
+        if !reply.text.trim().is_empty() {
+            self.last_text.clone_from(&reply.text);
+        }
+        self.events.emit(Event::TurnFinished {
+            agent: self.context.agent.clone(),
+            turn: self.turns,
+            calls: self.summaries(&reply),
+            usage: reply.usage,
+        });
+        Ok(reply)
+    }
+}
+
+/// Decides by what is in a reply first: some servers say `stop` beside tool calls.
+fn next_step(reply: &Reply) -> Step {
+    match &reply.stop {
+        StopReason::Refusal => Step::Refused,
+        _ if !reply.calls.is_empty() => Step::Answer,
+        StopReason::ContextOverflow => Step::Overflowed,
+        _ if reply.is_empty() => Step::Nudge,
+        StopReason::MaxTokens => Step::GoOn("Your answer was cut by the output limit. Go on from where it ended."),
+        StopReason::PauseTurn => Step::GoOn("Go on."),
+        _ => Step::Done,
+    }
+}
+
+fn overflow(model: &str) -> Error {
+    Error::new(Kind::Model, format!("the conversation no longer fits into the context of `{model}`"))
+        .hint("give the agent a smaller task, or a model with a larger context")
+}

@@ -1,0 +1,105 @@
+//! The global `agent`, save for the combinators (`lua/tasks.lua`) and `agent.text` (`lua/text.lua`).
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mlua::prelude::*;
+
+use super::query::{self, Models};
+use super::{model, result, settings, tool};
+use crate::agent::fleet::Live;
+use crate::error::Kind;
+use crate::host::Host;
+use crate::vm::{Module, Options, Raised, Runtime, Shape};
+
+/// What the manual has and this version lacks.
+pub const LATER: [&str; 10] = [
+    "integrate", "get", "remove", "budget", "args", "once", "now", "random", "phase", "best_of",
+];
+
+const LIST: Shape =
+    Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
+
+/// Makes the module.
+pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
+    let lua = runtime.lua();
+    let models: Models = Rc::new(RefCell::new(None));
+    lua.set_app_data(Rc::clone(&models));
+    let module = Module::new(lua, "agent")?;
+    let module = {
+        let (runtime, host, models) = (Rc::clone(runtime), Arc::clone(host), Rc::clone(&models));
+        module.joining("query", move |lua, task, mut args| {
+            let (runtime, host, models) =
+                (Rc::clone(&runtime), Arc::clone(&host), Rc::clone(&models));
+            async move {
+                let (spec, label) = (args.any(), args.optional_string("label")?);
+                if task.must_stop() {
+                    return Err(Raised::Value(task.tell(&lua)?));
+                }
+                let query = query::parse(&runtime, &host, &models, &task, &spec, label, None)?;
+                let live = Arc::new(Live::default());
+                task.set_agent(Arc::clone(&live));
+                let outcome = host.ask(query, task.stopper().token().clone(), live).await?;
+                if outcome.ok() {
+                    return Ok(result::table(&lua, "outcome", &outcome.to_json())?);
+                }
+                let error = outcome.to_error();
+                if task.is_cancelled() && error.kind == Kind::Cancelled {
+                    let reason = task.reason().with("outcome", outcome.to_json());
+                    return Err(Raised::Value(task.tell_with(&lua, &reason)?));
+                }
+                Err(error.into())
+            }
+        })?
+    };
+    let module = {
+        let (runtime, host, models) = (Rc::clone(runtime), Arc::clone(host), Rc::clone(&models));
+        module.function("check_query", move |_, mut args| {
+            let (spec, function) = (args.any(), args.string("function")?);
+            let task = crate::vm::Task::current()?;
+            query::parse(&runtime, &host, &models, &task, &spec, None, Some(&function))?;
+            Ok(())
+        })?
+    };
+    let module = module.waiting("sleep", |_, mut args| async move {
+        let duration = args.seconds("seconds")?;
+        if duration.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(duration).await;
+        }
+        Ok(())
+    })?;
+    let module = {
+        let (host, models) = (Arc::clone(host), Rc::clone(&models));
+        module.function("config", move |lua, mut args| match args.optional_table("settings")? {
+            Some(table) => {
+                settings::apply(lua, &host, &models, &table)?;
+                Ok(LuaValue::Nil)
+            }
+            None => Ok(LuaValue::Table(settings::current(lua, &host)?)),
+        })?
+    };
+    let module = module.function("model", |lua, mut args| {
+        model::define(lua, &args.table("options")?)
+    })?;
+    let module = module.function("tool", |lua, mut args| {
+        tool::define(lua, &args.table("options")?)
+    })?;
+    let module = {
+        let host = Arc::clone(host);
+        module.waiting("list", move |lua, mut args| {
+            let host = Arc::clone(&host);
+            async move {
+                let all = match args.optional_table("options")? {
+                    Some(table) => Options::read(&lua, &table, &LIST)?.flag("all")?.unwrap_or(false),
+                    None => false,
+                };
+                let rows = host.agents(all).await?;
+                Ok(result::list(&lua, "agent", rows.iter().map(crate::host::agent_json))?)
+            }
+        })?
+    };
+    Ok(module.later(&LATER)?.build())
+}

@@ -1,0 +1,57 @@
+//! The Lua API: one file for each global, each only translating: options in, a call of the layers
+//! below, a plain table out. A decision about the domain does not belong here.
+
+pub mod agent;
+pub mod fs;
+pub mod git;
+pub mod github;
+pub mod json;
+pub mod log;
+pub mod model;
+pub mod query;
+pub mod result;
+pub mod revision;
+pub mod schema;
+pub mod settings;
+pub mod sh;
+pub mod task;
+pub mod tool;
+pub mod worktree;
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mlua::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::vm::Runtime;
+
+/// The combinators, written in Lua over groups.
+const TASKS: &str = include_str!("../../lua/tasks.lua");
+/// `agent.text`, written in Lua.
+const TEXT: &str = include_str!("../../lua/text.lua");
+
+/// Puts every global in its place.
+///
+/// # Errors
+/// Internal: a fault of ours.
+pub fn install(runtime: &Rc<Runtime>, host: &Arc<Host>) -> Result<()> {
+    build(runtime, host).map_err(|fault| Error::internal(format!("cannot set up Lua: {fault}")))
+}
+
+fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
+    let lua = runtime.lua();
+    let kit = runtime.kit();
+    kit.set("is_task", lua.create_function(|_, value: LuaValue| Ok(task::is_task(&value)))?)?;
+    let agent = agent::module(runtime, host)?;
+    runtime.load_own::<()>(TASKS, (&agent, task::groups(runtime, host)?, kit))?;
+    runtime.load_own::<()>(TEXT, (&agent, kit))?;
+    runtime.publish("agent", agent)?;
+    runtime.publish("git", git::module(lua, host)?)?;
+    runtime.publish("github", github::module(lua)?)?;
+    runtime.publish("sh", sh::module(lua, host, kit)?)?;
+    runtime.publish("fs", fs::module(lua, host)?)?;
+    runtime.publish("json", json::module(lua)?)?;
+    runtime.publish("log", log::module(lua, host)?)
+}

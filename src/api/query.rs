@@ -1,0 +1,243 @@
+//! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mlua::prelude::*;
+
+use super::{model, tool};
+use crate::agent::permission::{READING, Rules};
+use crate::agent::query::{Commit, Limits, Query, Site};
+use crate::error::{Error, Result};
+use crate::host::{Host, repository_around};
+use crate::model::Model;
+use crate::tool::registry::Registry;
+use crate::vm::args::type_of;
+use crate::vm::{Options, Runtime, Shape, Task};
+
+/// The default model, when it is one that is written in Lua.
+pub struct DefaultModel {
+    /// It.
+    pub model: Rc<model::Written>,
+    /// Whether it was typed (`--model FILE.lua`), and so stands above what a script says.
+    pub typed: bool,
+}
+
+/// Where the default model is kept.
+pub type Models = Rc<RefCell<Option<DefaultModel>>>;
+
+/// What `agent.query` takes, and what the manual has and this version lacks.
+pub const SHAPE: Shape = Shape {
+    function: "agent.query",
+    known: &[
+        "prompt", "label", "model", "system_prompt", "append_system_prompt", "worktree", "branch",
+        "base", "dirty", "allowed_tools", "disallowed_tools", "tools", "max_turns",
+        "max_output_tokens", "timeout", "idle_timeout", "commit", "repo", "cwd", "env",
+    ],
+    later: &[
+        "effort", "fallback_model", "if_exists", "scope", "read_only", "can_use_tool", "on_event",
+        "max_budget_usd", "schema", "verify", "verify_attempts", "add_dirs", "hooks",
+        "mcp_servers", "resume", "fork",
+    ],
+    instead: &[
+        ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
+        ("output_format", "use `schema`"),
+        ("fork_session", "use `fork`"),
+        ("options", "put them beside `prompt`"),
+        ("thinking", "use `effort`"),
+        ("session_id", "use `resume`"),
+    ],
+};
+
+/// The longest label made from a prompt.
+const LABEL_WIDTH: usize = 40;
+
+/// Reads a query. `label` is the name it has in its combinator; `check` names the function to blame
+/// when a query is only checked.
+///
+/// # Errors
+/// Usage, naming the option; model, when none can be had.
+pub fn parse(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    models: &Models,
+    task: &Rc<Task>,
+    spec: &LuaValue,
+    label: Option<String>,
+    check: Option<&str>,
+) -> Result<Query> {
+    let parsed = read(runtime, host, models, task, spec, label, check.is_some());
+    parsed.map_err(|mut error| {
+        if let Some(function) = check {
+            error.message = format!("{function}: {}", error.message);
+        }
+        error
+    })
+}
+
+fn read(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    models: &Models,
+    task: &Rc<Task>,
+    spec: &LuaValue,
+    label: Option<String>,
+    checking: bool,
+) -> Result<Query> {
+    let lua = runtime.lua();
+    let table = match spec {
+        LuaValue::Table(table) => table.clone(),
+        LuaValue::String(prompt) => lua
+            .create_table_from([("prompt", prompt.clone())])
+            .map_err(|fault| Error::internal(fault.to_string()))?,
+        other => {
+            return Err(Error::usage(format!(
+                "`agent.query` takes a table of options or a prompt, not {}",
+                type_of(other)
+            )));
+        }
+    };
+    let mut options = Options::read(lua, &table, &SHAPE)?;
+    let prompt = options.text("prompt")?;
+    let prompt = options.required("prompt", prompt)?;
+    let given = options.text("label")?;
+    let model = model(runtime, host, models, task, &mut options)?;
+    let tools = tool::read(runtime, host, task, &mut options)?;
+    let (site, branch) = site(host, &mut options)?;
+    let rules = rules(&mut options, &site, &tools)?;
+    let config = host.config();
+    let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let limits = Limits {
+        max_turns: options.integer("max_turns", 1, 1_000_000)?.map_or(config.max_turns, small),
+        max_output_tokens: options
+            .integer("max_output_tokens", 1, i64::from(u32::MAX))?
+            .map(small)
+            .or(config.max_output_tokens),
+        timeout: options.seconds("timeout")?.or(config.timeout),
+        idle_timeout: options.seconds("idle_timeout")?.unwrap_or(config.idle_timeout),
+    };
+    Ok(Query {
+        label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
+        prompt,
+        model,
+        system_prompt: options.text("system_prompt")?,
+        append_system_prompt: options.text("append_system_prompt")?,
+        site,
+        rules,
+        tools,
+        limits,
+        env: options.string_map("env")?.unwrap_or_default(),
+        // A check takes no ordinal: call paths are the same with and without it.
+        call_path: if checking { String::new() } else { task.next_path("query") },
+        lent: task.lent(),
+    })
+}
+
+fn model(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    models: &Models,
+    task: &Rc<Task>,
+    options: &mut Options,
+) -> Result<Arc<dyn Model>> {
+    match options.any("model") {
+        Some(LuaValue::String(name)) => host.model(&name.to_string_lossy()),
+        Some(value) => match model::written(&value) {
+            Some(written) => Ok(model::bind(runtime, &written, task)),
+            None => Err(options.wrong("model", "a name or an `agent.model`", &value)),
+        },
+        None => match &*models.borrow() {
+            Some(default) => Ok(model::bind(runtime, &default.model, task)),
+            None => host.default_model(),
+        },
+    }
+}
+
+/// Options that only make sense with a worktree.
+const OF_WORKTREES: [&str; 4] = ["branch", "base", "dirty", "commit"];
+
+/// Returns where the agent works, and the branch that was asked for.
+fn site(host: &Arc<Host>, options: &mut Options) -> Result<(Site, Option<String>)> {
+    let implied = OF_WORKTREES.into_iter().find(|name| options.has(name));
+    let worktree = match options.any("worktree") {
+        None => implied.is_some(),
+        Some(LuaValue::Boolean(true)) => true,
+        Some(LuaValue::Boolean(false)) => match implied {
+            Some(name) => return Err(options.bad("worktree", format_args!("is false, but `{name}` is given"))),
+            None => false,
+        },
+        Some(LuaValue::Table(_) | LuaValue::UserData(_)) => {
+            return Err(Error::not_built("`agent.query`: `worktree` as a table, outcome, task or handle"));
+        }
+        Some(other) => return Err(options.wrong("worktree", "true, false or a table", &other)),
+    };
+    let cwd = options.text("cwd")?.map(|cwd| host.cwd().join(cwd));
+    if let Some(cwd) = &cwd
+        && !cwd.is_dir()
+    {
+        return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
+    }
+    let repo = options.text("repo")?.map(|repo| host.cwd().join(repo));
+    let dir = cwd.clone().or(repo).unwrap_or_else(|| host.default_dir());
+    if !worktree {
+        return Ok((Site::Directory(dir), None));
+    }
+    if cwd.is_some() {
+        return Err(options.bad("cwd", "cannot stand beside a worktree: the agent works at its top").hint("use `repo` to name the repository"));
+    }
+    match options.text("dirty")?.as_deref() {
+        None | Some("ignore") => {}
+        Some(word @ ("fail" | "copy")) => {
+            return Err(Error::not_built(format_args!("`agent.query`: `dirty = \"{word}\"`")));
+        }
+        Some(other) => return Err(options.bad("dirty", format_args!("must be `ignore`, `fail` or `copy`, not `{other}`"))),
+    }
+    let commit = match options.any("commit") {
+        None | Some(LuaValue::Boolean(true)) => Commit::Yes(None),
+        Some(LuaValue::Boolean(false)) => Commit::No,
+        Some(LuaValue::String(subject)) if !subject.as_bytes().is_empty() => {
+            Commit::Yes(Some(subject.to_string_lossy()))
+        }
+        Some(other) => return Err(options.wrong("commit", "true, false or a message", &other)),
+    };
+    let branch = options.text("branch")?;
+    let site = Site::Worktree { repo: dir, branch: branch.clone(), base: options.text("base")?, commit };
+    Ok((site, branch))
+}
+
+fn rules(options: &mut Options, site: &Site, custom: &[Arc<dyn crate::tool::Tool>]) -> Result<Rules> {
+    let allowed = options.strings("allowed_tools")?;
+    let denied = options.strings("disallowed_tools")?.unwrap_or_default();
+    let names: Vec<String> = Registry::builtin_names()
+        .map(ToOwned::to_owned)
+        .chain(custom.iter().map(|tool| tool.name().to_owned()))
+        .collect();
+    let rules = Rules::parse(allowed.as_deref(), &denied, &names).map_err(|error| {
+        Error { message: format!("`agent.query`: {}", error.message), ..error }
+    })?;
+    let Site::Directory(dir) = site else { return Ok(rules) };
+    let writing = rules.listed().into_iter().flatten().find(|name| {
+        Registry::builtin_names().any(|builtin| builtin == *name) && !READING.contains(name)
+    });
+    if let (Some(name), Some(top)) = (writing, repository_around(dir)) {
+        return Err(options
+            .bad("allowed_tools", format_args!("lists `{name}`, which writes, and the agent would work in the checkout `{}`", top.display()))
+            .hint("add `worktree = true`, or a `cwd` outside every repository"));
+    }
+    Ok(rules.reading_by_default())
+}
+
+fn short(prompt: &str) -> String {
+    let line = prompt.trim().lines().next().unwrap_or_default();
+    match line.char_indices().nth(LABEL_WIDTH) {
+        Some((cut, _)) => format!("{}…", line[..cut].trim_end()),
+        None => line.to_owned(),
+    }
+}
+
+/// Returns the directory that a function's `repo` option means.
+pub fn repo_dir(host: &Host, repo: Option<String>) -> PathBuf {
+    repo.map_or_else(|| host.default_dir(), |repo| host.cwd().join(repo))
+}

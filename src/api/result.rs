@@ -1,0 +1,51 @@
+//! The fields of every kind of result, for the strictness of its table.
+
+use mlua::prelude::*;
+use serde_json::Value;
+
+use crate::agent::outcome;
+use crate::vm::{error, value};
+
+/// Returns the fields that a kind of result may have.
+pub fn fields(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "outcome" => outcome::FIELDS,
+        "settled item" => &["ok", "value", "error", "outcome"],
+        "merge" => &["status", "commit", "into", "conflicts", "reason", "paths"],
+        "diff" => &["patch", "files", "additions", "deletions"],
+        "file diff" => &["path", "old_path", "status", "additions", "deletions"],
+        "clash" => &["a", "b", "paths"],
+        "head" => &["branch", "commit"],
+        "branch" => &["name", "commit", "current", "worktree", "upstream"],
+        "worktree entry" => &["path", "branch", "head", "locked", "main"],
+        "commit" => &["id", "parents", "author_name", "author_email", "time", "subject", "body"],
+        "agent" => &[
+            "id", "status", "branch", "since", "run", "label", "turns", "usage", "worktree_path",
+            "base_commit", "head_commit",
+        ],
+        "command result" => &["ok", "code", "stdout", "stderr"],
+        "config" => &[
+            "model", "concurrency", "max_turns", "timeout", "idle_timeout", "max_output_tokens",
+            "strict", "quiet", "repo", "worktree_root",
+        ],
+        _ => &[],
+    }
+}
+
+/// Turns an object into a result of a kind.
+pub fn table(lua: &Lua, kind: &str, fields: &Value) -> LuaResult<LuaTable> {
+    match value::to_lua(lua, fields)? {
+        LuaValue::Table(table) => error::as_result(lua, kind, table),
+        _ => lua.create_table(),
+    }
+}
+
+/// Turns a list of objects into a list of results of a kind.
+pub fn list(lua: &Lua, kind: &str, items: impl IntoIterator<Item = Value>) -> LuaResult<LuaTable> {
+    let list = lua.create_table()?;
+    for (index, item) in items.into_iter().enumerate() {
+        list.raw_set(index + 1, table(lua, kind, &item)?)?;
+    }
+    list.set_metatable(Some(value::array_metatable(lua)?))?;
+    Ok(list)
+}

@@ -1,0 +1,68 @@
+//! Wherever a branch or revision is taken, an outcome, a task or a worktree may stand for it.
+
+use mlua::prelude::*;
+
+use super::{task, worktree};
+use crate::error::Error;
+use crate::vm::args::type_of;
+use crate::vm::bridge::Returned;
+
+/// Something that git can resolve, and what it came from.
+#[derive(Clone, Debug)]
+pub struct Revision {
+    /// What to resolve: a branch, an id, any revision.
+    pub rev: String,
+    /// The outcome's base, where it is one.
+    pub base_commit: Option<String>,
+    /// The worktree, where it has one that may still be there.
+    pub worktree_path: Option<std::path::PathBuf>,
+}
+
+impl Revision {
+    fn plain(rev: String) -> Self {
+        Self { rev, base_commit: None, worktree_path: None }
+    }
+}
+
+/// Reads a revision. `place` names the argument or option in errors.
+pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
+    match value {
+        LuaValue::String(text) => {
+            let text = text.to_string_lossy();
+            if text.trim().is_empty() {
+                return Err(Error::usage(format!("{place} is empty")).into());
+            }
+            Ok(Revision::plain(text))
+        }
+        LuaValue::Table(table) => match table.raw_get::<Option<String>>("branch")? {
+            Some(branch) => Ok(Revision {
+                rev: branch,
+                base_commit: table.raw_get("base_commit")?,
+                worktree_path: table.raw_get::<Option<String>>("worktree_path")?.map(Into::into),
+            }),
+            None => Err(Error::usage(format!("{place} has no branch: it worked without a worktree")).into()),
+        },
+        LuaValue::UserData(_) => {
+            if let Some(handle) = worktree::of(value) {
+                return Ok(Revision {
+                    rev: handle.branch().to_owned(),
+                    base_commit: Some(handle.base_commit().to_owned()),
+                    worktree_path: Some(handle.path().to_owned()),
+                });
+            }
+            if let Some(task) = task::of(value) {
+                let branch = task.agent().and_then(|live| live.branch.get().cloned());
+                return match branch {
+                    Some(branch) => Ok(Revision::plain(branch)),
+                    None => Err(Error::usage(format!("{place} is a task that has no branch (yet)")).into()),
+                };
+            }
+            Err(Error::usage(format!("{place} is no revision")).into())
+        }
+        other => Err(Error::usage(format!(
+            "{place} must be a branch, a revision, an outcome, a task or a worktree, not {}",
+            type_of(other)
+        ))
+        .into()),
+    }
+}

@@ -1,0 +1,92 @@
+//! `agent.config`: run-wide defaults, by the flags' names.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mlua::prelude::*;
+use serde_json::json;
+
+use super::query::Models;
+use super::{model, result};
+use crate::config::Settings;
+use crate::host::Host;
+use crate::vm::{Options, Raised, Shape};
+
+const SHAPE: Shape = Shape {
+    function: "agent.config",
+    known: &[
+        "model", "concurrency", "max_turns", "timeout", "idle_timeout", "max_output_tokens",
+        "strict", "quiet", "repo", "worktree_root",
+    ],
+    later: &[
+        "max_budget_usd", "record", "replay", "output_format", "dry_run", "detach", "resume",
+        "worktree", "prices",
+    ],
+    instead: &[
+        ("permission_mode", "use `read_only` and rules of the query"),
+        ("cwd", "use `repo`, or `cwd` of the query"),
+    ],
+};
+
+/// Applies what a script sets.
+pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> Result<(), Raised> {
+    let mut options = Options::read(lua, table, &SHAPE)?;
+    let written = match options.any("model") {
+        Some(value) => match model::written(&value) {
+            Some(written) => (None, Some(written)),
+            None => match value {
+                LuaValue::String(name) => (Some(name.to_string_lossy()), None),
+                other => return Err(options.wrong("model", "a name or an `agent.model`", &other).into()),
+            },
+        },
+        None => (None, None),
+    };
+    if let Some(name) = &written.0 {
+        host.model(name)?;
+    }
+    let integer = |value: Option<i64>| value.and_then(|value| usize::try_from(value).ok());
+    let settings = Settings {
+        model: written.0,
+        concurrency: integer(options.integer("concurrency", 1, 10_000)?),
+        max_turns: options.integer("max_turns", 1, 1_000_000)?.and_then(|n| u32::try_from(n).ok()),
+        timeout: options.seconds("timeout")?.map(|duration| duration.as_secs_f64()),
+        idle_timeout: options.seconds("idle_timeout")?.map(|duration| duration.as_secs_f64()),
+        max_output_tokens: options
+            .integer("max_output_tokens", 1, i64::from(u32::MAX))?
+            .and_then(|n| u32::try_from(n).ok()),
+        strict: options.flag("strict")?,
+        quiet: options.flag("quiet")?,
+        repo: options.text("repo")?.map(PathBuf::from),
+        worktree_root: options.text("worktree_root")?.map(PathBuf::from),
+    };
+    host.set_script_settings(settings)?;
+    // A model that was typed (`--model`) stands above what a script says.
+    if let Some(model) = written.1
+        && !models.borrow().as_ref().is_some_and(|default| default.typed)
+    {
+        *models.borrow_mut() = Some(super::query::DefaultModel { model, typed: false });
+    }
+    Ok(())
+}
+
+/// Returns the settings as they are.
+pub fn current(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
+    let config = host.config();
+    let seconds = |duration: std::time::Duration| duration.as_secs_f64();
+    result::table(
+        lua,
+        "config",
+        &json!({
+            "model": config.model,
+            "concurrency": config.concurrency,
+            "max_turns": config.max_turns,
+            "timeout": config.timeout.map(seconds),
+            "idle_timeout": seconds(config.idle_timeout),
+            "max_output_tokens": config.max_output_tokens,
+            "strict": config.strict,
+            "quiet": config.quiet,
+            "repo": config.repo.as_ref().map(|path| path.display().to_string()),
+            "worktree_root": config.worktree_root.as_ref().map(|path| path.display().to_string()),
+        }),
+    )
+}

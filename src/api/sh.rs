@@ -1,0 +1,210 @@
+//! The global `sh`: commands of the script itself, run where agentlua was started.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mlua::prelude::*;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Kind, Result, ResultExt};
+use crate::host::Host;
+use crate::process::{Ended, Finished, Invocation, Limits, What};
+use crate::vm::bridge::Returned;
+use crate::vm::{Args, Module, Options, Shape, error};
+
+const SHELL: Shape = Shape {
+    function: "sh",
+    known: &["cwd", "env", "stdin", "timeout"],
+    later: &[],
+    instead: &[],
+};
+
+const PROGRAM: Shape = Shape {
+    function: "sh.run",
+    known: &["cmd", "args", "cwd", "env", "stdin", "timeout"],
+    later: &[],
+    instead: &[],
+};
+
+/// Output beyond this is not for a variable of a script.
+const MAX_OUTPUT: usize = 256 << 20;
+/// A day: scripts wait for builds, and say `timeout` when they want less.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+
+/// Makes the module: a table that can be called.
+pub fn module(lua: &Lua, host: &Arc<Host>, kit: &LuaTable) -> LuaResult<LuaTable> {
+    let at = |host: &Arc<Host>| Arc::clone(host);
+    let module = Module::new(lua, "sh")?
+        .waiting("call", {
+            let host = at(host);
+            move |lua, args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let (invocation, limit) = shell(&lua, &host, args)?;
+                    let finished = run(&host, invocation, limit, "sh").await?;
+                    result(&lua, &finished)
+                }
+            }
+        })?
+        .waiting("check", {
+            let host = at(host);
+            move |lua, args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let (invocation, limit) = shell(&lua, &host, args)?;
+                    let shown = shown(&invocation.what);
+                    let finished = run(&host, invocation, limit, "sh.check").await?;
+                    checked(&shown, &finished)?;
+                    result(&lua, &finished)
+                }
+            }
+        })?
+        .waiting("run", {
+            let host = at(host);
+            move |lua, args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let (invocation, limit) = program(&lua, &host, args)?;
+                    let finished = run(&host, invocation, limit, "sh.run").await?;
+                    result(&lua, &finished)
+                }
+            }
+        })?;
+    let table = module.build();
+    // `sh "make"` and `sh.call` are one; only the first is in the manual.
+    let call: LuaFunction = table.get("call")?;
+    table.set("call", LuaValue::Nil)?;
+    table.set("try_call", LuaValue::Nil)?;
+    let metatable = lua.create_table()?;
+    let forward: LuaFunction = lua
+        .load("local call = ... return function(_, ...) return call(...) end")
+        .set_name("=[agentlua]")
+        .call(call.clone())?;
+    metatable.set("__call", forward)?;
+    table.set_metatable(Some(metatable))?;
+    // The script's own waiting version; the original would block every task.
+    let execute: LuaFunction = lua
+        .load(
+            "local call = ...
+            return function(command)
+              if command == nil then return true end
+              local done = call(command)
+              io.stdout:write(done.stdout)
+              io.stderr:write(done.stderr)
+              if done.ok then return true, 'exit', 0 end
+              return nil, 'exit', done.code or 1
+            end",
+        )
+        .set_name("=[agentlua]")
+        .call(call)?;
+    lua.globals().get::<LuaTable>("os")?.set("execute", execute)?;
+    let _ = kit;
+    Ok(table)
+}
+
+/// Runs a shell command of the script somewhere else.
+pub async fn shell_in(lua: &Lua, host: &Arc<Host>, args: Args, cwd: PathBuf) -> Returned<LuaTable> {
+    let (mut invocation, limit) = shell(lua, host, args)?;
+    invocation.cwd = cwd;
+    let finished = run(host, invocation, limit, "worktree:sh").await?;
+    result(lua, &finished)
+}
+
+fn shell(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Duration)> {
+    let command = args.string("cmd")?;
+    if command.trim().is_empty() {
+        return Err(Error::usage(format!("`{}`: the command is empty", args.function())));
+    }
+    let table = args.optional_table("options")?;
+    let table = table.map_or_else(|| lua.create_table(), Ok).map_err(|e| Error::internal(e.to_string()))?;
+    let mut options = Options::read(lua, &table, &SHELL)?;
+    invocation(host, What::Shell(command), &mut options)
+}
+
+fn program(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Duration)> {
+    let mut options = Options::read(lua, &args.table("options")?, &PROGRAM)?;
+    let cmd = options.text("cmd")?;
+    let cmd = options.required("cmd", cmd)?;
+    let args = options.strings("args")?.unwrap_or_default();
+    invocation(host, What::Program(cmd, args), &mut options)
+}
+
+fn invocation(host: &Host, what: What, options: &mut Options) -> Result<(Invocation, Duration)> {
+    let cwd = options.text("cwd")?.map_or_else(|| host.cwd().to_owned(), |cwd| host.cwd().join(cwd));
+    if !cwd.is_dir() {
+        return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
+    }
+    let mut env: BTreeMap<String, String> = host.environment().clone();
+    env.extend(options.string_map("env")?.unwrap_or_default());
+    let stdin = match options.any("stdin") {
+        None => Vec::new(),
+        Some(LuaValue::String(text)) => text.as_bytes().to_vec(),
+        Some(other) => return Err(options.wrong("stdin", "a string", &other)),
+    };
+    let limit = options.seconds("timeout")?.unwrap_or(DEFAULT_TIMEOUT);
+    Ok((Invocation { what, cwd, env, stdin, merge_stderr: false }, limit))
+}
+
+async fn run(host: &Arc<Host>, invocation: Invocation, limit: Duration, function: &str) -> Result<Finished> {
+    let shown = shown(&invocation.what);
+    let processes = host.processes().clone();
+    let limits = Limits { timeout: limit, head: MAX_OUTPUT, tail: 0, spill: None, spill_max: 0 };
+    let finished = host
+        .beside(async move { processes.run(invocation, limits, &CancellationToken::new()).await })
+        .await?
+        .or_kind(Kind::Io, || format!("`{function}`: cannot run `{shown}`"))?;
+    match finished.ended {
+        Ended::TimedOut => Err(Error::new(
+            Kind::Timeout,
+            format!("`{function}`: `{shown}` was not done after {} s", limit.as_secs_f64()),
+        )),
+        _ => Ok(finished),
+    }
+}
+
+fn checked(command: &str, finished: &Finished) -> Result<()> {
+    if finished.code == Some(0) {
+        return Ok(());
+    }
+    let how = match (finished.code, finished.signal) {
+        (Some(code), _) => format!("failed with exit code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "failed".to_owned(),
+    };
+    let said = [&finished.stderr, &finished.stdout]
+        .into_iter()
+        .map(|output| output.text())
+        .find(|text| !text.trim().is_empty());
+    let mut message = format!("`{command}` {how}");
+    if let Some(text) = said {
+        let tail: Vec<&str> = text.trim_end().lines().rev().take(5).collect();
+        let tail: Vec<&str> = tail.into_iter().rev().collect();
+        message = format!("{message}: {}", tail.join("\n"));
+    }
+    Err(Error::new(Kind::Tool, message))
+}
+
+fn result(lua: &Lua, finished: &Finished) -> Returned<LuaTable> {
+    let table = lua.create_table()?;
+    table.raw_set("ok", finished.code == Some(0))?;
+    table.raw_set("code", finished.code)?;
+    table.raw_set("stdout", lua.create_string(finished.stdout.clone().into_bytes())?)?;
+    table.raw_set("stderr", lua.create_string(finished.stderr.clone().into_bytes())?)?;
+    Ok(error::as_result(lua, "command result", table)?)
+}
+
+fn shown(what: &What) -> String {
+    match what {
+        What::Shell(command) => command.clone(),
+        What::Program(program, args) => {
+            std::iter::once(program).chain(args).cloned().collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
+/// Where a script's relative paths start.
+pub fn path(host: &Host, text: &str) -> PathBuf {
+    host.cwd().join(text)
+}

@@ -1,0 +1,202 @@
+//! Handles on worktrees that a script makes for itself: `git.worktree { branch = … }`.
+//!
+//! Closing one removes it when refs hold all of it, else keeps it and says where.
+
+use std::cell::Cell;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use mlua::prelude::*;
+
+use super::git::diff_table;
+use super::query::repo_dir;
+use super::{revision, sh};
+use crate::error::{Error, Kind, Result};
+use crate::event::{Event, Level};
+use crate::git::worktree::{Released, Worktree};
+use crate::git::{self, CommitMessage, Side, Spec};
+use crate::host::Host;
+use crate::vm::bridge::Returned;
+use crate::vm::{Args, Module, Options, Shape};
+
+/// The methods of worktree handles.
+const METHODS: &str = "agentlua.worktree methods";
+
+const SHAPE: Shape = Shape {
+    function: "git.worktree",
+    known: &["branch", "base", "repo"],
+    later: &["sparse", "include", "setup", "if_exists", "dirty"],
+    instead: &[],
+};
+
+/// What `git.worktree` returns.
+#[derive(Clone)]
+pub struct Handle {
+    worktree: Rc<Worktree>,
+    state: Rc<Cell<State>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// `:keep()` was called: closing leaves it.
+    Kept,
+    Removed,
+}
+
+impl LuaUserData for Handle {
+    fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
+        methods.add_meta_method("__index", |lua, this, name: String| match name.as_str() {
+            "path" => this.worktree.path().display().to_string().into_lua(lua),
+            "branch" => this.worktree.branch().into_lua(lua),
+            "base_commit" => this.worktree.base_commit().into_lua(lua),
+            _ => lua.named_registry_value::<LuaTable>(METHODS)?.get(name),
+        });
+        // The prelude's function, because closing has to wait.
+        methods.add_async_meta_method("__close", |lua, this, _: LuaMultiValue| {
+            let handle = this.clone();
+            async move {
+                let close: LuaFunction =
+                    lua.named_registry_value::<LuaTable>(METHODS)?.get("close")?;
+                close.call_async::<()>(lua.create_userdata(handle)?).await
+            }
+        });
+        methods.add_meta_method("__tostring", |_, this, ()| {
+            Ok(format!("worktree {} ({})", this.worktree.branch(), this.worktree.path().display()))
+        });
+    }
+}
+
+/// Returns the worktree behind a handle.
+pub fn of(value: &LuaValue) -> Option<Rc<Worktree>> {
+    let LuaValue::UserData(data) = value else { return None };
+    data.borrow::<Handle>().ok().map(|handle| Rc::clone(&handle.worktree))
+}
+
+fn handle(args: &mut Args) -> Result<Handle> {
+    let value = args.any();
+    if let LuaValue::UserData(data) = &value
+        && let Ok(handle) = data.borrow::<Handle>()
+    {
+        return Ok(handle.clone());
+    }
+    Err(args.wrong("worktree", "a worktree", &value).hint("methods are called with a colon: `wt:diff()`"))
+}
+
+fn open_handle(args: &mut Args) -> Result<Handle> {
+    let handle = handle(args)?;
+    if handle.state.get() == State::Removed {
+        return Err(Error::usage(format!("the worktree `{}` was removed", handle.worktree.branch())));
+    }
+    Ok(handle)
+}
+
+/// Makes a worktree: `git.worktree { branch =, base = }`.
+pub async fn open(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaAnyUserData> {
+    let mut options = Options::read(&lua, &args.table("options")?, &SHAPE)?;
+    let branch = options.text("branch")?;
+    let branch = options.required("branch", branch)?;
+    let base = match options.any("base") {
+        Some(base) => revision::read(&base, "`git.worktree`: option `base`")?.rev,
+        None => "HEAD".to_owned(),
+    };
+    let dir = repo_dir(&host, options.text("repo")?);
+    let worktree = host.script_worktree(&dir, branch, &base).await?;
+    let handle = Handle { worktree: Rc::new(worktree), state: Rc::new(Cell::new(State::Open)) };
+    Ok(lua.create_userdata(handle)?)
+}
+
+/// Keeps the methods of handles.
+pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
+    let module = Module::new(lua, "agentlua.worktree")?
+        .waiting("diff", {
+            let host = Arc::clone(host);
+            move |lua, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let worktree = Worktree::clone(&open_handle(&mut args)?.worktree);
+                    let repo = Arc::clone(worktree.repo());
+                    let spec = Spec::Between {
+                        from: worktree.base_commit().to_owned(),
+                        to: Side::Worktree(Box::new(worktree)),
+                    };
+                    let diff = host.beside(async move { git::diff(&repo, spec, &[]).await }).await??;
+                    diff_table(&lua, &diff)
+                }
+            }
+        })?
+        .waiting("sh", {
+            let host = Arc::clone(host);
+            move |lua, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let cwd: PathBuf = open_handle(&mut args)?.worktree.path().to_owned();
+                    sh::shell_in(&lua, &host, args, cwd).await
+                }
+            }
+        })?
+        .joining("commit", {
+            let host = Arc::clone(host);
+            move |_, _, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let worktree = Worktree::clone(&open_handle(&mut args)?.worktree);
+                    let subject = args.string("message")?;
+                    let message = CommitMessage { subject, trailers: Vec::new() };
+                    let finished =
+                        host.beside(async move { worktree.finish(Some(message)).await }).await??;
+                    Ok(finished.head_commit)
+                }
+            }
+        })?
+        .function("keep", |_, mut args| {
+            open_handle(&mut args)?.state.set(State::Kept);
+            Ok(())
+        })?
+        .joining("remove", {
+            let host = Arc::clone(host);
+            move |_, _, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let handle = open_handle(&mut args)?;
+                    if release(&host, &handle).await? {
+                        return Ok(());
+                    }
+                    let path = handle.worktree.path().display();
+                    Err(Error::new(Kind::Git, format!("the worktree `{path}` holds changes that no commit has"))
+                        .hint("commit them with `:commit(message)`, or leave it with `:keep()`")
+                        .into())
+                }
+            }
+        })?
+        .joining("close", {
+            let host = Arc::clone(host);
+            move |_, _, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let handle = handle(&mut args)?;
+                    if handle.state.get() == State::Open && !release(&host, &handle).await? {
+                        host.events().emit(Event::Message {
+                            level: Level::Info,
+                            text: format!(
+                                "the worktree `{}` is kept: it holds changes that no commit has",
+                                handle.worktree.path().display()
+                            ),
+                        });
+                    }
+                    Ok(())
+                }
+            }
+        })?;
+    lua.set_named_registry_value(METHODS, module.build())
+}
+
+/// Removes the worktree if refs hold all of it; tells whether it is gone.
+async fn release(host: &Arc<Host>, handle: &Handle) -> Result<bool> {
+    let worktree = Worktree::clone(&handle.worktree);
+    let released = host.beside(async move { worktree.remove_if_held().await }).await??;
+    let removed = matches!(released, Released::Removed { .. });
+    handle.state.set(if removed { State::Removed } else { State::Kept });
+    Ok(removed)
+}

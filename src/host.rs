@@ -1,0 +1,431 @@
+//! What every primitive needs, built once and passed: settings, models, repositories, the fleet.
+//! There are no statics; whoever has the host has the run.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::agent::fleet::{Live, Order};
+use crate::agent::query::Site;
+use crate::agent::{Fleet, Outcome, Query, Subtype, id};
+use crate::config::{self, Config, Settings};
+use crate::error::{Error, Kind, Result, ResultExt};
+use crate::event::{Event, Events};
+use crate::git::Repo;
+use crate::git::worktree::{self, New, Worktree};
+use crate::journal::{AgentFilter, AgentRow, Status, Store};
+use crate::model::select::{self, Environment};
+use crate::model::Model;
+use crate::process::{Processes, env};
+
+/// Where settings come from, nearest first.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// What was typed.
+    pub flags: Settings,
+    /// What the script said by `agent.config`.
+    pub script: Settings,
+    /// Variables and files, already merged.
+    pub below: Settings,
+}
+
+/// The services of a run.
+pub struct Host {
+    sources: Mutex<Sources>,
+    config: Mutex<Arc<Config>>,
+    environment: BTreeMap<String, String>,
+    cwd: PathBuf,
+    events: Events,
+    runtime: tokio::runtime::Handle,
+    processes: Processes,
+    fleet: Arc<Fleet>,
+    models: Mutex<HashMap<String, Arc<dyn Model>>>,
+    repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
+    stores: tokio::sync::Mutex<HashMap<PathBuf, Store>>,
+    announced: Mutex<bool>,
+    /// How many worktrees the script made for itself.
+    worktrees: AtomicU32,
+}
+
+/// What a host is made with.
+pub struct Surroundings {
+    /// The settings.
+    pub sources: Sources,
+    /// The process environment, as it was at the start.
+    pub environment: BTreeMap<String, String>,
+    /// Where agentlua was started.
+    pub cwd: PathBuf,
+    /// Who hears what happens.
+    pub events: Events,
+    /// The runtime of everything that is not Lua.
+    pub runtime: tokio::runtime::Handle,
+    /// The script's name, for the registry.
+    pub script: String,
+    /// Our own binary, which is the guardian of commands too.
+    pub program: PathBuf,
+}
+
+impl Host {
+    /// Makes the host. Touches no disk and starts nothing.
+    ///
+    /// # Errors
+    /// Usage, for settings that cannot be.
+    pub fn new(around: Surroundings) -> Result<Arc<Self>> {
+        let config = Arc::new(merge(&around.sources)?);
+        let processes = Processes::new(around.program);
+        let fleet = Fleet::new(
+            id::new_run(),
+            around.script,
+            around.events.clone(),
+            config.concurrency,
+            processes.clone(),
+            env::allowed(around.environment.clone().into_iter()),
+        );
+        Ok(Arc::new(Self {
+            sources: Mutex::new(around.sources),
+            config: Mutex::new(config),
+            environment: around.environment,
+            cwd: around.cwd,
+            events: around.events,
+            runtime: around.runtime,
+            processes,
+            fleet: Arc::new(fleet),
+            models: Mutex::default(),
+            repos: tokio::sync::Mutex::default(),
+            stores: tokio::sync::Mutex::default(),
+            announced: Mutex::new(false),
+            worktrees: AtomicU32::new(0),
+        }))
+    }
+
+    /// Returns the settings as they are now.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&locked(&self.config))
+    }
+
+    /// Changes what the script says; flags still win.
+    ///
+    /// # Errors
+    /// Usage, for values that cannot be; nothing is changed then.
+    pub fn set_script_settings(&self, settings: Settings) -> Result<()> {
+        let mut sources = locked(&self.sources);
+        let changed = Sources { script: settings.over(sources.script.clone()), ..sources.clone() };
+        let config = merge(&changed)?;
+        self.fleet.set_concurrency(config.concurrency);
+        *locked(&self.config) = Arc::new(config);
+        *sources = changed;
+        Ok(())
+    }
+
+    /// Returns a variable of the environment as it was at the start.
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.environment.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// Returns the whole environment as it was at the start.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// Returns where agentlua was started.
+    pub fn cwd(&self) -> &Path {
+        &self.cwd
+    }
+
+    /// Returns who hears what happens.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Returns what starts commands.
+    pub fn processes(&self) -> &Processes {
+        &self.processes
+    }
+
+    /// Returns the agents of the run.
+    pub fn fleet(&self) -> &Arc<Fleet> {
+        &self.fleet
+    }
+
+    /// Runs `work` beside Lua, where waiting blocks nobody.
+    ///
+    /// # Errors
+    /// Internal, when it panicked.
+    pub async fn beside<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T> {
+        AbortOnDrop(self.runtime.spawn(work)).join().await
+    }
+
+    /// Runs `work` beside Lua without waiting for it.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.runtime.spawn(work);
+    }
+
+    /// Returns the model that `name` stands for.
+    ///
+    /// # Errors
+    /// Usage, for a provider that there is not; model, without a key.
+    pub fn model(&self, name: &str) -> Result<Arc<dyn Model>> {
+        let mut models = locked(&self.models);
+        if let Some(model) = models.get(name) {
+            return Ok(Arc::clone(model));
+        }
+        let model = select::select(name, &self.providers())?;
+        models.insert(name.to_owned(), Arc::clone(&model));
+        Ok(model)
+    }
+
+    /// Returns the model of agents that name none.
+    ///
+    /// # Errors
+    /// Model, when nothing says which.
+    pub fn default_model(&self) -> Result<Arc<dyn Model>> {
+        if let Some(name) = &self.config().model {
+            return self.model(name);
+        }
+        match select::default_name(&self.providers()) {
+            Some(name) => self.model(name),
+            None => Err(Error::new(Kind::Model, "no model is named and no key is set").hint(
+                "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model with a name or a Lua file",
+            )),
+        }
+    }
+
+    fn providers(&self) -> Environment {
+        Environment::new(&|name| self.variable(name))
+    }
+
+    /// Returns the directory whose repository is meant when nothing else is said.
+    pub fn default_dir(&self) -> PathBuf {
+        let repo = self.config().repo.clone();
+        repo.map_or_else(|| self.cwd.clone(), |repo| self.cwd.join(repo))
+    }
+
+    /// Opens the repository around `dir`.
+    ///
+    /// # Errors
+    /// Git, when there is none.
+    pub async fn repo(&self, dir: &Path) -> Result<Arc<Repo>> {
+        let mut repos = self.repos.lock().await;
+        if let Some(repo) = repos.get(dir) {
+            return Ok(Arc::clone(repo));
+        }
+        let path = dir.to_owned();
+        let repo = self.beside(async move { Repo::open(&path).await }).await??;
+        // Two directories of one repository share its handle, and with it its lock.
+        let known = repos.values().find(|known| {
+            known.common_dir() == repo.common_dir() && known.top() == repo.top()
+        });
+        let repo = known.map_or(repo, Arc::clone);
+        repos.insert(dir.to_owned(), Arc::clone(&repo));
+        Ok(repo)
+    }
+
+    /// Returns the store of a repository's agents, or of those outside every repository.
+    ///
+    /// # Errors
+    /// Usage, for a store that a newer version wrote; io.
+    pub async fn store(&self, repo: Option<&Repo>) -> Result<Store> {
+        let dir = match repo {
+            Some(repo) => repo.state_dir(),
+            None => self.state_dir()?.join("runs"),
+        };
+        let mut stores = self.stores.lock().await;
+        if let Some(store) = stores.get(&dir) {
+            return Ok(store.clone());
+        }
+        let path = dir.clone();
+        let store = self.beside(async move { Store::open(&path).await }).await??;
+        stores.insert(dir, store.clone());
+        Ok(store)
+    }
+
+    /// Returns the agents around the working directory: live ones, and ended ones whose worktree or
+    /// branch still exists; `all` of them on request. The newest is last.
+    ///
+    /// # Errors
+    /// Io, for a registry that cannot be read.
+    pub async fn agents(&self, all: bool) -> Result<Vec<AgentRow>> {
+        let dir = self.default_dir();
+        let repo = match repository_around(&dir) {
+            Some(_) => Some(self.repo(&dir).await?),
+            None => None,
+        };
+        let store = self.store(repo.as_deref()).await?;
+        self.beside(async move {
+            let rows = store.agents(AgentFilter::default()).await?;
+            if all {
+                return Ok(rows);
+            }
+            let branches: HashSet<String> = match &repo {
+                Some(repo) => repo.branches().await?.into_iter().map(|branch| branch.name).collect(),
+                None => HashSet::new(),
+            };
+            Ok(rows.into_iter().filter(|row| is_present(row, &branches)).collect())
+        })
+        .await?
+    }
+
+    fn state_dir(&self) -> Result<PathBuf> {
+        config::state_dir(|name| self.variable(name))
+    }
+
+    /// Returns where worktrees are kept.
+    fn worktree_root(&self) -> Result<PathBuf> {
+        if let Some(root) = &self.config().worktree_root {
+            return Ok(self.cwd.join(root));
+        }
+        let root = self.state_dir()?.join("worktrees");
+        if worktree::is_volatile(&root) {
+            return Err(Error::usage(format!(
+                "worktrees would be kept in `{}`, which does not survive a restart",
+                root.display()
+            ))
+            .hint("set XDG_STATE_HOME or `worktree_root` to a folder that does"));
+        }
+        Ok(root)
+    }
+
+    /// Makes a worktree for the script itself, on a new branch of the repository around `dir`.
+    ///
+    /// # Errors
+    /// Git, when it cannot be had; nothing of it is left behind.
+    pub async fn script_worktree(&self, dir: &Path, branch: String, base: &str) -> Result<Worktree> {
+        let repo = self.repo(dir).await?;
+        let root = self.worktree_root()?;
+        let number = self.worktrees.fetch_add(1, Ordering::Relaxed) + 1;
+        let id = format!("script-{}-{number}", self.fleet.run_id().trim_start_matches("run-"));
+        let base = base.to_owned();
+        self.beside(async move {
+            let base_commit = repo.resolve(&base).await?;
+            Worktree::create(&repo, New { id, branch, base_commit, root }).await
+        })
+        .await?
+    }
+
+    /// Runs an agent to its end.
+    pub async fn ask(self: &Arc<Self>, query: Query, cancel: CancellationToken, live: Arc<Live>) -> Result<Outcome> {
+        let repo = match &query.site {
+            Site::Worktree { repo, .. } => Some(self.repo(repo).await?),
+            // Agents without a worktree are registered where they are seen.
+            Site::Directory(dir) if repository_around(dir).is_some() => self.repo(dir).await.ok(),
+            Site::Directory(_) => None,
+        };
+        if let (Site::Worktree { .. }, Some(repo)) = (&query.site, &repo) {
+            self.announce_dirt(repo).await;
+        }
+        let store = self.store(repo.as_deref()).await?;
+        let worktree_root = match &query.site {
+            Site::Worktree { .. } => self.worktree_root()?,
+            Site::Directory(_) => PathBuf::new(),
+        };
+        let fleet = Arc::clone(&self.fleet);
+        let order = Order { query, repo, store, worktree_root, cancel, live };
+        // Not aborted when Lua stops waiting: an agent always takes its work in.
+        self.runtime
+            .spawn(async move { fleet.run(order).await })
+            .await
+            .or_kind(Kind::Internal, || "an agent ended by a fault of ours")
+    }
+
+    /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.
+    async fn announce_dirt(&self, repo: &Arc<Repo>) {
+        if std::mem::replace(&mut *locked(&self.announced), true) {
+            return;
+        }
+        let (this, repo) = (Arc::clone(repo), Arc::clone(repo));
+        let dirty = self.beside(async move { this.dirty_paths().await }).await;
+        if let Ok(Ok(paths)) = dirty
+            && !paths.is_empty()
+        {
+            self.events.emit(Event::Message {
+                level: crate::event::Level::Info,
+                text: format!(
+                    "{} uncommitted {} in `{}` not in the agents' worktrees",
+                    paths.len(),
+                    if paths.len() == 1 { "change is" } else { "changes are" },
+                    repo.top().display()
+                ),
+            });
+        }
+    }
+
+    /// Ends the run.
+    pub async fn close(&self) {
+        let fleet = Arc::clone(&self.fleet);
+        let _ = self.beside(async move { fleet.close().await }).await;
+        for store in self.stores.lock().await.values() {
+            if let Err(error) = store.flush().await {
+                self.events.warn(format!("the registry could not be written: {error}"));
+            }
+        }
+    }
+
+    /// Reports whether a run that ended well has to fail all the same.
+    pub fn has_failures(&self) -> bool {
+        let strict = self.config().strict;
+        self.fleet.tally().ended.iter().any(|agent| {
+            !matches!(agent.subtype, Subtype::Success | Subtype::ErrorCancelled)
+                || (strict && agent.denials > 0)
+        })
+    }
+}
+
+/// Reports whether an agent still has anything: a life, a worktree, a branch.
+fn is_present(row: &AgentRow, branches: &HashSet<String>) -> bool {
+    !(row.status.is_final() || row.status == Status::Interrupted)
+        || row.worktree_path.as_ref().is_some_and(|path| path.exists())
+        || row.branch.as_ref().is_some_and(|branch| branches.contains(branch))
+}
+
+/// Returns an agent as scripts and `--json` show it; `since` is seconds since 1970.
+pub fn agent_json(row: &AgentRow) -> Value {
+    json!({
+        "id": row.id,
+        "status": row.status.as_str(),
+        "branch": row.branch,
+        "since": row.status_at / 1000,
+        "run": row.run,
+        "label": row.label,
+        "turns": row.turns,
+        "usage": row.usage,
+        "worktree_path": row.worktree_path.as_ref().map(|path| path.display().to_string()),
+        "base_commit": row.base_commit,
+        "head_commit": row.head_commit,
+    })
+}
+
+/// Returns the top of the checkout around `dir`, found without starting git.
+pub fn repository_around(dir: &Path) -> Option<PathBuf> {
+    let dir = std::path::absolute(dir).ok()?;
+    dir.ancestors().find(|above| above.join(".git").exists()).map(Path::to_owned)
+}
+
+fn merge(sources: &Sources) -> Result<Config> {
+    Config::new(sources.flags.clone().over(sources.script.clone()).over(sources.below.clone()))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends work beside Lua when nobody waits for it any more.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> AbortOnDrop<T> {
+    async fn join(mut self) -> Result<T> {
+        (&mut self.0).await.or_kind(Kind::Internal, || "work beside Lua ended by a fault of ours")
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
