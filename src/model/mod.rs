@@ -11,6 +11,8 @@
 //! * A model asks once. Asking again is the business of [`retry`].
 
 pub mod anthropic;
+mod call_id;
+mod fault;
 pub mod http;
 pub mod openai;
 pub mod retry;
@@ -138,6 +140,16 @@ impl StopReason {
             Self::ContextOverflow => "model_context_window_exceeded",
             Self::Other(word) => word,
         }
+    }
+
+    /// Reports whether a call at the very end of such a reply may lack its rest; it must not run.
+    fn cuts_calls(&self) -> bool {
+        matches!(self, Self::MaxTokens | Self::Refusal | Self::ContextOverflow)
+    }
+
+    /// Returns what stands for the arguments of such a call.
+    fn cut_note(&self) -> String {
+        format!("cut by {}: the call is not complete and was not run", self.as_str())
     }
 }
 

@@ -1,0 +1,312 @@
+//! What a provider's refusal means: whether to ask again, when, and what to tell people.
+//!
+//! It reads a status, a few headers and an error body, from an HTTP answer or from an error event
+//! of a stream that began with 200. Every [`Failure`] made here has two details for programs:
+//! `status` (a number, where there is one) and `reason`, one of `invalid_request`,
+//! `authentication_failed`, `billing_error`, `permission_denied`, `model_not_found`, `rate_limit`,
+//! `overloaded`, `server_error`, `context_overflow`, `connection`, `timeout`, `stream`.
+//! A key never reaches a message: providers that echo it are censored. It must not know HTTP
+//! clients or wire formats.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use super::{Failure, Retry};
+use crate::error::{Error, Kind};
+
+/// The most characters of a provider's own words in a message.
+const MAX_WORDS: usize = 1500;
+
+/// What messages may say about where a question went.
+#[derive(Clone)]
+pub struct Origin {
+    /// The host, with its port where that is not the usual one.
+    pub host: String,
+    /// The model as people name it, such as `openai/gpt-5`.
+    pub model: String,
+    /// The variable that holds the key.
+    pub key_variable: &'static str,
+    /// The variable that holds the host.
+    pub base_variable: &'static str,
+    /// The key, to be kept out of messages.
+    key: Option<String>,
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Origin")
+            .field("host", &self.host)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the headers of an answer say about asking again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Advice {
+    /// How long to wait at least (`retry-after-ms`, `retry-after`).
+    pub after: Option<Duration>,
+    /// Whether to ask again at all (`x-should-retry`).
+    pub again: Option<bool>,
+}
+
+impl Advice {
+    /// Reads the headers; `header` finds the value of a lower-case name.
+    pub fn from_headers<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Self {
+        let milliseconds = header("retry-after-ms").and_then(|text| seconds(text, 0.001));
+        let after = milliseconds.or_else(|| {
+            let text = header("retry-after")?;
+            seconds(text, 1.0).or_else(|| {
+                let date = httpdate::parse_http_date(text.trim()).ok()?;
+                Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+            })
+        });
+        let again = match header("x-should-retry") {
+            Some("true") => Some(true),
+            Some("false") => Some(false),
+            _ => None,
+        };
+        Self { after, again }
+    }
+}
+
+fn seconds(text: &str, unit: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.trim().parse::<f64>().ok()? * unit).ok()
+}
+
+/// Why the events of a stream do not make a reply.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Trouble {
+    /// The provider sent this error in the middle of the stream.
+    Refused(Value),
+    /// What came makes no sense; the clause goes on after "the answer of `host`".
+    Broken(&'static str),
+}
+
+/// The parts of an error body that matter, whichever dialect it is in.
+#[derive(Debug, Default)]
+struct Complaint {
+    /// `type` and the codes, for matching.
+    words: Vec<String>,
+    message: String,
+    /// A code that is a number, which gateways use for the status they saw.
+    status: Option<u16>,
+}
+
+impl Complaint {
+    /// Reads `{"error": {…}}` (Anthropic, OpenAI), `{"error": "…"}` (Ollama), `{"message": "…"}`
+    /// (vLLM), `{"detail": …}` (`FastAPI`), or text.
+    fn read(body: &str) -> Self {
+        match serde_json::from_str::<Value>(body) {
+            Ok(value) => Self::from_value(&value),
+            Err(_) => Self { message: body.trim().to_owned(), ..Self::default() },
+        }
+    }
+
+    fn from_value(value: &Value) -> Self {
+        let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let places = ["/type", "/code", "/details/error_code"];
+        let status = error.get("code").and_then(Value::as_u64);
+        Self {
+            words: places.iter().filter_map(|at| error.pointer(at)).filter_map(text).collect(),
+            message: text(error)
+                .or_else(|| error.get("message").and_then(text))
+                .or_else(|| Some(value.get("detail")?.to_string()))
+                .unwrap_or_else(|| error.to_string()),
+            status: status.and_then(|code| u16::try_from(code).ok()),
+        }
+    }
+
+    fn is(&self, words: &[&str]) -> bool {
+        self.words.iter().any(|word| words.contains(&word.as_str()))
+    }
+
+    fn says(&self, phrases: &[&str]) -> bool {
+        let message = self.message.to_lowercase();
+        phrases.iter().any(|phrase| message.contains(phrase))
+    }
+
+    /// Money or quota is used up: no pause mends that.
+    fn is_spent(&self) -> bool {
+        self.is(&[
+            "enforced_spend_limit_reached",
+            "insufficient_quota",
+            "billing_hard_limit_reached",
+            "billing_error",
+        ]) || self.says(&["specified api usage limits", "credit balance is too low"])
+    }
+
+    fn is_overflow(&self) -> bool {
+        self.is(&["context_length_exceeded", "exceed_context_size_error"])
+            || self.says(&[
+                "prompt is too long",
+                "exceed context limit",
+                "maximum context length",
+                "context window",
+                "exceeds the available context size",
+                "context length exceeded",
+                "exceeds the context length",
+            ])
+    }
+
+    /// The status that an error event stands for, when it came after a 200.
+    fn implied_status(&self) -> u16 {
+        if let Some(status) = self.status.filter(|status| (400..600).contains(status)) {
+            return status;
+        }
+        let known = [
+            ("invalid_request_error", 400),
+            ("authentication_error", 401),
+            ("billing_error", 402),
+            ("permission_error", 403),
+            ("not_found_error", 404),
+            ("request_too_large", 413),
+            ("rate_limit_error", 429),
+            ("rate_limit_exceeded", 429),
+            ("insufficient_quota", 429),
+            ("timeout_error", 504),
+            ("overloaded_error", 529),
+        ];
+        // Whatever went wrong in the middle of an answer was not the request's fault.
+        known.iter().find(|(word, _)| self.is(&[word])).map_or(500, |(_, status)| *status)
+    }
+}
+
+impl Origin {
+    /// Describes a place; `key` is only ever used to keep it out of messages.
+    pub fn new(
+        model: &str,
+        key: Option<&str>,
+        key_variable: &'static str,
+        base_variable: &'static str,
+    ) -> Self {
+        Self {
+            host: String::new(),
+            model: model.to_owned(),
+            key_variable,
+            base_variable,
+            key: key.filter(|key| key.len() >= 4).map(str::to_owned),
+        }
+    }
+
+    /// Classifies an HTTP answer that is no success.
+    pub fn refusal(&self, status: u16, advice: Advice, body: &str) -> Failure {
+        self.classify(status, advice, &Complaint::read(body))
+    }
+
+    /// Classifies what went wrong in a stream that had begun well.
+    pub fn trouble(&self, trouble: &Trouble) -> Failure {
+        match trouble {
+            Trouble::Refused(event) => self.error_event(event),
+            Trouble::Broken(what) => self.broken_stream(what),
+        }
+    }
+
+    /// Classifies an error that came with status 200.
+    pub fn error_event(&self, event: &Value) -> Failure {
+        let complaint = Complaint::from_value(event);
+        self.classify(complaint.implied_status(), Advice::default(), &complaint)
+    }
+
+    /// Makes the failure for an answer that broke off or makes no sense: asking again may help.
+    pub fn broken_stream(&self, what: &str) -> Failure {
+        let what = self.censored(what);
+        let message = format!("the answer of `{}` {what}", self.host);
+        Failure::transient(Error::new(Kind::Model, message).with("reason", "stream".into()))
+    }
+
+    /// Makes the failure for a place that cannot be reached or does not answer.
+    pub fn unreachable(&self, reason: &'static str, what: &str) -> Failure {
+        let message = format!("cannot reach `{}`: {}", self.host, self.censored(what));
+        let error = Error::new(Kind::Model, message)
+            .with("reason", reason.into())
+            .hint(format!("check the network, or set {} to another host", self.base_variable));
+        Failure::transient(error)
+    }
+
+    /// Makes the failure for a place that is not what its URL promises.
+    pub fn not_an_api(&self, what: &str) -> Failure {
+        let message = format!("`{}` answered with {}", self.host, self.censored(what));
+        let error = Error::new(Kind::Model, message)
+            .with("reason", "invalid_request".into())
+            .hint(format!("check {}", self.base_variable));
+        Failure::fatal(error)
+    }
+
+    fn classify(&self, status: u16, advice: Advice, complaint: &Complaint) -> Failure {
+        let spent = status == 402 || complaint.is_spent();
+        let overflow = !spent && matches!(status, 400 | 413 | 422 | 500) && complaint.is_overflow();
+        let error = self.error(status, spent, overflow, complaint);
+        let again = match status {
+            _ if spent || overflow => false,
+            _ if advice.again.is_some() => advice.again == Some(true),
+            408 | 409 | 425 | 429 => true,
+            _ => status >= 500,
+        };
+        let retry = match advice.after {
+            _ if !again => Retry::Never,
+            Some(after) => Retry::After(after),
+            None => Retry::Backoff,
+        };
+        Failure { error, retry, overloaded: again && matches!(status, 429 | 529) }
+    }
+
+    fn error(&self, status: u16, spent: bool, overflow: bool, complaint: &Complaint) -> Error {
+        let Self { host, model, key_variable, base_variable, .. } = self;
+        let (reason, what, hint) = match status {
+            _ if overflow => (
+                "context_overflow",
+                format!("the conversation no longer fits the context window of `{model}`"),
+                None,
+            ),
+            _ if spent => (
+                "billing_error",
+                format!("the account at `{host}` has reached its spending limit"),
+                Some("raise the limit or add credit at the provider, then resume the run".into()),
+            ),
+            401 => (
+                "authentication_failed",
+                format!("`{host}` does not accept the key"),
+                Some(format!("check {key_variable}")),
+            ),
+            403 => (
+                "permission_denied",
+                format!("`{host}` does not let this key use `{model}`"),
+                Some(format!("check {key_variable}, or choose another --model")),
+            ),
+            404 => (
+                "model_not_found",
+                format!("`{host}` does not know the model `{model}`"),
+                Some(format!("choose another --model, or check {base_variable}")),
+            ),
+            429 => ("rate_limit", format!("`{host}` says that there are too many requests"), None),
+            529 => ("overloaded", format!("`{host}` is overloaded"), None),
+            500.. => ("server_error", format!("`{host}` failed with status {status}"), None),
+            _ => ("invalid_request", format!("`{host}` refused the request with {status}"), None),
+        };
+        let words = self.censored(&complaint.message);
+        let message = if words.is_empty() { what } else { format!("{what}: {words}") };
+        let error = Error::new(Kind::Model, message)
+            .with("reason", reason.into())
+            .with("status", status.into());
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    /// Cuts foreign words to one line of bearable length without the key.
+    fn censored(&self, words: &str) -> String {
+        let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = match &self.key {
+            Some(key) => line.replace(key.as_str(), "…"),
+            None => line,
+        };
+        match line.char_indices().nth(MAX_WORDS) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line,
+        }
+    }
+}
