@@ -16,6 +16,8 @@ mod fault;
 pub mod http;
 pub mod openai;
 pub mod retry;
+#[cfg(test)]
+mod scripted;
 pub mod select;
 pub mod sse;
 

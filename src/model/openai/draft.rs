@@ -154,21 +154,27 @@ impl Draft {
                 Err(text) => broken_arguments(text),
             };
             let function = json!({ "name": call.name, "arguments": arguments });
-            let mut wire = json!({ "id": id, "type": "function", "function": function });
-            wire.as_object_mut().into_iter().for_each(|wire| wire.extend(call.extra.clone()));
-            wire_calls.push(wire);
+            let mut wire = Map::new();
+            wire.insert("id".to_owned(), id.as_str().into());
+            wire.insert("type".to_owned(), "function".into());
+            wire.insert("function".to_owned(), function);
+            wire.extend(call.extra);
+            wire_calls.push(Value::Object(wire));
             calls.push(ToolCall { id, name: call.name, input });
         }
         if let Some(last) = calls.last_mut().filter(|_| stop.cuts_calls()) {
             last.input = Err(stop.cut_note());
         }
-        let mut wire = json!({ "role": "assistant" });
         let text = if self.text.is_empty() { self.refusal } else { self.text };
-        wire["content"] = if text.is_empty() { Value::Null } else { text.as_str().into() };
-        wire.as_object_mut().into_iter().for_each(|wire| wire.extend(self.reasoning.clone()));
+        let content = if text.is_empty() { Value::Null } else { text.as_str().into() };
+        let mut wire = Map::new();
+        wire.insert("role".to_owned(), "assistant".into());
+        wire.insert("content".to_owned(), content);
+        wire.extend(self.reasoning);
         if !wire_calls.is_empty() {
-            wire["tool_calls"] = Value::Array(wire_calls);
+            wire.insert("tool_calls".to_owned(), wire_calls.into());
         }
+        let wire = Value::Object(wire);
         Reply { text, calls, stop, usage: self.usage, wire, wire_format: WIRE }
     }
 
