@@ -310,3 +310,121 @@ impl Origin {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn origin() -> Origin {
+        let mut origin = Origin::new("openai/m", Some("sk-key"), "THE_KEY", "THE_BASE");
+        origin.host = "host".to_owned();
+        origin
+    }
+
+    fn refusal(status: u16, body: &Value) -> Failure {
+        origin().refusal(status, Advice::default(), &body.to_string())
+    }
+
+    fn reason(failure: &Failure) -> &str {
+        failure.error.detail("reason").and_then(Value::as_str).unwrap()
+    }
+
+    #[test]
+    fn statuses_fall_into_two_classes() {
+        for status in [408, 409, 425, 429, 500, 502, 503, 504, 529] {
+            let failure = refusal(status, &json!({ "error": { "message": "x" } }));
+            assert_eq!(failure.retry, Retry::Backoff, "{status}");
+            assert_eq!(failure.overloaded, matches!(status, 429 | 529), "{status}");
+            assert_eq!(failure.error.detail("status"), Some(&json!(status)));
+        }
+        for status in [400, 401, 402, 403, 404, 405, 413, 422] {
+            let failure = refusal(status, &json!({ "error": { "message": "x" } }));
+            assert_eq!(failure.retry, Retry::Never, "{status}");
+            assert!(failure.error.message.contains("`host`"), "{}", failure.error);
+        }
+    }
+
+    #[test]
+    fn spent_money_is_never_asked_for_again() {
+        let details = json!({ "error_code": "enforced_spend_limit_reached" });
+        let bodies = [
+            (429, json!({ "error": { "type": "rate_limit_error", "details": details } })),
+            (429, json!({ "error": { "code": "insufficient_quota", "message": "x" } })),
+            (402, json!({ "error": { "type": "billing_error", "message": "x" } })),
+            (
+                400,
+                json!({ "error": {
+                    "type": "invalid_request_error",
+                    "message": "You have reached your specified API usage limits.",
+                } }),
+            ),
+        ];
+        let again = Advice { after: Some(Duration::from_secs(1)), again: Some(true) };
+        for (status, body) in bodies {
+            let failure = origin().refusal(status, again, &body.to_string());
+            assert_eq!((failure.retry, failure.overloaded), (Retry::Never, false), "{body}");
+            assert_eq!(reason(&failure), "billing_error");
+        }
+    }
+
+    #[test]
+    fn a_conversation_that_does_not_fit_says_so() {
+        let bodies = [
+            json!({ "error": { "message": "prompt is too long: 213462 tokens > 200000 maximum" } }),
+            json!({ "error": { "message": "input length and `max_tokens` exceed context limit" } }),
+            json!({ "error": { "code": "context_length_exceeded", "message": "x" } }),
+            json!({ "message": "This model's maximum context length is 8192 tokens." }),
+        ];
+        for body in bodies {
+            let failure = refusal(400, &body);
+            assert_eq!(failure.retry, Retry::Never);
+            assert_eq!(reason(&failure), "context_overflow", "{body}");
+            assert!(failure.error.message.contains("no longer fits"), "{}", failure.error);
+        }
+        assert_eq!(reason(&refusal(400, &json!({ "message": "x" }))), "invalid_request");
+    }
+
+    #[test]
+    fn headers_say_when_and_whether() {
+        let advice = |pairs: &[(&str, &str)]| {
+            Advice::from_headers(|name| {
+                pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
+            })
+        };
+        let seconds = |text: &str| advice(&[("retry-after", text)]).after;
+        assert_eq!(seconds("7"), Some(Duration::from_secs(7)));
+        assert_eq!(seconds(" 0.5 "), Some(Duration::from_millis(500)));
+        assert_eq!(seconds("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
+        assert!(seconds(&later).unwrap() > Duration::from_secs(3000));
+        for garbage in ["", "-1", "soon", "NaN", "inf", "1e300"] {
+            assert_eq!(seconds(garbage), None, "{garbage}");
+        }
+        let both = advice(&[("retry-after", "9"), ("retry-after-ms", "20")]);
+        assert_eq!(both.after, Some(Duration::from_millis(20)));
+
+        let told = |word| advice(&[("x-should-retry", word), ("retry-after", "1")]);
+        assert_eq!(origin().refusal(500, told("false"), "").retry, Retry::Never);
+        let after = Retry::After(Duration::from_secs(1));
+        assert_eq!(origin().refusal(400, told("true"), "").retry, after);
+        assert_eq!(origin().refusal(400, told("maybe"), "").retry, Retry::Never);
+    }
+
+    #[test]
+    fn messages_are_one_bounded_line_without_the_key() {
+        let long = format!("bad key sk-key\n{}", "ž".repeat(5000));
+        let failure = refusal(401, &json!({ "error": long }));
+        let message = &failure.error.message;
+        assert!(message.starts_with("`host` does not accept the key: bad key … ž"), "{message}");
+        assert!(message.chars().count() < 1600);
+        assert!(!format!("{:?}", origin()).contains("sk-key"));
+        let failure = origin().refusal(502, Advice::default(), "<html>\n bad gateway\n</html>");
+        assert_eq!(
+            failure.error.message,
+            "`host` failed with status 502: <html> bad gateway </html>"
+        );
+    }
+}

@@ -98,3 +98,157 @@ fn after_attempts(mut error: Error, attempts: u32, elapsed: Duration) -> Error {
     }
     error
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::sync::Mutex;
+
+    use futures_util::FutureExt as _;
+    use futures_util::future::BoxFuture;
+
+    use super::*;
+    use crate::error::Kind;
+    use crate::model::anthropic::Anthropic;
+    use crate::model::scripted::{Server, answer, reply, request, stream};
+
+    /// Fails in the given ways, then answers.
+    struct Failing(Mutex<Vec<Failure>>);
+
+    impl Model for Failing {
+        fn name(&self) -> &'static str {
+            "failing"
+        }
+
+        fn wire(&self) -> &'static str {
+            "test"
+        }
+
+        fn ask<'a>(
+            &'a self,
+            _: &'a Request,
+            _: &'a (dyn Fn(Chunk) + Send + Sync),
+        ) -> BoxFuture<'a, Result<Reply, Failure>> {
+            let next = self.0.lock().unwrap().pop();
+            async move { next.map_or_else(|| Ok(reply("test", serde_json::Value::Null)), Err) }
+                .boxed()
+        }
+    }
+
+    fn failure(retry: Retry, overloaded: bool) -> Failure {
+        Failure { error: Error::new(Kind::Model, "no"), retry, overloaded }
+    }
+
+    fn quick() -> Policy {
+        let millisecond = Duration::from_millis(1);
+        Policy { first_pause: millisecond, longest_pause: millisecond, ..Policy::default() }
+    }
+
+    /// Returns the answer and how often it was asked again.
+    async fn ask(model: &dyn Model, policy: &Policy) -> (Result<Reply, Error>, Vec<u32>) {
+        let retries = Mutex::new(Vec::new());
+        let note = |attempt, _, _: &Error| retries.lock().unwrap().push(attempt);
+        let answer = ask_until_answered(model, &request("hi"), policy, &|_| {}, &note).await;
+        (answer, retries.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn failures_are_counted_and_load_is_not() {
+        let model = Failing(Mutex::new(vec![failure(Retry::Backoff, false); 4]));
+        let (answer, retries) = ask(&model, &quick()).await;
+        assert!(answer.is_ok());
+        assert_eq!(retries, [1, 2, 3, 4]);
+
+        let model = Failing(Mutex::new(vec![failure(Retry::Backoff, false); 5]));
+        let error = ask(&model, &quick()).await.0.unwrap_err();
+        assert!(error.message.starts_with("no (5 attempts over "), "{error}");
+
+        let model = Failing(Mutex::new(vec![failure(Retry::Backoff, true); 40]));
+        assert!(ask(&model, &quick()).await.0.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_mended_is_told_at_once() {
+        let model = Failing(Mutex::new(vec![failure(Retry::Never, false)]));
+        let (answer, retries) = ask(&model, &quick()).await;
+        assert_eq!(answer.unwrap_err().message, "no");
+        assert!(retries.is_empty());
+    }
+
+    #[tokio::test]
+    async fn load_and_long_pauses_are_given_up_by_the_clock() {
+        let hour = Retry::After(Duration::from_secs(3600));
+        for overloaded in [true, false] {
+            let model = Failing(Mutex::new(vec![failure(hour, overloaded)]));
+            assert!(ask(&model, &quick()).await.0.is_err());
+        }
+        let policy = Policy { patience: Duration::from_millis(20), ..quick() };
+        let model = Failing(Mutex::new(vec![failure(Retry::Backoff, true); 100_000]));
+        let error = ask(&model, &policy).await.0.unwrap_err();
+        assert!(error.message.contains("attempts over"), "{error}");
+    }
+
+    #[test]
+    fn pauses_double_up_to_the_cap_and_never_undercut_what_was_asked() {
+        let policy = Policy::default();
+        let pause =
+            |attempt, retry, share| policy.pause(attempt, retry, share).unwrap().as_secs_f64();
+        let limits: Vec<f64> = (1..=9).map(|n| pause(n, Retry::Backoff, 1.0)).collect();
+        assert_eq!(limits, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
+        assert_eq!(pause(u32::MAX, Retry::Backoff, 0.5), 30.0);
+        assert_eq!(pause(1, Retry::After(Duration::from_secs(7)), 0.0), 7.0);
+        assert_eq!(pause(1, Retry::After(Duration::from_secs(7)), 1.0), 7.5);
+        assert_eq!(policy.pause(1, Retry::Never, 0.5), None);
+    }
+
+    #[test]
+    fn shares_are_spread() {
+        let shares: Vec<f64> = (0..1000).map(|_| share()).collect();
+        assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)));
+        for tenth in 0..10_u32 {
+            let from = f64::from(tenth) / 10.0;
+            let within = shares.iter().filter(|share| (from..from + 0.1).contains(*share)).count();
+            assert!((40..250).contains(&within), "{within} of 1000 in {from}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_turn_survives_what_servers_do() {
+        let whole = concat!(
+            "data: {\"type\":\"content_block_start\",\"index\":0,",
+            "\"content_block\":{\"type\":\"text\",\"text\":\"yes\"}}\n\n",
+            "data: {\"type\":\"message_stop\"}\n\n",
+        );
+        let scripts = vec![
+            answer(429, "retry-after-ms: 1\r\n", "{}"),
+            answer(529, "", "{}"),
+            answer(500, "", "oops"),
+            stream(&whole[..100]),
+            vec![],
+            stream(whole),
+        ];
+        let server = Server::start(scripts).await;
+        let model = Anthropic::new("m", &server.url, None).unwrap();
+        let (answer, retries) = ask(&model, &quick()).await;
+        assert_eq!(answer.unwrap().text, "yes");
+        assert_eq!(retries, [1, 2, 3, 4, 5]);
+        // Every try asks the same question.
+        assert!((1..6).all(|number| server.body(number) == server.body(0)));
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_not_there_is_named_with_what_to_set() {
+        // A port that was just free: nobody listens.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let model = Anthropic::new("m", &format!("http://{free}"), None).unwrap();
+        let (answer, retries) = ask(&model, &quick()).await;
+        let error = answer.unwrap_err();
+        assert_eq!(retries.len(), 4);
+        assert!(error.message.contains(&free.to_string()), "{error}");
+        assert!(error.message.contains("efused"), "{error}");
+        assert!(error.hint.unwrap().contains("ANTHROPIC_BASE_URL"));
+        let model = Anthropic::new("m", "http://nobody.invalid", None).unwrap();
+        let error = ask(&model, &quick()).await.0.unwrap_err();
+        assert!(error.message.contains("`nobody.invalid`"), "{error}");
+    }
+}

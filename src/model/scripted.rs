@@ -18,6 +18,8 @@ pub enum Step {
     Drip(Vec<u8>),
     /// Sends nothing until the client goes.
     Silence,
+    /// Sends a letter now and then until the client goes.
+    Trickle,
 }
 
 /// The server; ends with the test's runtime.
@@ -64,6 +66,7 @@ async fn play(mut stream: TcpStream, script: Vec<Step>, seen: Arc<Mutex<Vec<Stri
             Step::Send(bytes) => stream.write_all(&bytes).await,
             Step::Drip(bytes) => drip(&mut stream, &bytes).await,
             Step::Silence => stream.read_u8().await.map(|_| ()),
+            Step::Trickle => trickle(&mut stream).await,
         };
         if sent.is_err() {
             return;
@@ -79,6 +82,13 @@ async fn drip(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
         tokio::task::yield_now().await;
     }
     Ok(())
+}
+
+async fn trickle(stream: &mut TcpStream) -> std::io::Result<()> {
+    loop {
+        stream.write_all(b"x").await?;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 async fn read_request(stream: &mut TcpStream) -> String {

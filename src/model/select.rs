@@ -169,3 +169,104 @@ fn ollama_base(host: &str) -> String {
     let path = if path.is_empty() { String::new() } else { format!("/{path}") };
     format!("{scheme}://{authority}{port}{path}/v1")
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::new(&|name| {
+            pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn keys() -> Environment {
+        environment(&[("ANTHROPIC_API_KEY", " sk-ant\n"), ("OPENAI_API_KEY", "sk-oai")])
+    }
+
+    fn refused(name: &str, environment: &Environment) -> Error {
+        select(name, environment).err().unwrap()
+    }
+
+    #[test]
+    fn names_choose_the_provider_and_keep_the_rest() {
+        for (name, full, wire) in [
+            ("anthropic/claude-x", "anthropic/claude-x", "anthropic"),
+            ("claude-x", "anthropic/claude-x", "anthropic"),
+            ("openai/org/model:free", "openai/org/model:free", "openai"),
+            ("gpt-5", "openai/gpt-5", "openai"),
+            ("o3", "openai/o3", "openai"),
+            ("ollama/qwen3:8b", "ollama/qwen3:8b", "openai"),
+        ] {
+            let model = select(name, &keys()).unwrap();
+            assert_eq!((model.name(), model.wire()), (full, wire));
+        }
+    }
+
+    #[test]
+    fn unknown_providers_are_answered_with_the_known() {
+        let error = refused("antropic/claude-x", &keys());
+        assert_eq!(error.kind, Kind::Usage);
+        assert!(error.message.contains("`anthropic/…`, `openai/…`, `ollama/…`"), "{error}");
+        assert_eq!(error.hint.as_deref(), Some("did you mean anthropic/claude-sonnet-5?"));
+        let hint = refused("mistral-large", &keys()).hint.unwrap();
+        assert!(hint.contains("OPENAI_BASE_URL"), "{hint}");
+        assert_eq!(refused("openai/", &keys()).kind, Kind::Usage);
+        assert_eq!(refused("", &keys()).kind, Kind::Usage);
+    }
+
+    #[test]
+    fn a_missing_key_names_both_ways_out() {
+        let error = refused("anthropic/claude-x", &environment(&[("ANTHROPIC_API_KEY", " ")]));
+        assert_eq!(error.kind, Kind::Model);
+        assert!(error.message.contains("ANTHROPIC_API_KEY"), "{error}");
+        assert!(error.hint.unwrap().contains("--model FILE.lua"));
+        assert!(refused("gpt-5", &environment(&[])).message.contains("OPENAI_API_KEY"));
+        let own = environment(&[("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")]);
+        assert!(select("openai/local", &own).is_ok());
+        assert!(select("ollama/qwen3", &environment(&[])).is_ok());
+    }
+
+    #[test]
+    fn bad_hosts_are_usage_errors_that_name_the_variable() {
+        for (variable, name) in [
+            ("OPENAI_BASE_URL", "openai/x"),
+            ("ANTHROPIC_BASE_URL", "anthropic/x"),
+            ("OLLAMA_HOST", "ollama/x"),
+        ] {
+            let error = refused(name, &environment(&[(variable, "ftp://host")]));
+            assert_eq!(error.kind, Kind::Usage);
+            assert!(error.message.contains(variable), "{error}");
+        }
+    }
+
+    #[test]
+    fn ollama_hosts_are_read_as_ollama_does() {
+        for (host, base) in [
+            ("127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
+            ("0.0.0.0", "http://127.0.0.1:11434/v1"),
+            ("box", "http://box:11434/v1"),
+            ("[::1]", "http://[::1]:11434/v1"),
+            ("[::1]:99", "http://[::1]:99/v1"),
+            ("https://box/", "https://box/v1"),
+            ("http://box:99/v1/", "http://box:99/v1"),
+            ("https://box/ollama", "https://box/ollama/v1"),
+        ] {
+            assert_eq!(ollama_base(host), base, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_default_follows_the_keys() {
+        assert_eq!(default_name(&keys()), Some("anthropic/claude-sonnet-5"));
+        assert_eq!(default_name(&environment(&[("OPENAI_API_KEY", "x")])), Some("openai/gpt-5"));
+        assert_eq!(default_name(&environment(&[])), None);
+    }
+
+    #[test]
+    fn keys_are_not_shown() {
+        let shown = format!("{:?}", keys());
+        assert!(!shown.contains("sk-"), "{shown}");
+    }
+}

@@ -183,15 +183,16 @@ async fn cut_anywhere_it_is_a_failure_worth_asking_again() {
 
 #[tokio::test]
 async fn silence_and_a_trickle_are_failures_worth_asking_again() {
-    let half = &TURN[..900];
-    let slow = vec![Step::Send(head().into_bytes()), Step::Send(half.into()), Step::Silence];
-    let server = Server::start(vec![slow]).await;
-    let mut request = request("hi");
-    request.idle_timeout = Duration::from_millis(50);
-    let failure = ask(&model(&server), &request).await.0.unwrap_err();
-    assert_eq!(failure.retry, Retry::Backoff);
-    assert!(failure.error.message.contains("fell silent"), "{}", failure.error);
-    assert_eq!(failure.error.detail("reason"), Some(&json!("timeout")));
+    for end in [Step::Silence, Step::Trickle] {
+        let half = &TURN[..900];
+        let server = Server::start(vec![[stream(half), vec![end]].concat()]).await;
+        let mut request = request("hi");
+        request.idle_timeout = Duration::from_millis(50);
+        let failure = ask(&model(&server), &request).await.0.unwrap_err();
+        assert_eq!(failure.retry, Retry::Backoff);
+        assert!(failure.error.message.contains("fell silent"), "{}", failure.error);
+        assert_eq!(failure.error.detail("reason"), Some(&json!("timeout")));
+    }
 }
 
 #[tokio::test]
