@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::complaint::Complaint;
 use super::{Failure, Retry};
 use crate::error::{Error, Kind};
 
@@ -82,96 +83,6 @@ pub enum Trouble {
     Refused(Value),
     /// What came makes no sense; the clause goes on after "the answer of `host`".
     Broken(&'static str),
-}
-
-/// The parts of an error body that matter, whichever dialect it is in.
-#[derive(Debug, Default)]
-struct Complaint {
-    /// `type` and the codes, for matching.
-    words: Vec<String>,
-    message: String,
-    /// A code that is a number, which gateways use for the status they saw.
-    status: Option<u16>,
-}
-
-impl Complaint {
-    /// Reads `{"error": {…}}` (Anthropic, OpenAI), `{"error": "…"}` (Ollama), `{"message": "…"}`
-    /// (vLLM), `{"detail": …}` (`FastAPI`), or text.
-    fn read(body: &str) -> Self {
-        match serde_json::from_str::<Value>(body) {
-            Ok(value) => Self::from_value(&value),
-            Err(_) => Self { message: body.trim().to_owned(), ..Self::default() },
-        }
-    }
-
-    fn from_value(value: &Value) -> Self {
-        let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
-        let text = |value: &Value| value.as_str().map(str::to_owned);
-        let places = ["/type", "/code", "/details/error_code"];
-        let status = error.get("code").and_then(Value::as_u64);
-        Self {
-            words: places.iter().filter_map(|at| error.pointer(at)).filter_map(text).collect(),
-            message: text(error)
-                .or_else(|| error.get("message").and_then(text))
-                .or_else(|| Some(value.get("detail")?.to_string()))
-                .unwrap_or_else(|| error.to_string()),
-            status: status.and_then(|code| u16::try_from(code).ok()),
-        }
-    }
-
-    fn is(&self, words: &[&str]) -> bool {
-        self.words.iter().any(|word| words.contains(&word.as_str()))
-    }
-
-    fn says(&self, phrases: &[&str]) -> bool {
-        let message = self.message.to_lowercase();
-        phrases.iter().any(|phrase| message.contains(phrase))
-    }
-
-    /// Money or quota is used up: no pause mends that.
-    fn is_spent(&self) -> bool {
-        self.is(&[
-            "enforced_spend_limit_reached",
-            "insufficient_quota",
-            "billing_hard_limit_reached",
-            "billing_error",
-        ]) || self.says(&["specified api usage limits", "credit balance is too low"])
-    }
-
-    fn is_overflow(&self) -> bool {
-        self.is(&["context_length_exceeded", "exceed_context_size_error"])
-            || self.says(&[
-                "prompt is too long",
-                "exceed context limit",
-                "maximum context length",
-                "context window",
-                "exceeds the available context size",
-                "context length exceeded",
-                "exceeds the context length",
-            ])
-    }
-
-    /// The status that an error event stands for, when it came after a 200.
-    fn implied_status(&self) -> u16 {
-        if let Some(status) = self.status.filter(|status| (400..600).contains(status)) {
-            return status;
-        }
-        let known = [
-            ("invalid_request_error", 400),
-            ("authentication_error", 401),
-            ("billing_error", 402),
-            ("permission_error", 403),
-            ("not_found_error", 404),
-            ("request_too_large", 413),
-            ("rate_limit_error", 429),
-            ("rate_limit_exceeded", 429),
-            ("insufficient_quota", 429),
-            ("timeout_error", 504),
-            ("overloaded_error", 529),
-        ];
-        // Whatever went wrong in the middle of an answer was not the request's fault.
-        known.iter().find(|(word, _)| self.is(&[word])).map_or(500, |(_, status)| *status)
-    }
 }
 
 impl Origin {
@@ -398,8 +309,8 @@ mod tests {
         assert_eq!(seconds("7"), Some(Duration::from_secs(7)));
         assert_eq!(seconds(" 0.5 "), Some(Duration::from_millis(500)));
         assert_eq!(seconds("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(3600));
-        assert!(seconds(&later).unwrap() > Duration::from_secs(3000));
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_hours(1));
+        assert!(seconds(&later).unwrap() > Duration::from_mins(50));
         for garbage in ["", "-1", "soon", "NaN", "inf", "1e300"] {
             assert_eq!(seconds(garbage), None, "{garbage}");
         }

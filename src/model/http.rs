@@ -20,7 +20,7 @@ use super::sse::{Decoder, Event, TooLarge};
 use crate::error::{Error, Kind};
 
 /// How long to wait for the head of an answer; models think before they speak.
-const HEADERS_LIMIT: Duration = Duration::from_secs(120);
+const HEADERS_LIMIT: Duration = Duration::from_mins(2);
 /// How long to wait for a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long an idle connection may be used again; stale ones stall.

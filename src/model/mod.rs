@@ -1,6 +1,6 @@
 //! What a model is to agentlua: something that answers one [`Request`] with one whole [`Reply`].
 //!
-//! The trait is all that the agent loop knows. Behind it are the Anthropic Messages API, OpenAI's
+//! The trait is all that the agent loop knows. Behind it are the Anthropic Messages API, `OpenAI`'s
 //! Chat Completions and what speaks like it, and models written in Lua. Invariants:
 //!
 //! * A reply is complete or there is none: a stream that ends without its final event is a
@@ -12,6 +12,7 @@
 
 pub mod anthropic;
 mod call_id;
+mod complaint;
 mod fault;
 pub mod http;
 pub mod openai;

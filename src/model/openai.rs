@@ -1,5 +1,5 @@
-//! Chat Completions (<https://platform.openai.com/docs/api-reference/chat>), streaming, as OpenAI
-//! speaks it and as Ollama, llama.cpp, vLLM, LiteLLM, OpenRouter and others imitate it.
+//! Chat Completions (<https://platform.openai.com/docs/api-reference/chat>), streaming, as `OpenAI`
+//! speaks it and as Ollama, llama.cpp, `vLLM`, `LiteLLM`, `OpenRouter` and others imitate it.
 //!
 //! A reply is whole when a `finish_reason` or `[DONE]` was seen: servers forget either. A server
 //! that rejects an optional field is asked once more without it, and not bothered with it again.

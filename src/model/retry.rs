@@ -31,9 +31,9 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             tries: 5,
-            patience: Duration::from_secs(15 * 60),
+            patience: Duration::from_mins(15),
             first_pause: Duration::from_millis(500),
-            longest_pause: Duration::from_secs(60),
+            longest_pause: Duration::from_mins(1),
         }
     }
 }
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn load_and_long_pauses_are_given_up_by_the_clock() {
-        let hour = Retry::After(Duration::from_secs(3600));
+        let hour = Retry::After(Duration::from_hours(1));
         for overloaded in [true, false] {
             let model = Failing(Mutex::new(vec![failure(hour, overloaded)]));
             assert!(ask(&model, &quick()).await.0.is_err());
@@ -191,13 +191,15 @@ mod tests {
     #[test]
     fn pauses_double_up_to_the_cap_and_never_undercut_what_was_asked() {
         let policy = Policy::default();
-        let pause =
-            |attempt, retry, share| policy.pause(attempt, retry, share).unwrap().as_secs_f64();
-        let limits: Vec<f64> = (1..=9).map(|n| pause(n, Retry::Backoff, 1.0)).collect();
-        assert_eq!(limits, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0]);
-        assert_eq!(pause(u32::MAX, Retry::Backoff, 0.5), 30.0);
-        assert_eq!(pause(1, Retry::After(Duration::from_secs(7)), 0.0), 7.0);
-        assert_eq!(pause(1, Retry::After(Duration::from_secs(7)), 1.0), 7.5);
+        let pause = |attempt, retry, share| policy.pause(attempt, retry, share).unwrap();
+        let limits = [500, 1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000];
+        for (attempt, limit) in (1..).zip(limits) {
+            assert_eq!(pause(attempt, Retry::Backoff, 1.0), Duration::from_millis(limit));
+        }
+        assert_eq!(pause(u32::MAX, Retry::Backoff, 0.5), Duration::from_secs(30));
+        let after = Retry::After(Duration::from_secs(7));
+        assert_eq!(pause(1, after, 0.0), Duration::from_secs(7));
+        assert_eq!(pause(1, after, 1.0), Duration::from_millis(7500));
         assert_eq!(policy.pause(1, Retry::Never, 0.5), None);
     }
 
@@ -247,8 +249,5 @@ mod tests {
         assert!(error.message.contains(&free.to_string()), "{error}");
         assert!(error.message.contains("efused"), "{error}");
         assert!(error.hint.unwrap().contains("ANTHROPIC_BASE_URL"));
-        let model = Anthropic::new("m", "http://nobody.invalid", None).unwrap();
-        let error = ask(&model, &quick()).await.0.unwrap_err();
-        assert!(error.message.contains("`nobody.invalid`"), "{error}");
     }
 }

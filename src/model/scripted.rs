@@ -1,5 +1,7 @@
 //! For tests: an HTTP server on 127.0.0.1 that plays prepared bytes, and what a test asks it.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -121,7 +121,10 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    fn decode(pieces: &[&[u8]]) -> Vec<(String, String)> {
+    /// A name and data.
+    type Pair = (String, String);
+
+    fn decode(pieces: &[&[u8]]) -> Vec<Pair> {
         let mut decoder = Decoder::default();
         let mut events = Vec::new();
         for piece in pieces {
@@ -134,13 +137,13 @@ mod tests {
         events
     }
 
-    fn event(name: &str, data: &str) -> (String, String) {
+    fn event(name: &str, data: &str) -> Pair {
         (name.to_owned(), data.to_owned())
     }
 
     #[test]
     fn every_form_of_the_standard_wherever_it_is_cut() {
-        let cases: &[(&[u8], Vec<(String, String)>)] = &[
+        let cases: &[(&[u8], Vec<Pair>)] = &[
             (b"event: ping\ndata: {}\n\n", vec![event("ping", "{}")]),
             (
                 b"event: ping\r\ndata: {}\r\n\r\ndata: b\r\n\r\n",

@@ -94,7 +94,7 @@ async fn ask_for(script: Vec<Step>) -> Result<Reply, Failure> {
 
 /// Writes events: what is not said here is not in them.
 fn events(values: &[serde_json::Value]) -> String {
-    values.iter().map(|value| format!("data: {value}\n\n")).collect()
+    values.iter().map(|value| format!("data: {value}\n\n")).collect::<Vec<_>>().concat()
 }
 
 fn block(index: u64, block: &serde_json::Value) -> serde_json::Value {

@@ -14,7 +14,7 @@ use crate::model::scripted::{
 };
 use crate::model::{Chunk, Failure, Message, Reply, Retry, StopReason, ToolCall, Usage};
 
-/// A turn with text and two calls, as OpenAI writes it.
+/// A turn with text and two calls, as `OpenAI` writes it.
 const TURN: &str = r#"data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"finish_reason":null}],"usage":null}
 
 data: {"id":"c","choices":[{"index":0,"delta":{"content":"Let me "},"finish_reason":null}],"usage":null}
@@ -47,14 +47,17 @@ async fn ask_for(script: Vec<Step>) -> Result<Reply, Failure> {
     ask(&model(&server), &request("hi")).await.0
 }
 
+/// Writes one event for each delta.
+fn events(deltas: &[Value]) -> String {
+    let event = |delta| format!("data: {}\n\n", json!({ "choices": [{ "delta": delta }] }));
+    deltas.iter().map(event).collect::<Vec<_>>().concat()
+}
+
 /// Asks for a reply of these deltas that ends with `finish`.
 async fn ask_for_deltas(deltas: &[Value], finish: &str) -> Reply {
-    let mut body = String::new();
-    for delta in deltas {
-        body += &format!("data: {}\n\n", json!({ "choices": [{ "delta": delta }] }));
-    }
     let end = json!({ "choices": [{ "delta": {}, "finish_reason": finish }] });
-    ask_for(stream(&format!("{body}data: {end}\n\n"))).await.unwrap()
+    let body = format!("{}data: {end}\n\n", events(deltas));
+    ask_for(stream(&body)).await.unwrap()
 }
 
 fn calls(reply: &Reply) -> Vec<(&str, &str, Result<Value, String>)> {
@@ -200,11 +203,7 @@ async fn ids_are_made_where_they_lack_and_made_unique_where_they_repeat() {
     };
     let deltas =
         [call(json!("x"), 0), call(json!("x"), 1), call(json!(null), 2), call(json!(""), 3)];
-    let mut body: String = deltas
-        .iter()
-        .map(|delta| format!("data: {}\n\n", json!({ "choices": [{ "delta": delta }] })))
-        .collect();
-    body.push_str("data: [DONE]\n\n");
+    let body = format!("{}data: [DONE]\n\n", events(&deltas));
     let server = Server::start(vec![stream(&body)]).await;
     let mut request = request("hi");
     request.turn = 7;
