@@ -133,7 +133,7 @@ impl Origin {
         let message = format!("cannot reach `{}`: {}", self.host, self.censored(what));
         let error = Error::new(Kind::Model, message)
             .with("reason", reason.into())
-            .hint(format!("check the network, or set {} to another host", self.base_variable));
+            .hint(format!("check the network and its proxies, or set {}", self.base_variable));
         Failure::transient(error)
     }
 

@@ -166,9 +166,10 @@ pub fn reply(format: &'static str, wire: Value) -> Reply {
     Reply { text: String::new(), calls: Vec::new(), stop, usage, wire, wire_format: format }
 }
 
-/// Asks, and returns the answer and the chunks that were heard.
+/// Asks, and returns the answer and the chunks that were heard; panics when nothing ends it.
 pub async fn ask(model: &dyn Model, request: &Request) -> (Result<Reply, Failure>, Vec<Chunk>) {
     let heard = Mutex::new(Vec::new());
-    let answer = model.ask(request, &|chunk| heard.lock().unwrap().push(chunk)).await;
-    (answer, heard.into_inner().unwrap())
+    let hear = |chunk| heard.lock().unwrap().push(chunk);
+    let answer = tokio::time::timeout(Duration::from_mins(1), model.ask(request, &hear)).await;
+    (answer.unwrap(), heard.into_inner().unwrap())
 }
