@@ -2,7 +2,7 @@
 //!
 //! Only `model`, `max_tokens`, `system`, `tools` and `messages` are sent, as newer models reject
 //! sampling settings. A reply is the array of content blocks in the order they came; `message_stop`
-//! makes it whole. [`body`] writes the question, [`draft`] gathers the answer.
+//! makes it whole. `body` writes the question, `draft` gathers the answer.
 
 mod body;
 mod draft;

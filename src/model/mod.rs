@@ -204,7 +204,8 @@ pub enum Retry {
 /// A question that got no whole answer.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What happened.
+    /// What happened. Of the models here its details are `reason`, a word such as
+    /// `context_overflow` or `billing_error` (the list is in `fault.rs`), and mostly `status`.
     pub error: Error,
     /// Whether to ask again.
     pub retry: Retry,

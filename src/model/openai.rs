@@ -3,7 +3,7 @@
 //!
 //! A reply is whole when a `finish_reason` or `[DONE]` was seen: servers forget either. A server
 //! that rejects an optional field is asked once more without it, and not bothered with it again.
-//! [`body`] writes the question, [`draft`] gathers the answer.
+//! `body` writes the question, `draft` gathers the answer.
 
 mod body;
 mod draft;
