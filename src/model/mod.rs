@@ -1,6 +1,6 @@
 //! What a model is to agentlua: something that answers one [`Request`] with one whole [`Reply`].
 //!
-//! The trait is all that the agent loop knows. Behind it are the Anthropic Messages API, OpenAI's
+//! The trait is all that the agent loop knows. Behind it are the Anthropic Messages API, `OpenAI`'s
 //! Chat Completions and what speaks like it, and models written in Lua. Invariants:
 //!
 //! * A reply is complete or there is none: a stream that ends without its final event is a
@@ -11,9 +11,14 @@
 //! * A model asks once. Asking again is the business of [`retry`].
 
 pub mod anthropic;
+mod call_id;
+mod complaint;
+mod fault;
 pub mod http;
 pub mod openai;
 pub mod retry;
+#[cfg(test)]
+mod scripted;
 pub mod select;
 pub mod sse;
 
@@ -139,6 +144,16 @@ impl StopReason {
             Self::Other(word) => word,
         }
     }
+
+    /// Reports whether a call at the very end of such a reply may lack its rest; it must not run.
+    fn cuts_calls(&self) -> bool {
+        matches!(self, Self::MaxTokens | Self::Refusal | Self::ContextOverflow)
+    }
+
+    /// Returns what stands for the arguments of such a call.
+    fn cut_note(&self) -> String {
+        format!("cut by {}: the call is not complete and was not run", self.as_str())
+    }
 }
 
 /// A whole answer.
@@ -189,7 +204,8 @@ pub enum Retry {
 /// A question that got no whole answer.
 #[derive(Clone, Debug)]
 pub struct Failure {
-    /// What happened.
+    /// What happened. Of the models here its details are `reason`, a word such as
+    /// `context_overflow` or `billing_error` (the list is in `fault.rs`), and mostly `status`.
     pub error: Error,
     /// Whether to ask again.
     pub retry: Retry,
