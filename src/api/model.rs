@@ -8,11 +8,13 @@ use futures_util::future::BoxFuture;
 use mlua::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::query::{DefaultModel, Models};
 use crate::error::{Error, Kind, Result};
 use crate::event::Usage;
+use crate::host::Host;
 use crate::model::{Chunk, Failure, Message, Model, Reply, Request, StopReason, ToolCall};
 use crate::vm::bridge::Returned;
-use crate::vm::{Callback, Options, Runtime, Shape, Task};
+use crate::vm::{Callback, Options, Runtime, Shape, Task, chunk};
 
 const WIRE: &str = "lua";
 
@@ -53,6 +55,40 @@ pub fn written(value: &LuaValue) -> Option<Rc<Written>> {
 pub fn bind(runtime: &Rc<Runtime>, written: &Written, task: &Rc<Task>) -> Arc<dyn Model> {
     let callback = runtime.callbacks().register(written.reply.clone(), Rc::clone(task));
     Arc::new(LuaModel { name: written.name.clone(), callback })
+}
+
+/// Loads the Lua file that `--model` (or the setting) names, so that agents without a model of their
+/// own use what it returns.
+///
+/// # Errors
+/// Usage, for a file that cannot be read or returns no `agent.model`.
+pub async fn load_default(runtime: &Rc<Runtime>, host: &Arc<Host>) -> Result<()> {
+    let Some(name) = host.config().model.clone().filter(|name| is_file(name)) else {
+        return Ok(());
+    };
+    let source = std::fs::read(host.cwd().join(&name))
+        .map_err(|fault| Error::usage(format!("cannot read the model `{name}`")).because(fault))?;
+    let function = chunk::compile(runtime.lua(), &source, &name)?;
+    let task = Task::root(runtime.root().stopper().token().child_token());
+    let returned = runtime.run(&task, function, LuaMultiValue::new()).await;
+    let returned = returned.map_err(|uncaught| {
+        let mut error = Error::usage(format!("the model `{name}`: {}", uncaught.error.message));
+        error.at.clone_from(&uncaught.error.at);
+        error
+    })?;
+    let Some(model) = returned.iter().next().and_then(written) else {
+        return Err(Error::usage(format!("`{name}` does not return a model"))
+            .hint("end it with `return agent.model { reply = function(request) … end }`"));
+    };
+    if let Some(models) = runtime.lua().app_data_ref::<Models>() {
+        *models.borrow_mut() = Some(DefaultModel { model, typed: true });
+    }
+    Ok(())
+}
+
+/// Reports whether a model's name is that of a Lua file.
+fn is_file(name: &str) -> bool {
+    name.ends_with(".lua")
 }
 
 struct LuaModel {

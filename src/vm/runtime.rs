@@ -114,6 +114,30 @@ impl Runtime {
         self.exit.get()
     }
 
+    /// Sets `arg` as stock Lua does, and returns what the main chunk finds in `...`.
+    ///
+    /// # Errors
+    /// Internal: no memory.
+    pub fn set_arguments<'a>(
+        &self,
+        script: &str,
+        args: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<LuaMultiValue> {
+        let build = || -> LuaResult<LuaMultiValue> {
+            let table = self.lua.create_table()?;
+            table.raw_set(0, script)?;
+            let mut values = LuaMultiValue::new();
+            for (index, arg) in args.enumerate() {
+                let text = LuaValue::String(self.lua.create_string(arg)?);
+                table.raw_set(index + 1, &text)?;
+                values.push_back(text);
+            }
+            self.lua.globals().raw_set("arg", table)?;
+            Ok(values)
+        };
+        build().map_err(|fault| Error::internal(fault.to_string()))
+    }
+
     /// Makes `name` a protected global and a module of `require`.
     pub fn publish(&self, name: &str, value: impl IntoLua) -> LuaResult<()> {
         self.kit.get::<LuaFunction>("publish")?.call((name, value))

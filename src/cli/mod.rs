@@ -1,0 +1,251 @@
+//! The command line: what was typed, as types; each verb in a file of its own.
+//!
+//! Only this layer prints. Data goes to standard output; progress, warnings and errors go to
+//! standard error.
+
+pub mod agents;
+pub mod diagnostic;
+pub mod progress;
+pub mod repl;
+pub mod run;
+pub mod session;
+pub mod signals;
+pub mod terminal;
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::config::Settings;
+use crate::error::Error;
+
+/// The command that the guardian of processes is started with; not for people.
+const GUARDIAN: &str = "__guardian";
+
+#[derive(Parser)]
+#[command(
+    name = "agentlua",
+    version,
+    about = "Script fleets of coding agents in Lua, each in its own git worktree",
+    after_help = "Models: set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model FILE.lua.\n\
+                  Exit codes: 0 ok, 1 script or agent failure, 2 usage, 3 budget, 70 internal error,\n\
+                  129/130/143 hangup, interrupt, terminate, 141 closed output.",
+    args_conflicts_with_subcommands = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run a script
+    Run(Run),
+    /// Type Lua line by line, with the same globals
+    Repl(Flags),
+    /// List agents: live ones, and ended ones whose worktree or branch still exists
+    Agents(Agents),
+    /// Show an agent's transcript
+    #[command(hide = true)]
+    Logs(Later),
+    #[command(hide = true)]
+    Diff(Later),
+    #[command(hide = true)]
+    Merge(Later),
+    #[command(hide = true)]
+    Send(Later),
+    #[command(hide = true)]
+    Stop(Later),
+    #[command(hide = true)]
+    Rm(Later),
+    #[command(hide = true)]
+    Runs(Later),
+    #[command(hide = true)]
+    Resume(Later),
+    #[command(hide = true)]
+    Gc(Later),
+    #[command(hide = true)]
+    Check(Later),
+    #[command(hide = true)]
+    Test(Later),
+    #[command(hide = true)]
+    Doctor(Later),
+    #[command(hide = true)]
+    Init(Later),
+    #[command(hide = true)]
+    Completions(Later),
+}
+
+/// The arguments of a verb that is not built yet, whatever they are.
+#[derive(Args)]
+struct Later {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    rest: Vec<OsString>,
+}
+
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    flags: Flags,
+    /// The script; `-` reads it from standard input
+    script: PathBuf,
+    /// What the script finds in `arg[1]`, `arg[2]` …
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<OsString>,
+}
+
+/// Flags of `run`; each is a variable `AGENTLUA_…`, a key of `agentlua.toml` and an option of
+/// `agent.config` too.
+#[derive(Args, Clone, Default)]
+struct Flags {
+    /// Model of agents that name none: provider/model, or a Lua file that returns one
+    #[arg(long, value_name = "NAME|FILE.lua")]
+    model: Option<String>,
+    /// Agents at work at once; the others wait [default: 4]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<usize>,
+    /// Model round trips of each agent [default: 20]
+    #[arg(long, value_name = "N")]
+    max_turns: Option<u32>,
+    /// Seconds that each agent may take
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// Make the run fail when a tool call was denied
+    #[arg(long)]
+    strict: bool,
+    /// Leave out progress; warnings and failures are still shown
+    #[arg(long)]
+    quiet: bool,
+    /// The repository that agents work on [default: the one around this directory]
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+    /// What standard output holds; `json` and `stream-json` are not built yet
+    #[arg(long, value_name = "FORMAT", hide = true)]
+    output_format: Option<String>,
+    #[arg(long, value_name = "X", hide = true)]
+    max_budget_usd: Option<String>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    record: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", hide = true)]
+    replay: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    dry_run: bool,
+    #[arg(long, hide = true)]
+    detach: bool,
+    #[arg(long, value_name = "RUN", num_args = 0..=1, hide = true)]
+    resume: Option<Option<String>>,
+}
+
+impl Flags {
+    /// Returns what was typed as settings.
+    fn settings(&self) -> Result<Settings, Error> {
+        let later = [
+            ("--max-budget-usd", self.max_budget_usd.is_some()),
+            ("--record", self.record.is_some()),
+            ("--replay", self.replay.is_some()),
+            ("--dry-run", self.dry_run),
+            ("--detach", self.detach),
+            ("--resume", self.resume.is_some()),
+        ];
+        if let Some((flag, _)) = later.iter().find(|(_, given)| *given) {
+            return Err(Error::not_built(format_args!("`{flag}`")));
+        }
+        match self.output_format.as_deref() {
+            None | Some("text") => {}
+            Some(format @ ("json" | "stream-json")) => {
+                return Err(Error::not_built(format_args!("`--output-format {format}`")));
+            }
+            Some(other) => {
+                return Err(Error::usage(format!("`--output-format` must be text, json or stream-json, not `{other}`")));
+            }
+        }
+        Ok(Settings {
+            model: self.model.clone(),
+            concurrency: self.concurrency,
+            max_turns: self.max_turns,
+            timeout: self.timeout,
+            strict: self.strict.then_some(true),
+            quiet: self.quiet.then_some(true),
+            repo: self.repo.clone(),
+            ..Settings::default()
+        })
+    }
+}
+
+#[derive(Args)]
+struct Agents {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// List every agent that there ever was
+    #[arg(long)]
+    all: bool,
+    /// Add run, label, turns, tokens and worktree
+    #[arg(long)]
+    wide: bool,
+    #[arg(long, hide = true)]
+    watch: bool,
+    /// The repository whose agents to list [default: the one around this directory]
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+}
+
+/// Runs the command line and returns the exit code.
+pub fn main() -> i32 {
+    // The guardian is started before anything else is set up: it must be small and quick.
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == GUARDIAN) {
+        return crate::process::guardian_main();
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(fault) => {
+            let _ = fault.print();
+            return fault.exit_code();
+        }
+    };
+    match dispatch(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            diagnostic::print(&error);
+            error.kind.exit_code()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<i32, Error> {
+    let Some(verb) = cli.verb else {
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+            return repl::main(&Flags::default());
+        }
+        let _ = Cli::command().print_help();
+        return Ok(2);
+    };
+    match verb {
+        Verb::Run(run) => run::main(&run),
+        Verb::Repl(flags) => repl::main(&flags),
+        Verb::Agents(agents) => agents::main(&agents),
+        Verb::Logs(later) => later.refuse("logs"),
+        Verb::Diff(later) => later.refuse("diff"),
+        Verb::Merge(later) => later.refuse("merge"),
+        Verb::Send(later) => later.refuse("send"),
+        Verb::Stop(later) => later.refuse("stop"),
+        Verb::Rm(later) => later.refuse("rm"),
+        Verb::Runs(later) => later.refuse("runs"),
+        Verb::Resume(later) => later.refuse("resume"),
+        Verb::Gc(later) => later.refuse("gc"),
+        Verb::Check(later) => later.refuse("check"),
+        Verb::Test(later) => later.refuse("test"),
+        Verb::Doctor(later) => later.refuse("doctor"),
+        Verb::Init(later) => later.refuse("init"),
+        Verb::Completions(later) => later.refuse("completions"),
+    }
+}
+
+impl Later {
+    fn refuse(&self, verb: &str) -> Result<i32, Error> {
+        let _ = &self.rest;
+        Err(Error::not_built(format_args!("`agentlua {verb}`")))
+    }
+}

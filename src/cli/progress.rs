@@ -1,0 +1,264 @@
+//! Progress in plain lines on standard error, and the summary at the end.
+
+use std::fmt::Write as _;
+use std::sync::Mutex;
+
+use super::terminal::{Styles, printable, say, styles};
+use crate::agent::fleet::{Ended, Tally};
+use crate::agent::Subtype;
+use crate::event::{Event, Level, Reporter, ToolSummary, Usage};
+
+/// Tools named in one line of progress.
+const SHOWN_CALLS: usize = 3;
+/// Agents listed one by one in the summary; the rest is counted.
+const SHOWN_AGENTS: usize = 20;
+
+/// Prints events as lines.
+pub struct Plain {
+    quiet: bool,
+    debug: bool,
+    style: Styles,
+    print: Mutex<Box<dyn FnMut(&str) + Send>>,
+}
+
+impl Plain {
+    /// Makes a reporter that writes through `print`.
+    pub fn new(quiet: bool, debug: bool, print: Box<dyn FnMut(&str) + Send>) -> Self {
+        Self { quiet, debug, style: styles(), print: Mutex::new(print) }
+    }
+
+    fn line(&self, event: &Event) -> Option<String> {
+        let Styles { yellow, red, green, dim, reset, .. } = self.style;
+        Some(match event {
+            Event::Message { level: Level::Debug, .. } if !self.debug => return None,
+            Event::Message { level: Level::Warn, text } => format!("{yellow}warning{reset}: {text}"),
+            Event::Message { level: Level::Error, text } => format!("{red}error{reset}: {text}"),
+            _ if self.quiet => return None,
+            Event::Message { text, .. } => text.clone(),
+            Event::AgentStarted { agent, label, branch, .. } => {
+                let on = branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
+                format!("{agent} {}: started{on}", printable(label))
+            }
+            Event::TurnFinished { agent, turn, calls, .. } if !calls.is_empty() => {
+                format!("{agent} {dim}turn {turn}{reset} {}", shown_calls(calls))
+            }
+            Event::ToolDenied { agent, tool, reason } => {
+                format!("{agent} {yellow}denied{reset} {tool}: {reason}")
+            }
+            Event::RetryScheduled { agent, attempt, delay_ms, reason } => format!(
+                "{agent} {yellow}retry {attempt}{reset} in {}: {}",
+                duration(*delay_ms),
+                printable(reason)
+            ),
+            Event::AgentFinished { agent, label, subtype, message, num_turns, duration_ms, usage, files_changed, .. } => {
+                let took = format!("{num_turns} turns, {}, {}", duration(*duration_ms), tokens(usage));
+                let label = printable(label);
+                match (subtype.as_str(), message) {
+                    ("success", _) => format!("{agent} {label}: {green}done{reset}, {}, {took}", files(*files_changed)),
+                    ("error_cancelled", _) => format!("{agent} {label}: {yellow}cancelled{reset}, {took}"),
+                    (subtype, message) => format!(
+                        "{agent} {label}: {red}failed{reset}: {}, {took}",
+                        printable(message.as_deref().unwrap_or(subtype))
+                    ),
+                }
+            }
+            Event::WorktreeRemoved { agent, ignored_files, ignored_bytes, .. } => {
+                let ignored = match ignored_files {
+                    0 => String::new(),
+                    count => format!(", with {count} ignored files ({})", bytes(*ignored_bytes)),
+                };
+                format!("{agent} nothing changed; its worktree is removed{ignored}")
+            }
+            Event::Merged { branch, into, status, commit } => {
+                let short = commit.get(..10).unwrap_or(commit);
+                match status.as_str() {
+                    "up_to_date" => format!("{branch}: {into} has it already"),
+                    _ => format!("{branch}: {green}merged{reset} into {into} ({short})"),
+                }
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl Reporter for Plain {
+    fn report(&self, event: &Event) {
+        if let Some(mut line) = self.line(event) {
+            line.push('\n');
+            if let Ok(mut print) = self.print.lock() {
+                print(&line);
+            }
+        }
+    }
+}
+
+fn shown_calls(calls: &[ToolSummary]) -> String {
+    let mut shown: Vec<String> = calls
+        .iter()
+        .take(SHOWN_CALLS)
+        .map(|call| format!("{} {}", call.tool, printable(&call.argument)).trim_end().to_owned())
+        .collect();
+    if calls.len() > SHOWN_CALLS {
+        shown.push(format!("{} more", calls.len() - SHOWN_CALLS));
+    }
+    shown.join(", ")
+}
+
+/// Prints what a run leaves behind.
+pub fn summary(run: &str, tally: &Tally, quiet: bool) {
+    if tally.ended.is_empty() {
+        return;
+    }
+    let failed = tally.ended.iter().any(|agent| !agent.subtype.eq(&Subtype::Success) || agent.denials > 0);
+    if quiet && !failed {
+        return;
+    }
+    say(&render(run, tally, &styles()));
+}
+
+fn render(run: &str, tally: &Tally, style: &Styles) -> String {
+    let Styles { bold, dim, reset, .. } = style;
+    let mut text = String::new();
+    let count = |subtypes: &[Subtype]| tally.ended.iter().filter(|a| subtypes.contains(&a.subtype)).count();
+    let (done, cancelled) = (count(&[Subtype::Success]), count(&[Subtype::ErrorCancelled]));
+    let failed = tally.ended.len() - done - cancelled;
+    let mut counts = vec![format!("{done} done")];
+    if failed > 0 {
+        counts.push(format!("{failed} failed"));
+    }
+    if cancelled > 0 {
+        counts.push(format!("{cancelled} cancelled"));
+    }
+    let agents = if tally.ended.len() == 1 { "agent" } else { "agents" };
+    let _ = writeln!(
+        text,
+        "\n{bold}{} {agents}{reset}: {}; {} {dim}({run}){reset}",
+        tally.ended.len(),
+        counts.join(", "),
+        tokens(&tally.usage)
+    );
+    // Failures first: they are what somebody has to look at.
+    let (good, bad): (Vec<&Ended>, Vec<&Ended>) =
+        tally.ended.iter().partition(|agent| agent.subtype == Subtype::Success && agent.denials == 0);
+    let listed: Vec<&Ended> =
+        bad.into_iter().chain(good.into_iter().filter(|agent| agent.branch.is_some())).collect();
+    for agent in listed.iter().take(SHOWN_AGENTS) {
+        let _ = writeln!(text, "  {}", agent_line(agent, style));
+    }
+    if listed.len() > SHOWN_AGENTS {
+        let _ = writeln!(text, "  … {} more: `agentlua agents --wide`", listed.len() - SHOWN_AGENTS);
+    }
+    if let Some(branch) = listed.iter().filter(|agent| agent.files_changed > 0).find_map(|agent| agent.branch.as_ref()) {
+        let _ = writeln!(text, "{dim}look:{reset} git diff HEAD...{branch}   {dim}land:{reset} git merge {branch}");
+    }
+    text
+}
+
+fn agent_line(agent: &Ended, style: &Styles) -> String {
+    let Styles { red, yellow, green, dim, reset, .. } = style;
+    let mark = match agent.subtype {
+        Subtype::Success => format!("{green}done{reset}"),
+        Subtype::ErrorCancelled => format!("{yellow}cancelled{reset}"),
+        _ => format!("{red}failed{reset}"),
+    };
+    let mut line = format!("{} {mark} {}", agent.id, printable(&agent.label));
+    if let Some(branch) = &agent.branch {
+        if *branch != agent.label {
+            let _ = write!(line, " {dim}on{reset} {branch}");
+        }
+        let _ = write!(line, " ({})", files(agent.files_changed));
+    }
+    if let (Some(message), true) = (&agent.message, agent.subtype != Subtype::Success) {
+        let _ = write!(line, ": {}", printable(message));
+    }
+    if agent.denials > 0 {
+        let calls = if agent.denials == 1 { "call" } else { "calls" };
+        let _ = write!(line, " {yellow}{} denied {calls}{reset}", agent.denials);
+    }
+    line
+}
+
+fn files(count: usize) -> String {
+    match count {
+        0 => "no files changed".to_owned(),
+        1 => "1 file changed".to_owned(),
+        count => format!("{count} files changed"),
+    }
+}
+
+fn tokens(usage: &Usage) -> String {
+    format!("{} tokens in, {} out", thousands(usage.total_input()), thousands(usage.output_tokens))
+}
+
+/// Shows a count as `842`, `12.3k` or `4.1M`.
+pub fn thousands(count: u64) -> String {
+    match count {
+        0..10_000 => count.to_string(),
+        10_000..1_000_000 => format!("{:.1}k", count as f64 / 1e3),
+        _ => format!("{:.1}M", count as f64 / 1e6),
+    }
+}
+
+fn duration(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{:.1} s", millis as f64 / 1e3),
+        _ => format!("{} min {} s", millis / 60_000, millis / 1_000 % 60),
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        0..1_000_000 => format!("{} kB", count.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", count as f64 / 1e6),
+        _ => format!("{:.1} GB", count as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Styles = Styles { red: "", yellow: "", green: "", bold: "", dim: "", reset: "" };
+
+    fn ended(id: &str, subtype: Subtype, branch: Option<&str>) -> Ended {
+        Ended {
+            id: id.into(),
+            label: "auth".into(),
+            subtype,
+            message: (subtype != Subtype::Success).then(|| "the model\nrefused".into()),
+            branch: branch.map(Into::into),
+            worktree_path: None,
+            files_changed: usize::from(branch.is_some()),
+            denials: usize::from(subtype == Subtype::ErrorRefusal),
+        }
+    }
+
+    #[test]
+    fn the_summary_names_every_failure_first_and_what_to_type() {
+        let tally = Tally {
+            ended: vec![
+                ended("agent-0001", Subtype::Success, Some("fix/auth")),
+                ended("agent-0002", Subtype::Success, None),
+                ended("agent-0003", Subtype::ErrorRefusal, None),
+                ended("agent-0004", Subtype::ErrorCancelled, None),
+            ],
+            usage: Usage { input_tokens: 12_345, output_tokens: 67, ..Usage::default() },
+        };
+        insta::assert_snapshot!(render("run-1", &tally, &PLAIN), @r"
+
+        4 agents: 2 done, 1 failed, 1 cancelled; 12.3k tokens in, 67 out (run-1)
+          agent-0003 failed auth: the model refused 1 denied call
+          agent-0004 cancelled auth: the model refused
+          agent-0001 done auth on fix/auth (1 file changed)
+        look: git diff HEAD...fix/auth   land: git merge fix/auth
+        ");
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!([thousands(9_999), thousands(12_345), thousands(4_100_000)], ["9999", "12.3k", "4.1M"]);
+        assert_eq!([duration(5), duration(1_500), duration(61_000)], ["5 ms", "1.5 s", "1 min 1 s"]);
+        assert_eq!([bytes(1), bytes(2_500_000)], ["1 kB", "2.5 MB"]);
+    }
+}

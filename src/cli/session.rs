@@ -1,0 +1,152 @@
+//! What `run` and `repl` have in common: the two runtimes, the settings, the host, Lua.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+
+
+use super::Flags;
+use crate::api::{self, result};
+use crate::config::{self, Settings};
+use crate::error::{Error, Kind, Result, ResultExt};
+use crate::event::Events;
+use crate::host::{Host, Sources, Surroundings, repository_around};
+use crate::vm::{Runtime, Setup, Task};
+
+
+/// Threads for everything that is not Lua: HTTP, git, files.
+const WORKERS: usize = 4;
+
+/// Makes the runtime of agents, git and HTTP.
+///
+/// # Errors
+/// Io, when threads cannot be made.
+pub fn workers() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).min(WORKERS))
+        .thread_name("agent")
+        .enable_all()
+        .build()
+        .or_kind(Kind::Io, || "cannot start threads")
+}
+
+/// Runs `work` on this thread, as the Lua thread.
+///
+/// # Errors
+/// Io, when its event loop cannot be made.
+pub fn on_lua_thread<T>(work: impl Future<Output = T>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .or_kind(Kind::Io, || "cannot start the Lua thread")?;
+    let local = tokio::task::LocalSet::new();
+    Ok(local.block_on(&runtime, work))
+}
+
+/// Collects the settings from flags, variables and files.
+///
+/// # Errors
+/// Usage, for a variable or file that cannot be understood.
+pub fn sources(flags: &Flags, environment: &BTreeMap<String, String>, cwd: &Path) -> Result<Sources> {
+    let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
+    let flags = flags.settings()?;
+    let variables = from_variables(&variable)?;
+    let dir = flags.repo.as_ref().or(variables.repo.as_ref());
+    let dir = dir.map_or_else(|| cwd.to_owned(), |dir| cwd.join(dir));
+    let repository = match repository_around(&dir) {
+        Some(top) => Settings::load_repository(&top.join("agentlua.toml"))?,
+        None => Settings::default(),
+    };
+    let user = match config::config_dir(variable) {
+        Ok(dir) => Settings::load_user(&dir.join("config.toml"))?,
+        // No home: no settings of the user's.
+        Err(_) => Settings::default(),
+    };
+    Ok(Sources { flags, script: Settings::default(), below: variables.over(repository).over(user) })
+}
+
+fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings> {
+    fn parsed<T: std::str::FromStr>(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<T>> {
+        variable(name)
+            .map(|text| text.parse().map_err(|_| Error::usage(format!("the variable {name} cannot be `{text}`"))))
+            .transpose()
+    }
+    let flag = |name: &str| match variable(name).as_deref() {
+        None | Some("") => Ok(None),
+        Some("1" | "true" | "yes") => Ok(Some(true)),
+        Some("0" | "false" | "no") => Ok(Some(false)),
+        Some(other) => Err(Error::usage(format!("the variable {name} must be 1 or 0, not `{other}`"))),
+    };
+    for name in ["MAX_BUDGET_USD", "RECORD", "REPLAY", "OUTPUT_FORMAT", "DRY_RUN", "DETACH", "RESUME"] {
+        let name = format!("AGENTLUA_{name}");
+        if variable(&name).is_some_and(|value| value != "text") {
+            return Err(Error::not_built(format_args!("the variable {name}")));
+        }
+    }
+    Ok(Settings {
+        model: variable("AGENTLUA_MODEL"),
+        concurrency: parsed(variable, "AGENTLUA_CONCURRENCY")?,
+        max_turns: parsed(variable, "AGENTLUA_MAX_TURNS")?,
+        timeout: parsed(variable, "AGENTLUA_TIMEOUT")?,
+        idle_timeout: parsed(variable, "AGENTLUA_IDLE_TIMEOUT")?,
+        max_output_tokens: parsed(variable, "AGENTLUA_MAX_OUTPUT_TOKENS")?,
+        strict: flag("AGENTLUA_STRICT")?,
+        quiet: flag("AGENTLUA_QUIET")?,
+        repo: variable("AGENTLUA_REPO").map(PathBuf::from),
+        worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
+    })
+}
+
+/// Returns the environment of this process; names and values that are no UTF-8 are left out.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// Makes the host.
+///
+/// # Errors
+/// Usage, for settings that cannot be.
+pub fn host(
+    sources: Sources,
+    script: &str,
+    environment: BTreeMap<String, String>,
+    events: Events,
+    workers: &tokio::runtime::Runtime,
+) -> Result<Arc<Host>> {
+    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
+    // The running binary itself, even when its file was replaced meanwhile.
+    let program = PathBuf::from("/proc/self/exe");
+    let program = match program.exists() {
+        true => program,
+        false => std::env::current_exe().or_kind(Kind::Io, || "cannot find our own binary")?,
+    };
+    Host::new(Surroundings {
+        sources,
+        environment,
+        cwd,
+        events,
+        runtime: workers.handle().clone(),
+        script: script.to_owned(),
+        program,
+    })
+}
+
+/// Makes Lua with every global.
+///
+/// # Errors
+/// Internal: a fault of ours.
+pub fn lua(
+    host: &Arc<Host>,
+    root: Rc<Task>,
+    script_dir: PathBuf,
+    write: Rc<dyn Fn(&[u8])>,
+) -> Result<Rc<Runtime>> {
+    let setup = Setup { write, script_dir, result_fields: result::fields };
+    let runtime = Rc::new(Runtime::new(&setup, root)?);
+    api::install(&runtime, host)?;
+    Ok(runtime)
+}

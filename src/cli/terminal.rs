@@ -1,0 +1,69 @@
+//! Standard output and error: whole writes, a closed output noticed, colour only where it is wanted.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+/// Text styles, empty where colour is not wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Styles {
+    /// Errors.
+    pub red: &'static str,
+    /// Warnings.
+    pub yellow: &'static str,
+    /// Good ends.
+    pub green: &'static str,
+    /// What matters most in a line.
+    pub bold: &'static str,
+    /// What matters least.
+    pub dim: &'static str,
+    /// Back to plain.
+    pub reset: &'static str,
+}
+
+const PLAIN: Styles = Styles { red: "", yellow: "", green: "", bold: "", dim: "", reset: "" };
+const COLOUR: Styles = Styles {
+    red: "\x1b[1;31m",
+    yellow: "\x1b[33m",
+    green: "\x1b[32m",
+    bold: "\x1b[1m",
+    dim: "\x1b[2m",
+    reset: "\x1b[0m",
+};
+
+/// Returns the styles for standard error.
+pub fn styles() -> Styles {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+    if wanted && io::stderr().is_terminal() { COLOUR } else { PLAIN }
+}
+
+/// Writes to standard error; there is nobody to tell when that fails.
+pub fn say(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Makes text of a model or a tool safe to show: no escape sequences, no line breaks.
+pub fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// Standard output, which the script owns.
+#[derive(Clone, Default)]
+pub struct Stdout {
+    closed: Arc<AtomicBool>,
+}
+
+impl Stdout {
+    /// Writes; a closed output is noted once and returned as `true`.
+    pub fn write(&self, bytes: &[u8]) -> bool {
+        let mut stdout = io::stdout().lock();
+        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        written.is_err() && !self.closed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Reports whether nobody reads it any more.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+}
