@@ -196,7 +196,7 @@ fn messages(body: &Fields, tools: &HashSet<&str>) -> Checked<Talk> {
         talk.steps.push(if role == "user" {
             user(&blocks, index)?
         } else {
-            assistant(blocks, index, tools)?
+            assistant(&blocks, index, tools)?
         });
     }
     ensure(last_role == "user", || {
@@ -302,7 +302,7 @@ fn outcome(fields: &Fields, id: &str, at: &str) -> Checked<Outcome> {
     Ok(Outcome { id: id.to_owned(), text: content, failed })
 }
 
-fn assistant(blocks: Vec<Value>, index: usize, tools: &HashSet<&str>) -> Checked<Step> {
+fn assistant(blocks: &[Value], index: usize, tools: &HashSet<&str>) -> Checked<Step> {
     let (mut said, mut calls) = (String::new(), Vec::new());
     for (place, block) in blocks.iter().enumerate() {
         let at = format!("messages.{index}.content.{place}.");

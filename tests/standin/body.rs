@@ -10,7 +10,7 @@ use super::fault::{DRIP, Fault};
 use super::out::{Frame, FrameKind};
 
 /// Longer than any client waits.
-const SILENCE: Duration = Duration::from_secs(3600);
+const SILENCE: Duration = Duration::from_hours(1);
 /// Long enough for what was written to leave before the connection drops.
 const FLUSH: Duration = Duration::from_millis(20);
 
@@ -54,13 +54,13 @@ pub fn events(
     pace: Duration,
     error: &Frame,
 ) -> Vec<Piece> {
-    let place = |wanted: FrameKind| {
+    let middle = |wanted: FrameKind| {
         let places: Vec<usize> =
             (0..frames.len()).filter(|&index| frames[index].kind == wanted).collect();
         places.get(places.len() / 2).copied()
     };
-    let in_text = place(FrameKind::Text).or(place(FrameKind::Arguments)).unwrap_or(1);
-    let in_call = place(FrameKind::Arguments).unwrap_or(in_text);
+    let in_text = middle(FrameKind::Text).or(middle(FrameKind::Arguments)).unwrap_or(1);
+    let in_call = middle(FrameKind::Arguments).unwrap_or(in_text);
     let upto = |end: usize| joined(&frames[..end]);
     match fault {
         Some(Fault::CutText) => cut(&frames[..=in_text]),
@@ -117,7 +117,7 @@ fn drip(text: &str, count: usize) -> Vec<Piece> {
 /// Splits where no event ends, also inside a character, as networks do.
 fn thirds(text: &str) -> Vec<Piece> {
     let whole = Bytes::copy_from_slice(text.as_bytes());
-    let third = whole.len() / 3 | 1;
+    let third = (whole.len() / 3) | 1;
     let second = (third * 2).min(whole.len());
     [whole.slice(..third), whole.slice(third..second), whole.slice(second..)]
         .into_iter()

@@ -9,7 +9,7 @@ fn lines(seen: &str) -> Vec<&str> {
         let digits = line.bytes().take_while(u8::is_ascii_digit).count();
         let rest = &line[digits..];
         let text = rest.strip_prefix('\t').or_else(|| rest.strip_prefix('→'));
-        text.filter(|_| digits > 0).map(|text| text.len())
+        text.filter(|_| digits > 0).map(str::len)
     };
     seen.lines()
         .filter_map(|whole| line(whole).map(|length| &whole[whole.len() - length..]))

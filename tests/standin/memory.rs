@@ -76,7 +76,7 @@ impl Memory {
                 Some(None) => {
                     ensure(!ids_are_ours && self.shapes.contains(&shape(text, calls)), || {
                         format!("messages.{index}: the call id `{}` was never sent", calls[0].id)
-                    })?
+                    })?;
                 }
                 None => self.echo_of_text(wire, index, text, raw)?,
             }

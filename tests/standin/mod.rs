@@ -1,4 +1,4 @@
-//! A strict stand-in for language models over real HTTP: Anthropic's Messages and OpenAI's Chat
+//! A strict stand-in for language models over real HTTP: the Messages API and Chat
 //! Completions, as one JSON body or a stream.
 //!
 //! A prompt says what happens: `[[scenario fix file=a.py from="- b" to="+ b" test="python3 t.py"]]`
@@ -9,6 +9,8 @@
 //! Tests include it with `mod standin;` and start it with [`serve`]; `program.rs` is the same as a
 //! program. It must not know agentlua: the official SDKs talk to it too.
 
+mod admission;
+mod answer;
 mod anthropic;
 mod anthropic_out;
 mod body;
@@ -18,6 +20,7 @@ mod edit;
 mod fault;
 mod measure;
 mod memory;
+mod mishap;
 mod openai;
 mod openai_out;
 mod options;
@@ -25,6 +28,7 @@ mod out;
 mod scenario;
 mod state;
 mod talk;
+mod work;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

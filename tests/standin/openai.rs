@@ -1,4 +1,4 @@
-//! Reads a Chat Completions request as strictly as OpenAI does, and then some.
+//! Reads a Chat Completions request as strictly as the API does, and then some.
 
 use std::collections::HashSet;
 
@@ -169,7 +169,7 @@ fn messages(body: &Fields, tools: &HashSet<&str>) -> Checked<Talk> {
             }
             "tool" => {
                 only(fields, &["role", "content", "tool_call_id", "name"], &at)?;
-                reader.tool(text(fields, "tool_call_id", &at)?, result_text(fields, &at)?)?;
+                reader.tool(text(fields, "tool_call_id", &at)?, &result_text(fields, &at)?)?;
             }
             other => {
                 return Err(Complaint::invalid(format!(
@@ -320,7 +320,7 @@ impl Reader {
         Ok(())
     }
 
-    fn tool(&mut self, id: &str, said: String) -> Checked {
+    fn tool(&mut self, id: &str, said: &str) -> Checked {
         let place = self.open.iter().position(|open| open == id).ok_or_else(|| {
             Complaint::invalid(format!(
                 "Invalid parameter: messages with role 'tool' must be a response to a preceding \
@@ -328,7 +328,9 @@ impl Reader {
             ))
         })?;
         self.open.remove(place);
+        // This wire has no flag for failures; the word in front is the convention.
         let failed = said.starts_with("Error");
+        let said = said.strip_prefix("Error: ").unwrap_or(said).to_owned();
         let outcome = Outcome { id: id.to_owned(), text: said, failed };
         match self.talk.steps.last_mut() {
             Some(Step::User { results, .. }) => results.push(outcome),

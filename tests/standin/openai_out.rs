@@ -123,7 +123,7 @@ impl Writer<'_> {
         self.frames.push(Frame { text, kind });
     }
 
-    fn chunk(&mut self, kind: FrameKind, choices: Value, usage: Option<Value>) {
+    fn chunk(&mut self, kind: FrameKind, choices: &Value, usage: Option<Value>) {
         let mut chunk = json!({
             "id": format!("chatcmpl-{}", self.envelope.mint),
             "object": "chat.completion.chunk",
@@ -137,24 +137,24 @@ impl Writer<'_> {
         self.line(kind, &chunk.to_string());
     }
 
-    fn delta(&mut self, kind: FrameKind, delta: Value, finish: Option<&str>) {
+    fn delta(&mut self, kind: FrameKind, delta: &Value, finish: Option<&str>) {
         let choice = json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": finish});
-        self.chunk(kind, json!([choice]), None);
+        self.chunk(kind, &json!([choice]), None);
     }
 
     fn call(&mut self, index: usize, name: &str, arguments: &str) {
         if self.envelope.quirks {
             let function = json!({"name": name, "arguments": arguments});
             let call = json!({"id": null, "type": "function", "function": function});
-            return self.delta(FrameKind::Arguments, json!({"tool_calls": [call]}), None);
+            return self.delta(FrameKind::Arguments, &json!({"tool_calls": [call]}), None);
         }
         let id = self.envelope.call_id(PREFIX, index);
         let function = json!({"name": name, "arguments": ""});
         let head = json!({"index": index, "id": id, "type": "function", "function": function});
-        self.delta(FrameKind::Arguments, json!({"tool_calls": [head]}), None);
+        self.delta(FrameKind::Arguments, &json!({"tool_calls": [head]}), None);
         for piece in split(arguments) {
             let fragment = json!({"index": index, "function": {"arguments": piece}});
-            self.delta(FrameKind::Arguments, json!({"tool_calls": [fragment]}), None);
+            self.delta(FrameKind::Arguments, &json!({"tool_calls": [fragment]}), None);
         }
     }
 }
@@ -163,23 +163,23 @@ impl Writer<'_> {
 pub fn frames(reply: &Reply, envelope: &Envelope<'_>) -> Vec<Frame> {
     let mut writer = Writer { envelope, frames: Vec::new() };
     let opening = json!({"role": "assistant", "content": "", "refusal": null});
-    writer.delta(FrameKind::Other, opening, None);
+    writer.delta(FrameKind::Other, &opening, None);
     for piece in reasoning(reply).map(split).unwrap_or_default() {
-        writer.delta(FrameKind::Other, json!({"reasoning_content": piece}), None);
+        writer.delta(FrameKind::Other, &json!({"reasoning_content": piece}), None);
     }
     for piece in refusal(reply).map(split).unwrap_or_default() {
-        writer.delta(FrameKind::Text, json!({"refusal": piece}), None);
+        writer.delta(FrameKind::Text, &json!({"refusal": piece}), None);
     }
     for piece in split(&reply.joined_text()) {
-        writer.delta(FrameKind::Text, json!({"content": piece}), None);
+        writer.delta(FrameKind::Text, &json!({"content": piece}), None);
     }
     for (index, (name, arguments)) in calls(reply).into_iter().enumerate() {
         writer.call(index, name, &arguments);
     }
-    writer.delta(FrameKind::End, json!({}), Some(finish_reason(reply)));
+    writer.delta(FrameKind::End, &json!({}), Some(finish_reason(reply)));
     if envelope.include_usage && !envelope.quirks {
         let usage = usage(&envelope.usage, reasoning_tokens(reply));
-        writer.chunk(FrameKind::End, json!([]), Some(usage));
+        writer.chunk(FrameKind::End, &json!([]), Some(usage));
     }
     if !envelope.quirks {
         writer.line(FrameKind::End, "[DONE]");

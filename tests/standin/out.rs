@@ -31,9 +31,9 @@ pub struct Envelope<'a> {
     /// Names this reply within the server; ids are made of it.
     pub mint: String,
     pub usage: Usage,
-    /// OpenAI: the client asked for usage in the stream.
+    /// Chat Completions: the client asked for usage in the stream.
     pub include_usage: bool,
-    /// OpenAI: behave like the servers that are merely compatible.
+    /// Chat Completions: behave like the servers that are merely compatible.
     pub quirks: bool,
 }
 

@@ -9,28 +9,19 @@ use std::time::{Duration, Instant};
 use axum::http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::body::{self, Piece};
+use super::admission::admitted;
+use super::answer::{self, Plan};
 use super::complaint::{Checked, Complaint, ensure};
 use super::fault::{self, Fault};
 use super::measure::{Measure, Usage, digest_of};
 use super::memory::{self, Memory, Sent};
-use super::options::{Key, Options};
-use super::out::{self, Envelope, FrameKind};
+use super::options::Options;
+use super::out::{self, Envelope};
 use super::scenario::{self, FAILED, Stray, Turn};
 use super::talk::{Part, Reply, Step, Talk, Wire};
 use super::{anthropic, anthropic_out, openai, openai_out};
 
 const MOST_NOTES: usize = 100;
-
-/// How to answer.
-pub struct Plan {
-    pub status: u16,
-    pub headers: Vec<(&'static str, String)>,
-    pub delay: Duration,
-    pub pieces: Vec<Piece>,
-    /// Prefixes that are cached once the answer begins.
-    pub caches: Vec<u64>,
-}
 
 #[derive(Default)]
 struct Counts {
@@ -148,7 +139,7 @@ impl State {
             .and_then(|asking| self.reply_to(&mut inner, &asking, &mut note))
             .unwrap_or_else(|complaint| {
                 note["complaint"] = json!(complaint.message);
-                refuse(&mut inner.counts, wire, complaint)
+                refuse(&mut inner.counts, wire, &complaint)
             });
         *inner.counts.by_status.entry(plan.status).or_default() += 1;
         drop(inner);
@@ -197,7 +188,7 @@ impl State {
         note["fault"] = json!(saying.fault.as_ref().map(Fault::name));
         if let Some(fault) = &saying.fault {
             *inner.counts.faults.entry(fault.name()).or_default() += 1;
-            if let Some(plan) = refusal_of(fault, *wire, saying.delay) {
+            if let Some(plan) = answer::refusal_of(fault, *wire, saying.delay) {
                 return Ok(plan);
             }
         }
@@ -205,7 +196,7 @@ impl State {
         if text.starts_with(FAILED) && inner.counts.failed.len() < MOST_NOTES {
             inner.counts.failed.push(text);
         }
-        Ok(self.write(inner, asking, &saying, quirks))
+        Ok(write(inner, asking, &saying, quirks))
     }
 
     /// Decides what to say, and what goes wrong with it.
@@ -243,205 +234,59 @@ impl State {
             fixed_usage: fixed,
         })
     }
-
-    /// Writes the reply in its wire's form, and remembers it.
-    fn write(&self, inner: &mut Inner, asking: &Asking<'_>, saying: &Saying, quirks: bool) -> Plan {
-        let Asking { wire, body, talk, measure } = asking;
-        let Saying { reply, fault, .. } = saying;
-        let cached = &inner.memory.cached;
-        let (usage, caches) =
-            measure.usage(*wire, |prefix| cached.contains(&prefix), output_tokens(reply));
-        let envelope = Envelope {
-            model: body["model"].as_str().unwrap_or_default(),
-            mint: saying.conversation.clone(),
-            usage: saying.fixed_usage.unwrap_or(usage),
-            include_usage: body["stream_options"]["include_usage"] == true,
-            quirks,
-        };
-        let (prefix, raw) = match wire {
-            Wire::Anthropic => {
-                (anthropic_out::PREFIX, Value::Array(anthropic_out::content(reply, &envelope)))
-            }
-            Wire::OpenAi => (openai_out::PREFIX, openai_out::content(reply, &envelope)),
-        };
-        let calls = out::calls(reply, &envelope, prefix);
-        let sent = Sent {
-            wire: *wire,
-            raw,
-            text: said(reply),
-            calls: calls.iter().map(|call| (call.id.clone(), call.name.clone())).collect(),
-            loose: reply.parts.iter().any(|part| matches!(part, Part::Broken { .. })),
-            complete: fault.as_ref().is_none_or(Fault::is_harmless),
-        };
-        if sent.complete && saying.turn == 1 && !reply.is_empty() {
-            inner.counts.agents += 1;
-        }
-        if let Some(call) = calls.first().filter(|_| sent.complete) {
-            inner.memory.begin(&call.id, measure);
-        }
-        inner.memory.record(talk, measure, sent, &calls);
-        let streams = body["stream"] == true;
-        let pieces = pieces(*wire, reply, &envelope, fault.as_ref(), streams);
-        let kind = if streams { "text/event-stream; charset=utf-8" } else { "application/json" };
-        let headers = vec![("content-type", kind.to_owned()), request_id(*wire)];
-        Plan { status: 200, headers, delay: saying.delay, pieces, caches }
-    }
 }
 
-fn said(reply: &Reply) -> String {
-    let text = |part: &'_ Part| match part {
-        Part::Text(text) | Part::Refusal(text) => Some(text.clone()),
-        _ => None,
+/// Writes the reply in its wire's form, and remembers it.
+fn write(inner: &mut Inner, asking: &Asking<'_>, saying: &Saying, quirks: bool) -> Plan {
+    let Asking { wire, body, talk, measure } = asking;
+    let Saying { reply, fault, .. } = saying;
+    let known = &inner.memory.cached;
+    let (usage, writes) =
+        measure.usage(*wire, |prefix| known.contains(&prefix), answer::output_tokens(reply));
+    let envelope = Envelope {
+        model: body["model"].as_str().unwrap_or_default(),
+        mint: saying.conversation.clone(),
+        usage: saying.fixed_usage.unwrap_or(usage),
+        include_usage: body["stream_options"]["include_usage"] == true,
+        quirks,
     };
-    reply.parts.iter().filter_map(text).collect()
-}
-
-fn output_tokens(reply: &Reply) -> u64 {
-    let bytes = |part: &Part| match part {
-        Part::Text(text) | Part::Refusal(text) => text.len(),
-        Part::Thinking { text, signature } => text.len() + signature.len(),
-        Part::Block(block) => block.to_string().len(),
-        Part::Call { name, input } => name.len() + input.to_string().len(),
-        Part::Broken { name, text } => name.len() + text.len(),
-    };
-    reply.parts.iter().map(bytes).sum::<usize>() as u64 / 4 + 1
-}
-
-fn pieces(
-    wire: Wire,
-    reply: &Reply,
-    envelope: &Envelope<'_>,
-    fault: Option<&Fault>,
-    streams: bool,
-) -> Vec<Piece> {
-    if !streams {
-        let message = match wire {
-            Wire::Anthropic => anthropic_out::message(reply, envelope),
-            Wire::OpenAi => openai_out::message(reply, envelope),
-        };
-        return body::whole(&message.to_string(), fault);
-    }
-    let overloaded = error_body(wire, "overloaded_error", "Overloaded", None);
-    let (frames, error) = match wire {
-        Wire::Anthropic => (
-            anthropic_out::frames(reply, envelope),
-            anthropic_out::event(FrameKind::Other, &overloaded),
-        ),
-        Wire::OpenAi => {
-            let text = format!("data: {overloaded}\n\n");
-            (openai_out::frames(reply, envelope), out::Frame { text, kind: FrameKind::Other })
+    let (prefix, raw) = match wire {
+        Wire::Anthropic => {
+            (anthropic_out::PREFIX, Value::Array(anthropic_out::content(reply, &envelope)))
         }
+        Wire::OpenAi => (openai_out::PREFIX, openai_out::content(reply, &envelope)),
     };
-    body::events(&frames, fault, Duration::from_millis(reply.pace_ms), &error)
-}
-
-fn request_id(wire: Wire) -> (&'static str, String) {
-    let name = if wire == Wire::Anthropic { "request-id" } else { "x-request-id" };
-    (name, "req_standin".to_owned())
-}
-
-fn error_body(wire: Wire, kind: &str, message: &str, code: Option<&str>) -> Value {
-    match wire {
-        Wire::Anthropic => anthropic_out::error(kind, message, code),
-        Wire::OpenAi => openai_out::error(kind, message, code),
+    let calls = out::calls(reply, &envelope, prefix);
+    let sent = Sent {
+        wire: *wire,
+        raw,
+        text: answer::said(reply),
+        calls: calls.iter().map(|call| (call.id.clone(), call.name.clone())).collect(),
+        loose: reply.parts.iter().any(|part| matches!(part, Part::Broken { .. })),
+        complete: fault.as_ref().is_none_or(Fault::is_harmless),
+    };
+    if sent.complete && saying.turn == 1 && !reply.is_empty() {
+        inner.counts.agents += 1;
     }
-}
-
-fn error_plan(wire: Wire, status: u16, error: &Value) -> Plan {
-    let headers = vec![("content-type", "application/json".to_owned()), request_id(wire)];
-    let pieces = body::whole(&error.to_string(), None);
-    Plan { status, headers, delay: Duration::ZERO, pieces, caches: Vec::new() }
+    if let Some(call) = calls.first().filter(|_| sent.complete) {
+        inner.memory.begin(&call.id, measure);
+    }
+    inner.memory.record(talk, measure, sent, &calls);
+    let streams = body["stream"] == true;
+    let pieces = answer::pieces(*wire, reply, &envelope, fault.as_ref(), streams);
+    let kind = if streams { "text/event-stream; charset=utf-8" } else { "application/json" };
+    let headers = vec![("content-type", kind.to_owned()), answer::request_id(*wire)];
+    Plan { status: 200, headers, delay: saying.delay, pieces, caches: writes }
 }
 
 /// Notes a complaint and puts it in the provider's words.
-fn refuse(counts: &mut Counts, wire: Wire, complaint: Complaint) -> Plan {
-    let error = error_body(wire, complaint.kind, &complaint.message, None);
+fn refuse(counts: &mut Counts, wire: Wire, complaint: &Complaint) -> Plan {
+    let error = answer::error_body(wire, complaint.kind, &complaint.message, None);
     if complaint.violation {
         counts.violation_count += 1;
         if counts.violations.len() < MOST_NOTES {
             counts.violations.push(format!("{}: {}", wire.as_str(), complaint.message));
         }
     }
-    error_plan(wire, complaint.status, &error)
-}
-
-/// Returns the answer of a fault that is a status.
-fn refusal_of(fault: &Fault, wire: Wire, delay: Duration) -> Option<Plan> {
-    let anthropic = wire == Wire::Anthropic;
-    let (status, kind, message, code) = match fault {
-        Fault::RateLimit(_) if anthropic => {
-            (429, "rate_limit_error", "This request would exceed your rate limit.", None)
-        }
-        Fault::RateLimit(_) => {
-            (429, "requests", "Rate limit reached for requests.", Some("rate_limit_exceeded"))
-        }
-        Fault::SpendLimit if anthropic => (
-            429,
-            "rate_limit_error",
-            "This request would exceed your organization's spend limit.",
-            Some("enforced_spend_limit_reached"),
-        ),
-        Fault::SpendLimit => (
-            429,
-            "insufficient_quota",
-            "You exceeded your current quota, please check your plan and billing details.",
-            Some("insufficient_quota"),
-        ),
-        Fault::Status(status) => {
-            let (kind, message) = status_words(*status);
-            (*status, kind, message, None)
-        }
-        _ => return None,
-    };
-    let mut plan = error_plan(wire, status, &error_body(wire, kind, message, code));
-    plan.delay = delay;
-    if let Fault::RateLimit(pause) = fault {
-        plan.headers.extend(fault::pause_header(*pause));
-    }
-    Some(plan)
-}
-
-fn status_words(status: u16) -> (&'static str, &'static str) {
-    match status {
-        400 => ("invalid_request_error", "You have reached your specified API usage limits."),
-        401 => ("authentication_error", "invalid x-api-key"),
-        402 => ("billing_error", "Your credit balance is too low."),
-        403 => ("permission_error", "Your key may not use this model."),
-        404 => ("not_found_error", "model: not found"),
-        413 => ("request_too_large", "Request exceeds the maximum size"),
-        504 => ("timeout_error", "The request timed out."),
-        529 => ("overloaded_error", "Overloaded"),
-        _ => ("api_error", "Internal server error"),
-    }
-}
-
-/// Checks key, version and content type.
-fn admitted(wire: Wire, headers: &HeaderMap, key: &Key) -> Checked {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let given = match wire {
-        Wire::Anthropic => header("x-api-key").or(bearer),
-        Wire::OpenAi => bearer,
-    };
-    let (required, wrong) = match wire {
-        Wire::Anthropic => ("x-api-key header is required", "invalid x-api-key"),
-        Wire::OpenAi => ("You didn't provide an API key.", "Incorrect API key provided."),
-    };
-    let denied = |why| Err(Complaint::plain(401, "authentication_error", why));
-    match (key, given.filter(|given| !given.trim().is_empty())) {
-        (Key::Any | Key::Exactly(_), None) => return denied(required),
-        (Key::Exactly(key), Some(given)) if given != key => return denied(wrong),
-        _ => {}
-    }
-    let json = header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
-    ensure(json, || "the content type must be application/json")?;
-    if wire == Wire::Anthropic {
-        let version = header("anthropic-version");
-        ensure(version.is_some(), || "anthropic-version: header is required")?;
-        ensure(
-            matches!(version, Some("2023-06-01" | "2026-10-21")),
-            || "anthropic-version: is not a valid version",
-        )?;
-    }
-    Ok(())
+    answer::error_plan(wire, complaint.status, &error)
 }

@@ -166,7 +166,7 @@ async fn thinking_must_come_back_as_it_was() {
     ];
     each_is_caught(true, PROMPT, cases).await;
     let cases: &[(&str, Break)] = &[("must come back as it was sent", |body| {
-        remove(&mut body["messages"][2], "reasoning_content")
+        remove(&mut body["messages"][2], "reasoning_content");
     })];
     each_is_caught(false, PROMPT, cases).await;
 }

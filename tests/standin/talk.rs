@@ -12,7 +12,7 @@ pub const UNKNOWN_TOOL: &str = "NoSuchTool";
 pub enum Wire {
     /// Anthropic's Messages API.
     Anthropic,
-    /// OpenAI's Chat Completions.
+    /// Chat Completions.
     OpenAi,
 }
 
@@ -74,7 +74,7 @@ impl Talk {
 pub enum Part {
     /// Text for people.
     Text(String),
-    /// Thinking with its signature; reasoning text on OpenAI's wire.
+    /// Thinking with its signature; reasoning text in Chat Completions.
     Thinking { text: String, signature: String },
     /// A block of a type that clients may not know; Anthropic's wire alone.
     Block(Value),
