@@ -3,11 +3,11 @@
 use axum::http::HeaderMap;
 
 use super::complaint::{Checked, Complaint, ensure};
-use super::options::Key;
+use super::options::Options;
 use super::talk::Wire;
 
 /// Checks key, version and content type.
-pub fn admitted(wire: Wire, headers: &HeaderMap, key: &Key) -> Checked {
+pub fn admitted(wire: Wire, headers: &HeaderMap, options: &Options) -> Checked {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let given = match wire {
@@ -19,9 +19,9 @@ pub fn admitted(wire: Wire, headers: &HeaderMap, key: &Key) -> Checked {
         Wire::OpenAi => ("You didn't provide an API key.", "Incorrect API key provided."),
     };
     let denied = |why| Err(Complaint::plain(401, "authentication_error", why));
-    match (key, given.filter(|given| !given.trim().is_empty())) {
-        (Key::Any | Key::Exactly(_), None) => return denied(required),
-        (Key::Exactly(key), Some(given)) if given != key => return denied(wrong),
+    match (given.filter(|given| !given.trim().is_empty()), &options.key) {
+        (None, _) if !options.no_key => return denied(required),
+        (Some(given), Some(key)) if given != key => return denied(wrong),
         _ => {}
     }
     let json = header("content-type").is_some_and(|kind| kind.starts_with("application/json"));

@@ -130,7 +130,10 @@ fn block_frames(frames: &mut Vec<Frame>, index: usize, part: &Part, mut block: V
             deltas = argument_deltas(&input.to_string());
         }
         Part::Broken { text, .. } => deltas = argument_deltas(text),
-        Part::Block(_) => {}
+        // Where there are new blocks there are new events.
+        Part::Block(_) => {
+            frames.push(event(FrameKind::Other, &json!({"type": "standin_event", "note": "new"})));
+        }
     }
     let start = json!({"type": "content_block_start", "index": index, "content_block": block});
     frames.push(event(FrameKind::Other, &start));

@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
+use clap::Parser;
 use serde_json::{Value, json};
 
 use super::client::{Client, WAYS};
-use super::standin::{Options, Shares};
+use super::standin::Options;
 
 async fn look(fault: &str, anthropic: bool, stream: bool) -> Client {
     let prompt = format!("[[scenario look turns=2 fault={fault}]]");
@@ -127,8 +128,9 @@ async fn a_drip_is_slow_and_whole() {
 async fn shares_hit_the_same_requests_for_the_same_seed() {
     let mut hits = Vec::new();
     for seed in [7, 7, 8] {
-        let faults = Shares::parse("429:0.2,529:0.1").unwrap();
-        let options = Options { faults, seed, ..Options::default() };
+        let seed = seed.to_string();
+        let arguments = ["standin", "--fault", "429:0.2,529:0.1", "--seed", &seed];
+        let options = Options::try_parse_from(arguments).unwrap();
         let mut client = Client::with(options, true, false, "").await;
         let mut statuses = Vec::new();
         for agent in 0..100 {
@@ -149,8 +151,9 @@ async fn a_fault_that_does_not_exist_is_told() {
     let answer = client.ask().await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.contains("no fault is named `explode`"));
-    assert!(Shares::parse("429:2").is_err());
-    assert!(Shares::parse("429").is_err());
+    for shares in ["429:2", "429", "explode:0.1"] {
+        assert!(Options::try_parse_from(["standin", "--fault", shares]).is_err());
+    }
 }
 
 #[tokio::test]

@@ -44,14 +44,13 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use fault::Shares;
-pub use options::{Key, Options};
+pub use options::Options;
 use state::State;
 use talk::Wire;
 
 const MOST_BYTES: usize = 32 << 20;
 
-/// A running server; dropping it ends it.
+/// A running server; dropping it ends it, and says on standard error what was violated.
 pub struct Handle {
     /// Where it listens, such as `http://127.0.0.1:4711`, without a path.
     pub base_url: String,
@@ -67,8 +66,13 @@ impl Handle {
 }
 
 impl Drop for Handle {
+    #[expect(clippy::print_stderr, reason = "beside a test's own failure it says why")]
     fn drop(&mut self) {
         self.server.abort();
+        let report = self.report();
+        if report["violation_count"] != 0 || report["failed_scenarios"][0].is_string() {
+            eprintln!("the stand-in saw violations: {report:#}");
+        }
     }
 }
 

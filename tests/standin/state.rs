@@ -165,7 +165,7 @@ impl State {
         body: &'a Value,
         is_json: bool,
     ) -> Checked<Asking<'a>> {
-        admitted(wire, headers, &self.options.key)?;
+        admitted(wire, headers, &self.options)?;
         ensure(is_json, || "the request body is not valid JSON")?;
         if let Some(model) = body["model"].as_str().filter(|model| model.starts_with("no-such")) {
             return Err(Complaint::plain(404, "not_found_error", format!("model: {model}")));

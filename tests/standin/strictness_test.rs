@@ -5,7 +5,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Client, exchange};
-use super::standin::{Key, Options, serve};
+use super::standin::{Options, serve};
 
 const PROMPT: &str = "[[scenario thinking]]";
 const TWO: &str = "[[scenario many n=2]]";
@@ -237,7 +237,7 @@ async fn final_texts_must_come_back_as_they_were() {
 
 #[tokio::test]
 async fn keys_and_versions_are_asked_for_and_are_no_violation() {
-    let options = Options { key: Key::Exactly("good".into()), ..Options::default() };
+    let options = Options { key: Some("good".into()), ..Options::default() };
     let handle = serve(options).await.unwrap();
     let client = Client::new(true, false, "hello").await;
     let json = "content-type: application/json\r\n";
