@@ -158,7 +158,7 @@ async fn a_fault_that_does_not_exist_is_told() {
 
 #[tokio::test]
 async fn requests_at_once_are_counted() {
-    let options = Options { latency: Duration::from_millis(300), ..Options::default() };
+    let options = Options { latency: Duration::from_secs(1), ..Options::default() };
     let client = Client::with(options, true, true, "hello").await;
     let body = client.body.to_string();
     let asks = (0..8).map(|_| client.send(&body));

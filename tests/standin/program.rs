@@ -8,15 +8,6 @@
 #[path = "mod.rs"]
 mod standin;
 
-#[cfg(test)]
-mod client;
-#[cfg(test)]
-mod faults_test;
-#[cfg(test)]
-mod scenario_test;
-#[cfg(test)]
-mod strictness_test;
-
 use std::io::{self, Write};
 
 use clap::Parser;

@@ -341,3 +341,28 @@ async fn usage_shows_the_cache_at_work() {
         assert_eq!((input, output), (&json!(if anthropic { 100 } else { 130 }), &json!(20)));
     }
 }
+
+#[tokio::test]
+async fn slow_text_is_whole() {
+    let (replies, _) = everywhere("[[scenario slow ms=40 say='in pieces' delay=10]]", &[]).await;
+    assert_eq!(last(&replies), "in pieces");
+}
+
+#[tokio::test]
+async fn the_log_has_each_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.jsonl");
+    let options = Options { log: Some(log.clone()), ..Options::default() };
+    let mut client =
+        Client::with(options, true, true, "[[scenario text say=hi fault=529@1]]").await;
+    assert_eq!(client.ask().await.status, 529);
+    client.turn().await;
+    client.messages().push(json!({"role": "robot", "content": "x"}));
+    client.ask().await;
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let seen = lines.iter().map(|line| (line["status"].as_u64().unwrap(), line["fault"].as_str()));
+    assert_eq!(seen.collect::<Vec<_>>(), [(529, Some("529")), (200, None), (400, None)]);
+    assert_eq!(lines[1]["request"]["messages"][0]["role"], "user");
+    assert!(lines[2]["complaint"].as_str().unwrap().contains("Unexpected role"));
+}
