@@ -1,0 +1,23 @@
+#!/bin/sh
+# Runs the official Python SDKs against the stand-in: tests/sdk/run.sh [PATH_TO_STANDIN]
+# Without a registry to take the SDKs from it says so and succeeds; where `CI` is set it fails.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+standin=${1:-}
+if [ -z "$standin" ]; then
+  cd "$here/../.."
+  cargo build --quiet --example standin
+  standin=${CARGO_TARGET_DIR:-target}/debug/examples/standin
+fi
+
+venv=$(mktemp -d)
+trap 'rm -rf "$venv"' EXIT
+trap 'exit 130' INT TERM
+if ! python3 -m venv "$venv" || ! "$venv/bin/pip" install --quiet --disable-pip-version-check \
+  --requirement "$here/requirements.txt"; then
+  echo "skipped: the SDKs cannot be installed here" >&2
+  [ -z "${CI:-}" ]
+  exit
+fi
+"$venv/bin/python" "$here/check.py" "$standin"

@@ -1,0 +1,9 @@
+//! The stand-in's own tests: `cargo test --test standin`.
+
+#[path = "mod.rs"]
+mod standin;
+
+mod client;
+mod faults_test;
+mod scenario_test;
+mod strictness_test;
