@@ -41,13 +41,24 @@ pub fn compile_line(lua: &Lua, source: &str) -> Result<LuaFunction> {
     load(&format!("return {source}")).or_else(|_| load(source)).map_err(|fault| syntax_error(&fault))
 }
 
-/// Reports whether `source` is the beginning of something longer.
-pub fn is_incomplete(lua: &Lua, source: &str) -> bool {
-    let load = |text: &str| lua.load(text).set_name("=repl").into_function();
-    if load(&format!("return {source}")).is_ok() {
-        return false;
+/// Compiles without running, in a small Lua state of its own, for threads that have no other.
+pub struct Syntax(Lua);
+
+impl Syntax {
+    /// Makes the state.
+    #[expect(clippy::new_without_default, reason = "it starts an interpreter")]
+    pub fn new() -> Self {
+        Self(Lua::new())
     }
-    matches!(load(source), Err(LuaError::SyntaxError { incomplete_input: true, .. }))
+
+    /// Reports whether `source` is the beginning of something longer.
+    pub fn is_incomplete(&self, source: &str) -> bool {
+        let load = |text: &str| self.0.load(text).set_name("=repl").into_function();
+        if load(&format!("return {source}")).is_ok() {
+            return false;
+        }
+        matches!(load(source), Err(LuaError::SyntaxError { incomplete_input: true, .. }))
+    }
 }
 
 fn syntax_error(fault: &LuaError) -> Error {

@@ -156,6 +156,12 @@ impl Runtime {
         }
     }
 
+    /// Makes the last result of the REPL the global `_`.
+    pub fn set_last_result(&self, value: Option<LuaValue>) {
+        // It fails only without memory, which the next line will say.
+        let _ = self.lua.globals().raw_set("_", value.unwrap_or(LuaValue::Nil));
+    }
+
     /// Runs `function` as `task`, to its end and that of everything it started.
     ///
     /// # Errors

@@ -260,6 +260,11 @@ impl Task {
         self.ending.borrow().clone().unwrap_or(Err(LuaValue::Nil))
     }
 
+    /// Waits for everything that it started; for a session, which has no function of its own.
+    pub async fn join_children(&self) {
+        self.wait_for_children(&mut Ok(LuaMultiValue::new())).await;
+    }
+
     /// Reports whether `self` is `other` or contains it.
     pub fn contains(self: &Rc<Self>, other: &Rc<Self>) -> bool {
         let mut task = Some(Rc::clone(other));

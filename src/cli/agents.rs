@@ -1,0 +1,160 @@
+//! `agentlua agents`: the agents of this repository, from whatever process.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use super::progress::thousands;
+use super::terminal::{Stdout, printable};
+use super::{Agents, Flags, session};
+use crate::error::{Error, Kind, Result, ResultExt};
+use crate::event::Events;
+use crate::host::agent_json;
+use crate::journal::AgentRow;
+
+/// Lists agents and returns the exit code.
+pub fn main(agents: &Agents) -> Result<i32> {
+    if agents.watch {
+        return Err(Error::not_built("`agentlua agents --watch`"));
+    }
+    let environment = session::environment();
+    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
+    let flags = Flags { repo: agents.repo.clone(), ..Flags::default() };
+    let sources = session::sources(&flags, &environment, &cwd)?;
+    let workers = session::workers()?;
+    let host = session::host(sources, "", environment, Events::new(Vec::new()), &workers)?;
+    let rows = workers.block_on(Arc::clone(&host).agents(agents.all))?;
+    let text = if agents.json {
+        let rows: Vec<Value> = rows.iter().map(agent_json).collect();
+        let mut text = serde_json::to_string_pretty(&rows)
+            .or_kind(Kind::Internal, || "cannot write JSON")?;
+        text.push('\n');
+        text
+    } else {
+        table(&rows, agents.wide, now())
+    };
+    let stdout = Stdout::default();
+    stdout.write(text.as_bytes());
+    workers.shutdown_background();
+    Ok(if stdout.is_closed() { 141 } else { 0 })
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Returns the rows in columns.
+fn table(rows: &[AgentRow], wide: bool, now: i64) -> String {
+    if rows.is_empty() {
+        return match std::io::stdout().is_terminal() {
+            true => "no agents here; `agentlua agents --all` lists those that left nothing behind\n".to_owned(),
+            false => String::new(),
+        };
+    }
+    let mut lines = vec![header(wide)];
+    lines.extend(rows.iter().map(|row| cells(row, wide, now)));
+    let mut widths = vec![0; lines[0].len()];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for line in &lines {
+        let padded: Vec<String> =
+            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(padded.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn header(wide: bool) -> Vec<String> {
+    let mut names = vec!["ID", "STATUS", "BRANCH", "SINCE"];
+    if wide {
+        names.extend(["RUN", "LABEL", "TURNS", "TOKENS", "COST", "SIZE", "WORKTREE"]);
+    }
+    names.into_iter().map(str::to_owned).collect()
+}
+
+fn cells(row: &AgentRow, wide: bool, now: i64) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let mut cells = vec![
+        row.id.clone(),
+        row.status.as_str().to_owned(),
+        row.branch.clone().unwrap_or_else(dash),
+        since(now - row.status_at),
+    ];
+    if wide {
+        let worktree = row.worktree_path.as_ref().filter(|path| path.exists());
+        cells.extend([
+            row.run.clone(),
+            printable(&row.label),
+            row.turns.to_string(),
+            format!("{}/{}", thousands(row.usage.total_input()), thousands(row.usage.output_tokens)),
+            row.cost_usd.map_or_else(dash, |cost| format!("${cost:.2}")),
+            worktree.map_or_else(dash, |path| size(path)),
+            worktree.map_or_else(dash, |path| path.display().to_string()),
+        ]);
+    }
+    cells
+}
+
+/// Returns a time span as `5m ago`.
+fn since(millis: i64) -> String {
+    let seconds = millis.max(0) / 1_000;
+    match seconds {
+        0..60 => format!("{seconds}s ago"),
+        60..3_600 => format!("{}m ago", seconds / 60),
+        3_600..86_400 => format!("{}h ago", seconds / 3_600),
+        _ => format!("{}d ago", seconds / 86_400),
+    }
+}
+
+/// Returns what the files in a worktree take.
+fn size(path: &std::path::Path) -> String {
+    let bytes: u64 = ignore::WalkBuilder::new(path)
+        .standard_filters(false)
+        .build()
+        .filter_map(std::result::Result::ok)
+        .filter_map(|entry| entry.metadata().ok())
+        .filter(|metadata| metadata.is_file())
+        .map(|metadata| metadata.len())
+        .sum();
+    match bytes {
+        0..1_000_000 => format!("{}K", bytes.div_ceil(1_000)),
+        1_000_000..1_000_000_000 => format!("{}M", bytes / 1_000_000),
+        _ => format!("{:.1}G", bytes as f64 / 1e9),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Status;
+
+    #[test]
+    fn columns_line_up_and_times_are_short() {
+        let row = |id: &str, status, branch: Option<&str>, ago: i64| AgentRow {
+            id: id.into(),
+            status,
+            branch: branch.map(Into::into),
+            status_at: 1_000_000_000 - ago * 1_000,
+            ..AgentRow::default()
+        };
+        let rows = [
+            row("agent-a3f2", Status::Running, Some("fix/auth"), 12),
+            row("agent-b1", Status::Interrupted, None, 3_700),
+            row("agent-c2d4", Status::Completed, Some("x"), 200_000),
+        ];
+        insta::assert_snapshot!(table(&rows, false, 1_000_000_000), @r"
+        ID          STATUS       BRANCH    SINCE
+        agent-a3f2  running      fix/auth  12s ago
+        agent-b1    interrupted  -         1h ago
+        agent-c2d4  completed    x         2d ago
+        ");
+    }
+}
