@@ -131,7 +131,8 @@ impl Program {
         let cwd = place.work_tree.as_deref().unwrap_or(&place.git_dir);
         let mut git = self.prepare(cwd, args, verb).env("GIT_COMMON_DIR", &place.common_dir);
         if let Some(index) = &place.index {
-            git = git.env("GIT_INDEX_FILE", index);
+            // A sparse index would leave out what the patterns of another worktree leave out.
+            git = git.env("GIT_INDEX_FILE", index).setting("index.sparse=false");
         }
         git
     }

@@ -12,6 +12,9 @@ mod agent;
 mod run;
 mod schema;
 mod store;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
 mod writer;
 
 pub use agent::{AgentChange, AgentFilter, AgentRow, Status};

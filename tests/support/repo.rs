@@ -9,8 +9,10 @@ use std::process::Command;
 
 /// A repository with its own `HOME`; everything goes when it is dropped.
 pub struct Repo {
-    folder: tempfile::TempDir,
+    root: PathBuf,
     path: PathBuf,
+    /// Removes the folder, unless another process owns it.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Repo {
@@ -36,7 +38,12 @@ impl Repo {
         let folder = tempfile::tempdir().unwrap();
         let real = folder.path().canonicalize().unwrap();
         std::fs::create_dir(real.join("home")).unwrap();
-        Self { path: real.join(name), folder }
+        Self { path: real.join(name), root: real, _folder: Some(folder) }
+    }
+
+    /// Looks at a repository that another process made.
+    pub fn at(path: PathBuf) -> Self {
+        Self { root: path.parent().unwrap().to_owned(), path, _folder: None }
     }
 
     /// Gives the repository an author.
@@ -52,7 +59,7 @@ impl Repo {
 
     /// Returns a path beside the checkout.
     pub fn beside(&self, name: &str) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join(name)
+        self.root.join(name)
     }
 
     /// Returns the variables that git and agentlua run with.
@@ -115,7 +122,8 @@ impl Repo {
     /// Describes everything that is the user's: files, index, HEAD, config, hooks, stash, and all refs
     /// but those named; two descriptions are equal if and only if nothing of it has changed.
     pub fn fingerprint(&self, except: &[&str]) -> String {
-        let git_dir = PathBuf::from(self.git(&["rev-parse", "--path-format=absolute", "--git-dir"]));
+        let git_dir =
+            PathBuf::from(self.git(&["rev-parse", "--path-format=absolute", "--git-dir"]));
         let mut text = String::new();
         for (name, entry) in tree(&self.path) {
             writeln!(text, "{name}: {entry}").unwrap();

@@ -6,6 +6,16 @@ use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid, Repository, Tree};
 
 use super::{Change, Head};
 
+/// Tells whether the repository is whole: what a partial clone lacks, only the program fetches.
+pub(super) fn serves(repository: &Repository) -> bool {
+    let partial = |config: &git2::Config| -> Result<bool, git2::Error> {
+        let mut entries =
+            config.entries(Some("^(extensions\\.partialclone|remote\\..*\\.promisor)$"))?;
+        Ok(entries.next().is_some())
+    };
+    repository.config().and_then(|config| partial(&config)).is_ok_and(|partial| !partial)
+}
+
 pub(super) fn head(repository: &Repository) -> anyhow::Result<Head> {
     let head = repository.find_reference("HEAD")?;
     let branch = head.symbolic_target_bytes().and_then(|name| name.strip_prefix(b"refs/heads/"));
@@ -29,7 +39,7 @@ pub(super) fn resolve(repository: &Repository, rev: &str) -> anyhow::Result<Stri
         return Ok(repository.find_object(id, None)?.peel_to_commit()?.id().to_string());
     }
     let plain = |c: char| c.is_alphanumeric() || "-_./".contains(c);
-    if rev.starts_with('-') || rev.contains("..") || !rev.chars().all(plain) {
+    if rev.is_empty() || rev.starts_with('-') || rev.contains("..") || !rev.chars().all(plain) {
         bail!("left to the program");
     }
     Ok(repository.resolve_reference_from_short_name(rev)?.peel_to_commit()?.id().to_string())

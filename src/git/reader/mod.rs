@@ -44,7 +44,7 @@ impl Reader {
     /// Chooses who answers for the repository at `git_dir`.
     pub(super) async fn for_git_dir(git_dir: &Path) -> Self {
         let git_dir = git_dir.to_owned();
-        let opens = move || git2::Repository::open(git_dir).is_ok();
+        let opens = move || git2::Repository::open(git_dir).is_ok_and(|r| library::serves(&r));
         match tokio::task::spawn_blocking(opens).await {
             Ok(true) => Self::Library,
             _ => Self::Program,
