@@ -1,1 +1,61 @@
-//! To be written.
+//! Git: the repository, worktrees and their snapshots, diffs and merges.
+//!
+//! The `git` program does everything that changes a repository, checks files out, merges or makes
+//! patch text, because it honours the repository's filters, attributes, sparse patterns and
+//! extensions. libgit2 answers the few questions that are asked for every agent (HEAD, a tip, a tree,
+//! the paths between two trees, ancestry) in the process; where it cannot open a repository the
+//! program answers them too, chosen once per [`Repo`].
+//!
+//! What holds throughout: every git child has a rebuilt environment and an explicit repository
+//! (`command`); refs move only by compare-and-swap; what changes the registry of worktrees or lands on
+//! a branch does so under one lock per repository (`lock`); nothing of the user's is changed but the
+//! target of a merge; steps that change something run to their end even when their caller goes
+//! away (`to_the_end`). This module knows nothing of agents, Lua or the journal.
+
+mod branch;
+mod command;
+mod conflict;
+mod diff;
+mod lock;
+mod log;
+mod merge;
+mod reader;
+mod repo;
+mod snapshot;
+pub mod worktree;
+
+pub use branch::{Branch, check_branch_name};
+pub use command::Environment;
+pub use conflict::{Clash, conflicts};
+pub use diff::{Diff, FileDiff, Side, Spec, diff};
+pub use log::{Commit, LogQuery};
+pub use merge::{Merge, Merged, Strategy, merge};
+pub use reader::{Head, Reader};
+pub use repo::{Opening, Repo};
+pub use snapshot::{CommitMessage, Finished};
+pub use worktree::{Worktree, WorktreeEntry};
+
+use std::future::Future;
+
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result};
+
+/// Runs `step` to its end even if the caller stops waiting, and then gives what it made to `undo`.
+///
+/// Dropping a future in the middle of a git child would kill it and leave its locks behind.
+async fn to_the_end<T, S, U, F>(step: S, undo: U) -> Result<T>
+where
+    T: Send + 'static,
+    S: Future<Output = Result<T>> + Send + 'static,
+    U: FnOnce(T) -> F + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (done, wait) = oneshot::channel();
+    tokio::spawn(async move {
+        if let Err(Ok(unwanted)) = done.send(step.await) {
+            undo(unwanted).await;
+        }
+    });
+    wait.await.map_err(|_| Error::internal("a git step ended without a result"))?
+}

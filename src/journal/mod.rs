@@ -1,1 +1,22 @@
-//! To be written.
+//! The journal: what a repository's runs and agents are, kept across processes.
+//!
+//! One SQLite file per repository, shared by every agentlua process that works on it. A process
+//! writes through one thread that gathers what many agents have to say into one transaction;
+//! readers open their own connection. Who is alive is told by a lock that ends with its process,
+//! never by a process id. Nothing is made on disk before there is something to write.
+//!
+//! Calls, turns and intents of later versions become tables beside these (`schema`). This module
+//! knows nothing of git or Lua.
+
+mod agent;
+mod run;
+mod schema;
+mod store;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
+mod writer;
+
+pub use agent::{AgentChange, AgentFilter, AgentRow, Status};
+pub use run::RunLock;
+pub use store::Store;

@@ -1,0 +1,189 @@
+//! Branches: their list, their names, and moving or deleting one by compare-and-swap.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+
+use super::command::{path, text};
+use super::repo::Repo;
+use super::to_the_end;
+use crate::error::{Error, Kind, Result, ResultExt};
+
+/// The longest part of a branch name between slashes: git appends `.lock` to make a file name.
+const LONGEST_PART: usize = 250;
+
+/// A local branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Branch {
+    /// The name without `refs/heads/`.
+    pub name: String,
+    /// The commit it points to.
+    pub commit: String,
+    /// Whether HEAD is on it in the worktree that the repository was opened from.
+    pub current: bool,
+    /// The worktree that has it checked out.
+    pub worktree: Option<PathBuf>,
+    /// The branch it follows, such as `origin/main`.
+    pub upstream: Option<String>,
+}
+
+const FORMAT: &str =
+    "--format=%(refname)%00%(objectname)%00%(HEAD)%00%(worktreepath)%00%(upstream:short)%00";
+
+impl Repo {
+    /// Lists the local branches by name.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the repository cannot be read.
+    pub async fn branches(&self) -> Result<Vec<Branch>> {
+        let git = self.git("for-each-ref").args([FORMAT, "refs/heads/"]);
+        let bytes = git.bytes().await.or_kind(Kind::Git, || "cannot list the branches")?;
+        let fields: Vec<&[u8]> = super::command::fields(&bytes).collect();
+        let branch = |fields: &[&[u8]]| {
+            let name = text(fields[0]);
+            let name = name.trim_start().trim_start_matches("refs/heads/").to_owned();
+            Branch {
+                name,
+                commit: text(fields[1]),
+                current: fields[2] == b"*",
+                worktree: Some(path(fields[3])).filter(|path| !path.as_os_str().is_empty()),
+                upstream: Some(text(fields[4])).filter(|name| !name.is_empty()),
+            }
+        };
+        Ok(fields.chunks_exact(5).map(branch).collect())
+    }
+
+    /// Deletes a branch if it points to `expected` and no worktree has it checked out. Returns
+    /// whether it did.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the repository cannot be read or written.
+    pub async fn delete_branch_if(
+        self: &std::sync::Arc<Self>,
+        name: &str,
+        expected: &str,
+    ) -> Result<bool> {
+        let (repo, name, expected) = (self.clone(), name.to_owned(), expected.to_owned());
+        let step = async move {
+            let _lock = repo.lock().await?;
+            let held = repo
+                .worktrees()
+                .await?
+                .into_iter()
+                .any(|entry| entry.branch.as_deref() == Some(&name));
+            let full = format!("refs/heads/{name}");
+            let tip = repo.tip(&full).await.or_kind(Kind::Git, || "cannot read the branch")?;
+            if held || tip.as_ref() != Some(&expected) {
+                return Ok(false);
+            }
+            let deleted = repo.delete_ref(&full, &expected).await;
+            deleted.or_kind(Kind::Git, || format!("cannot delete the branch `{name}`"))?;
+            Ok(true)
+        };
+        to_the_end(step, |_| async {}).await
+    }
+
+    /// Moves a ref from `old` (absent: it must not exist) to `new`.
+    pub(super) async fn move_ref(
+        &self,
+        full_name: &str,
+        new: &str,
+        old: Option<&str>,
+        reason: &str,
+    ) -> anyhow::Result<()> {
+        let nothing = "0".repeat(new.len());
+        let git = self.git("update-ref").args(["-m", reason, full_name, new]);
+        git.arg(old.unwrap_or(&nothing)).bytes().await.map(drop)
+    }
+
+    /// Deletes a ref that points to `old`.
+    pub(super) async fn delete_ref(&self, full_name: &str, old: &str) -> anyhow::Result<()> {
+        self.git("update-ref").args(["-d", full_name, old]).bytes().await.map(drop)
+    }
+
+    /// Refuses a new branch name that is taken, or that git could not tell from one that is.
+    pub(super) async fn require_free_name(&self, name: &str) -> Result<()> {
+        let taken = |error: anyhow::Error| Error::new(Kind::Git, error.to_string());
+        self.free_name(name)
+            .await
+            .or_kind(Kind::Git, || "cannot look for the branch")?
+            .map_err(taken)
+    }
+
+    async fn free_name(&self, name: &str) -> anyhow::Result<anyhow::Result<()>> {
+        if self.tip(&format!("refs/heads/{name}")).await?.is_some() {
+            return Ok(Err(anyhow::anyhow!("the branch `{name}` already exists")));
+        }
+        if self.ignores_case().await? {
+            return Ok(self.clash(name, true).await?.map_or(Ok(()), Err));
+        }
+        Ok(Ok(()))
+    }
+
+    /// Returns what a new branch `name` clashes with, once git has refused to make it.
+    pub(super) async fn clash(
+        &self,
+        name: &str,
+        fold: bool,
+    ) -> anyhow::Result<Option<anyhow::Error>> {
+        let folded = |name: &str| if fold { name.to_lowercase() } else { name.to_owned() };
+        let branches = self.branches().await.context("cannot list the branches")?;
+        let wanted = folded(name);
+        for Branch { name: other, .. } in branches {
+            let there = folded(&other);
+            if there == wanted && other != name {
+                return Ok(Some(anyhow::anyhow!(
+                    "the branch `{name}` differs from `{other}` only by case, which this file \
+                     system cannot tell apart"
+                )));
+            }
+            if there == wanted {
+                return Ok(Some(anyhow::anyhow!("the branch `{name}` already exists")));
+            }
+            let (inner, outer) = (format!("{wanted}/"), format!("{there}/"));
+            if there.starts_with(&inner) || wanted.starts_with(&outer) {
+                return Ok(Some(anyhow::anyhow!(
+                    "the branch `{name}` cannot stand beside `{other}`: one would be a folder in the \
+                     other"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn ignores_case(&self) -> anyhow::Result<bool> {
+        // Set by `git init` from what the file system does; asking it costs no child.
+        let probe = self.common_dir().join("HEAD");
+        let other = self.common_dir().join("hEAD");
+        Ok(probe.exists() && tokio::fs::try_exists(other).await?)
+    }
+}
+
+/// Refuses what cannot be the name of a branch.
+///
+/// # Errors
+/// [`Kind::Usage`], naming the name.
+pub fn check_branch_name(name: &str) -> Result<()> {
+    let refuse = |why: &str| {
+        let shown: String = name.chars().take(80).collect();
+        let dots = if shown.len() < name.len() { "…" } else { "" };
+        Err(Error::usage(format!("`{shown}{dots}` cannot be the name of a branch: {why}")))
+    };
+    if name.split('/').any(|part| part.len() > LONGEST_PART) {
+        return refuse("a part of it has more than 250 bytes");
+    }
+    if name.len() > 1000 {
+        return refuse("it has more than 1000 bytes");
+    }
+    match named(name) {
+        Ok(()) => Ok(()),
+        Err(_) => refuse("see `git help check-ref-format`"),
+    }
+}
+
+fn named(name: &str) -> anyhow::Result<()> {
+    if name.starts_with("refs/heads/") || !git2::Branch::name_is_valid(name)? {
+        bail!("invalid")
+    }
+    Ok(())
+}

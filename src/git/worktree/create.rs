@@ -1,0 +1,187 @@
+//! Making a worktree: names checked, registered under the lock, checked out outside it, and taken
+//! back whole when any of it fails.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::{LOCK_REASON, Worktree, list, replace_file};
+use crate::error::{Error, Kind, Result, ResultExt};
+use crate::git::branch::check_branch_name;
+use crate::git::command::{LONG, complaint};
+use crate::git::repo::Repo;
+
+/// How often to try again when another git changes the registry at the same moment.
+const TRIES: u32 = 6;
+
+/// What a worktree is to be.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// The agent's id: the name of the folder and of what is kept about it.
+    pub id: String,
+    /// The branch to make.
+    pub branch: String,
+    /// The commit to start from, as a full id.
+    pub base_commit: String,
+    /// The folder that holds the worktrees of all repositories.
+    pub root: PathBuf,
+}
+
+pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
+    check_id(&new.id)?;
+    check_branch_name(&new.branch)?;
+    let folder = folder(&repo, &new.root)?;
+    let path = folder.join(&new.id);
+    let (branch, trouble) = (new.branch.clone(), "cannot make a worktree for");
+    let mut worktree = Worktree {
+        repo,
+        admin: PathBuf::new(),
+        id: new.id,
+        branch: new.branch,
+        base_commit: new.base_commit,
+        path,
+    };
+    register(&mut worktree).await?;
+    if let Err(error) = check_out(&worktree).await {
+        worktree.take_back().await;
+        return Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`"));
+    }
+    Ok(worktree)
+}
+
+fn check_id(id: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let safe = !id.is_empty()
+        && id.len() <= 100
+        && id.chars().all(fits)
+        && !id.starts_with(['-', '.'])
+        && !id.ends_with('.')
+        && !id.to_ascii_lowercase().ends_with(".lock");
+    if safe { Ok(()) } else { Err(Error::usage(format!("`{id}` cannot be the id of a worktree"))) }
+}
+
+/// Returns the folder for this repository's worktrees, made if need be.
+fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
+    let absolute = std::path::absolute(root)
+        .or_kind(Kind::Usage, || format!("`{}` cannot hold worktrees", root.display()))?;
+    let real = list::existing_part(&absolute);
+    let main = match repo.common_dir().file_name() {
+        Some(name) if name == ".git" => repo.common_dir().parent(),
+        _ => None,
+    };
+    let inside = |dir: &Path| real.starts_with(list::existing_part(dir));
+    if inside(repo.top()) || inside(repo.common_dir()) || main.is_some_and(inside) {
+        return Err(Error::usage(format!(
+            "worktrees cannot live in `{}`: it is inside the repository",
+            root.display()
+        )));
+    }
+    let common = repo.common_dir().as_os_str().as_encoded_bytes();
+    let hash = git2::Oid::hash_object(git2::ObjectType::Blob, common)
+        .or_kind(Kind::Internal, || "cannot name the folder of the worktrees")?;
+    let folder = real.join(format!("{}-{:.10}", repo.slug(), hash.to_string()));
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| folder.canonicalize())
+        .or_kind(Kind::Io, || format!("cannot make the folder `{}`", folder.display()))
+}
+
+/// Makes the branch and git's records, with no file checked out, under the repository's lock.
+async fn register(worktree: &mut Worktree) -> Result<()> {
+    let _lock = worktree.repo.lock().await?;
+    let repo = Arc::clone(&worktree.repo);
+    repo.require_free_name(&worktree.branch).await?;
+    if worktree.path.symlink_metadata().is_ok() {
+        let shown = worktree.path.display();
+        return Err(Error::new(Kind::Git, format!("`{shown}` is there already")));
+    }
+    let said = match add(worktree).await {
+        Ok(said) => said,
+        Err(error) => Some(error.to_string()),
+    };
+    // What counts is what is there now, whatever git said.
+    let found = list::admin_dir(repo.common_dir(), &worktree.path).unwrap_or_default();
+    let complete = worktree.path.join(".git").is_file();
+    worktree.admin = found.unwrap_or_default();
+    let Some(said) = said.or_else(|| {
+        let lost = worktree.admin.as_os_str().is_empty() || !complete;
+        lost.then(|| "git made it and it is not there".to_owned())
+    }) else {
+        return Ok(());
+    };
+    let taken = said.contains("already exists");
+    worktree.take_back_locked(!taken).await;
+    let named = repo.clash(&worktree.branch, false).await.ok().flatten();
+    let cause = named.unwrap_or_else(|| anyhow::anyhow!("git worktree add: {said}"));
+    Err(cause).or_kind(Kind::Git, || format!("cannot make a worktree for `{}`", worktree.branch))
+}
+
+/// Runs `git worktree add`; returns what it complained about.
+async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
+    let mut tries = 0;
+    loop {
+        let reason = format!("{LOCK_REASON}{}", worktree.id);
+        let git = worktree.repo.git("worktree").args(["add", "--quiet", "--no-checkout"]);
+        let git = git.args(["--no-track", "--lock", "--reason", &reason, "-b", &worktree.branch]);
+        let git = git.arg(&worktree.path).arg(&worktree.base_commit);
+        let output = git.run().await?;
+        if output.code == Some(0) {
+            return Ok(None);
+        }
+        let said = complaint(&output);
+        tries += 1;
+        // A `git worktree add` or a fetch of somebody else, who does not take our lock.
+        if !said.contains("commondir") || tries == TRIES {
+            return Ok(Some(said));
+        }
+        worktree.take_back_locked(true).await;
+        tokio::time::sleep(Duration::from_millis(20 << tries)).await;
+    }
+}
+
+/// Writes the files and keeps a copy of the index that describes them.
+async fn check_out(worktree: &Worktree) -> anyhow::Result<()> {
+    let git = worktree.repo.git_at(&worktree.own(), "read-tree").limit(LONG);
+    git.args(["-m", "-u", &worktree.base_commit]).bytes().await?;
+    let index = worktree.index();
+    let Some(folder) = index.parent() else { bail!("no place for the index") };
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make `{}`", folder.display()))?;
+    replace_file(&worktree.admin.join("index"), &index)
+}
+
+impl Worktree {
+    /// Removes what making it made: nobody has worked here yet.
+    pub(super) async fn take_back(&self) {
+        // Without the lock it is left as it is, complete and locked, for the next start to see.
+        if let Ok(_lock) = self.repo.lock().await {
+            self.take_back_locked(true).await;
+        }
+    }
+
+    /// Removes folder, records and index, and with `branch` the branch if it is still at its base.
+    /// Each step goes on where the one before failed, and all of it is ours: the path and the name
+    /// were free when we took them under the lock.
+    async fn take_back_locked(&self, branch: bool) {
+        let shared = self.repo.place(self.repo.common_dir().to_owned(), None);
+        let remove = self.repo.git_at(&shared, "worktree").args(["remove", "--force", "--force"]);
+        let removed = remove.arg(&self.path).limit(LONG).bytes().await;
+        if removed.is_err() && self.path.symlink_metadata().is_ok() {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+        if let Ok(Some(admin)) = list::admin_dir(self.repo.common_dir(), &self.path) {
+            let _ = std::fs::remove_dir_all(admin);
+        }
+        let _ = std::fs::remove_file(self.index());
+        if let Some(folder) = self.path.parent() {
+            let _ = std::fs::remove_dir(folder);
+        }
+        if branch {
+            let _ = self
+                .repo
+                .delete_ref(&format!("refs/heads/{}", self.branch), &self.base_commit)
+                .await;
+        }
+    }
+}

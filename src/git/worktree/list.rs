@@ -1,0 +1,96 @@
+//! The worktrees that git knows, and which of its records belongs to which folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Kind, Result, ResultExt};
+use crate::git::command::{fields, path, text};
+use crate::git::repo::Repo;
+
+/// A worktree as git lists it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorktreeEntry {
+    /// Its folder; of a bare repository the git directory.
+    pub path: PathBuf,
+    /// The branch that is checked out.
+    pub branch: Option<String>,
+    /// The commit that is checked out.
+    pub head: Option<String>,
+    /// The reason of its lock, if it is locked; often empty.
+    pub locked: Option<String>,
+    /// Whether it is the main one.
+    pub main: bool,
+    /// Whether it is the git directory of a bare repository, with no files.
+    pub bare: bool,
+}
+
+impl Repo {
+    /// Lists the worktrees, the main one first.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the repository cannot be read.
+    pub async fn worktrees(&self) -> Result<Vec<WorktreeEntry>> {
+        let git = self.git("worktree").args(["list", "--porcelain", "-z"]);
+        let bytes = git.bytes().await.or_kind(Kind::Git, || "cannot list the worktrees")?;
+        let mut entries: Vec<WorktreeEntry> = Vec::new();
+        for field in fields(&bytes) {
+            let (name, value) = match field.iter().position(|byte| *byte == b' ') {
+                Some(at) => (&field[..at], &field[at + 1..]),
+                None => (field, &field[field.len()..]),
+            };
+            if name == b"worktree" {
+                let main = entries.is_empty();
+                entries.push(WorktreeEntry { path: path(value), main, ..Default::default() });
+            }
+            let Some(entry) = entries.last_mut() else { continue };
+            match name {
+                b"HEAD" => {
+                    entry.head = Some(text(value)).filter(|id| id.bytes().any(|b| b != b'0'))
+                }
+                b"branch" => {
+                    let full = text(value);
+                    entry.branch = Some(full.trim_start_matches("refs/heads/").to_owned());
+                }
+                b"locked" => entry.locked = Some(text(value)),
+                b"bare" => entry.bare = true,
+                _ => {}
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// Returns the git directory of the linked worktree at `worktree`, from git's own records: the
+/// `.git` file in the worktree is its agent's to change.
+pub(in crate::git) fn admin_dir(common_dir: &Path, worktree: &Path) -> io::Result<Option<PathBuf>> {
+    let entries = match std::fs::read_dir(common_dir.join("worktrees")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let wanted = worktree.join(".git");
+    for entry in entries {
+        let admin = entry?.path();
+        // A record that goes away while we look is nobody's.
+        let Ok(bytes) = std::fs::read(admin.join("gitdir")) else { continue };
+        let recorded = path(bytes.strip_suffix(b"\n").unwrap_or(&bytes));
+        if admin.join(&recorded) == wanted {
+            return Ok(Some(admin));
+        }
+    }
+    Ok(None)
+}
+
+/// Returns `path` with symlinks resolved as far as it exists.
+pub(super) fn existing_part(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
+            return match path.strip_prefix(ancestor) {
+                Ok(rest) if rest.as_os_str().is_empty() => real,
+                Ok(rest) => real.join(rest),
+                Err(_) => real,
+            };
+        }
+    }
+    path.to_owned()
+}

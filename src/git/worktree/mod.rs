@@ -1,0 +1,202 @@
+//! A worktree of one agent: its folder, its branch, its base, and what git keeps about it.
+//!
+//! It is made outside the repository, locked against `git worktree prune` while its agent lives,
+//! and ended by [`Worktree::finish`] and [`Worktree::release`]. The main checkout is never used in
+//! its place. The index that snapshots are taken with is private to agentlua: an agent may do to
+//! its own index what it likes.
+
+mod create;
+mod list;
+mod release;
+
+pub use create::New;
+pub use list::WorktreeEntry;
+pub use release::Released;
+
+pub(super) use list::admin_dir;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::command::Place;
+use super::repo::Repo;
+use super::snapshot::{self, CommitMessage, Finished};
+use super::to_the_end;
+use crate::error::{Error, Kind, Result, ResultExt};
+
+/// What stands in the lock file of a worktree that belongs to an agent, before its id.
+const LOCK_REASON: &str = "agentlua ";
+
+/// What git leaves in a worktree's own git directory while an operation waits for its user.
+const OPERATIONS: [&str; 7] = [
+    "MERGE_HEAD",
+    "CHERRY_PICK_HEAD",
+    "REVERT_HEAD",
+    "rebase-merge",
+    "rebase-apply",
+    "sequencer",
+    "BISECT_LOG",
+];
+
+/// A linked worktree that an agent works in.
+#[derive(Clone, Debug)]
+pub struct Worktree {
+    repo: Arc<Repo>,
+    id: String,
+    branch: String,
+    base_commit: String,
+    path: PathBuf,
+    admin: PathBuf,
+}
+
+impl Worktree {
+    /// Makes a worktree on a new branch at a base commit. If the caller stops waiting, it is made
+    /// and taken back.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for names that cannot be, [`Kind::Git`] otherwise; nothing is left behind.
+    pub async fn create(repo: &Arc<Repo>, new: New) -> Result<Self> {
+        let repo = Arc::clone(repo);
+        to_the_end(create::create(repo, new), |unwanted| async move {
+            unwanted.take_back().await;
+        })
+        .await
+    }
+
+    /// Opens a worktree that was made before, by its id, branch, base and path.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the repository has no worktree at that path.
+    pub fn open(
+        repo: &Arc<Repo>,
+        id: &str,
+        branch: &str,
+        base_commit: &str,
+        path: &Path,
+    ) -> Result<Self> {
+        let admin = list::admin_dir(repo.common_dir(), path)
+            .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
+        let Some(admin) = admin else {
+            let shown = path.display();
+            return Err(Error::new(
+                Kind::Git,
+                format!("there is no worktree at `{shown}` any more"),
+            ));
+        };
+        Ok(Self {
+            repo: Arc::clone(repo),
+            id: id.to_owned(),
+            branch: branch.to_owned(),
+            base_commit: base_commit.to_owned(),
+            path: path.to_owned(),
+            admin,
+        })
+    }
+
+    /// Returns the repository it belongs to.
+    pub fn repo(&self) -> &Arc<Repo> {
+        &self.repo
+    }
+
+    /// Returns the id it was made under.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns its branch.
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// Returns the commit it started from.
+    pub fn base_commit(&self) -> &str {
+        &self.base_commit
+    }
+
+    /// Returns its folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes a snapshot of the files and, with a message, commits it on the branch, on top of
+    /// whatever the agent committed there itself.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the files cannot be stored or the branch cannot be moved.
+    pub async fn finish(&self, message: Option<CommitMessage>) -> Result<Finished> {
+        let worktree = self.clone();
+        let branch = self.branch.clone();
+        let step = async move {
+            let finished = snapshot::finish(&worktree, message).await;
+            finished.or_kind(Kind::Git, || format!("cannot store the work on `{branch}`"))
+        };
+        to_the_end(step, |_| async {}).await
+    }
+
+    /// Unlocks the worktree; keeps it when it holds anything, removes it when it provably holds
+    /// nothing. The branch stays either way.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the registry cannot be changed.
+    pub async fn release(&self, finished: &Finished) -> Result<Released> {
+        let (worktree, finished) = (self.clone(), finished.clone());
+        to_the_end(async move { release::release(&worktree, &finished).await }, |_| async {}).await
+    }
+
+    /// Returns the place of snapshots: the shared git directory, which the agent's own files do not
+    /// redirect, with the private index.
+    pub(super) fn private(&self) -> Place {
+        let common_dir = self.repo.common_dir();
+        let mut place = self.repo.place(common_dir.to_owned(), Some(self.path.clone()));
+        place.index = Some(self.index());
+        place
+    }
+
+    /// Returns the place that git in the worktree itself sees.
+    pub(super) fn own(&self) -> Place {
+        self.repo.place(self.admin.clone(), Some(self.path.clone()))
+    }
+
+    /// Returns where git keeps what it knows about this worktree.
+    pub(super) fn admin(&self) -> &Path {
+        &self.admin
+    }
+
+    /// Returns the private index.
+    pub(super) fn index(&self) -> PathBuf {
+        self.repo.state_dir().join("index").join(&self.id)
+    }
+
+    /// Tells whether a merge, rebase or the like is in progress.
+    pub(super) fn is_parked(&self) -> bool {
+        is_parked(&self.admin)
+    }
+}
+
+/// Tells whether a merge, rebase or the like is in progress in the worktree of this git directory.
+pub(super) fn is_parked(git_dir: &Path) -> bool {
+    OPERATIONS.iter().any(|name| git_dir.join(name).exists())
+}
+
+/// Puts a whole file in place of another: a temporary beside it, then a rename.
+pub(super) fn replace_file(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let mut name = to.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let fresh = to.with_file_name(name);
+    std::fs::copy(from, &fresh)
+        .and_then(|_| std::fs::rename(&fresh, to))
+        .inspect_err(|_| {
+            let _ = std::fs::remove_file(&fresh);
+        })
+        .with_context(|| format!("cannot write `{}`", to.display()))
+}
+
+/// Tells whether a folder's content is lost at a restart or swept now and then.
+pub fn is_volatile(path: &Path) -> bool {
+    let real = list::existing_part(path);
+    ["/tmp", "/var/tmp", "/dev/shm", "/private/tmp", "/private/var/tmp", "/run"]
+        .iter()
+        .any(|folder| real.starts_with(folder))
+}

@@ -1,0 +1,145 @@
+//! The journal of one repository, as the rest of the program sees it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, params};
+use tokio::sync::{OnceCell, oneshot};
+
+use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
+use super::run::{self, RunLock};
+use super::schema;
+use super::writer::{Write, Writer};
+use crate::error::{Error, Result};
+
+/// The journal of a repository. Opening and reading make nothing on disk; the first write does.
+pub struct Store {
+    dir: PathBuf,
+    writer: OnceCell<Writer>,
+}
+
+impl Store {
+    /// Opens the journal in `dir`, which need not exist.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Io`] when there is a file that is newer, damaged or not a journal; it is
+    /// left as it is.
+    pub async fn open(dir: &Path) -> Result<Self> {
+        let store = Self { dir: dir.to_owned(), writer: OnceCell::new() };
+        let file = store.file();
+        blocking(move || schema::reader(&file)).await?;
+        Ok(store)
+    }
+
+    /// Returns the folder of the journal and of the locks of its runs.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Begins a run: says that it is alive for as long as the lock is held.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] when the run is alive already.
+    pub async fn begin_run(&self, run: &str, script: &str) -> Result<RunLock> {
+        let (dir, id) = (self.dir.clone(), run.to_owned());
+        let lock = blocking(move || RunLock::take(&dir, &id)).await?;
+        let (id, script, started) = (run.to_owned(), script.to_owned(), agent::now());
+        self.written(move |connection| {
+            let sql = "INSERT INTO run (id, script, started_at) VALUES (?1, ?2, ?3)
+                       ON CONFLICT (id) DO NOTHING";
+            Ok(connection.prepare(sql)?.execute(params![id, script, started])? == 1)
+        })
+        .await?;
+        Ok(lock)
+    }
+
+    /// Takes an id for an agent of a run that was begun. Returns `false` if the id is taken.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn reserve(&self, row: AgentRow) -> Result<bool> {
+        self.written(move |connection| agent::insert(connection, &row)).await
+    }
+
+    /// Changes what is known of an agent, without waiting for the disk.
+    ///
+    /// # Errors
+    /// When an earlier change could not be written.
+    pub async fn update(&self, id: &str, change: AgentChange) -> Result<()> {
+        let id = id.to_owned();
+        let act = Box::new(move |connection: &Connection| agent::update(connection, &id, &change));
+        self.writer().await?.send(Write { act, done: None }).await
+    }
+
+    /// Waits until everything so far is written.
+    ///
+    /// # Errors
+    /// When any of it could not be.
+    pub async fn flush(&self) -> Result<()> {
+        let Some(writer) = self.writer.get() else { return Ok(()) };
+        self.written(|_| Ok(true)).await?;
+        writer.failure()
+    }
+
+    /// Lists agents, the newest last. One that had not ended and whose run is not alive reads as
+    /// interrupted.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn agents(&self, filter: AgentFilter) -> Result<Vec<AgentRow>> {
+        let (file, dir) = (self.file(), self.dir.clone());
+        blocking(move || {
+            let Some(connection) = schema::reader(&file)? else { return Ok(Vec::new()) };
+            let rows = agent::select(&connection, &filter);
+            let mut rows = rows.map_err(|error| schema::refusal(&file, error))?;
+            let mut alive: HashMap<String, bool> = HashMap::new();
+            for row in rows.iter_mut().filter(|row| !row.status.is_final()) {
+                let alive = *alive
+                    .entry(row.run.clone())
+                    .or_insert_with_key(|run| run::is_alive(&dir, run));
+                if !alive {
+                    row.status = Status::Interrupted;
+                }
+            }
+            Ok(rows)
+        })
+        .await
+    }
+
+    fn file(&self) -> PathBuf {
+        self.dir.join("journal.db")
+    }
+
+    async fn writer(&self) -> Result<&Writer> {
+        let start = || async {
+            let (file, dir) = (self.file(), self.dir.clone());
+            blocking(move || {
+                std::fs::create_dir_all(&dir).map_err(|error| {
+                    let why = format!("cannot make the folder `{}`", dir.display());
+                    Error::new(crate::error::Kind::Io, why).because(error)
+                })?;
+                Writer::start(file)
+            })
+            .await
+        };
+        self.writer.get_or_try_init(start).await
+    }
+
+    /// Writes and waits until it is committed.
+    async fn written(
+        &self,
+        act: impl Fn(&Connection) -> rusqlite::Result<bool> + Send + 'static,
+    ) -> Result<bool> {
+        let (done, wait) = oneshot::channel();
+        let write = Write { act: Box::new(act), done: Some(done) };
+        self.writer().await?.send(write).await?;
+        wait.await.map_err(|_| Error::internal("the journal's thread has ended"))?
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let joined = tokio::task::spawn_blocking(act).await;
+    joined.map_err(|error| Error::internal("a reader of the journal ended early").because(error))?
+}
