@@ -3,10 +3,23 @@
 //! Each child leads a process group of its own, so that a Ctrl-C of the terminal reaches agentlua
 //! first, and so that a whole tree can be ended. Nothing here uses `pre_exec`: with it the standard
 //! library forks instead of `posix_spawn`, which costs hundreds of milliseconds in a large process.
+//!
+//! Commands of agents and scripts go through [`Processes`]: they have limits, and the [`guardian`]
+//! ends them when the host is gone. Programs of the host itself go through [`output()`].
 
+pub mod capture;
+pub mod env;
+mod group;
+pub mod guardian;
+mod locate;
 pub mod output;
+pub mod run;
 
-/// To be written.
-pub struct Processes;
-
+pub use capture::{Captured, Spill};
+pub use guardian::guardian_main;
 pub use output::{Command, Output, output};
+pub use run::{Ended, Finished, Invocation, Limits, Processes, What};
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
+
+use super::group::Group;
+use super::locate::located;
 
 /// A program to run, with nothing inherited but what is said here.
 #[derive(Clone, Debug, Default)]
@@ -38,19 +41,21 @@ pub struct Output {
     pub stderr: Vec<u8>,
 }
 
-/// Runs `command` to its end, in its own process group.
+/// Runs `command` to its end, in its own process group; dropping the future kills the group.
 ///
 /// # Errors
 /// When it cannot be started, or is not done after `limit` (it is then killed).
 pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
-    let mut child = tokio::process::Command::new(&command.program);
-    child.args(&command.args).env_clear().envs(&command.env).process_group(0).kill_on_drop(true);
+    let program = located(&command.program, std::env::var_os("PATH").as_deref(), Path::new("."));
+    let mut child = tokio::process::Command::new(program.unwrap_or(command.program.into()));
+    child.args(&command.args).env_clear().envs(&command.env).process_group(0);
     if let Some(cwd) = &command.cwd {
         child.current_dir(cwd);
     }
     child.stdin(if command.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
     child.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn()?;
+    let mut group = Group::new(child.id())?;
     let stdin = child.stdin.take();
     let feed = async move {
         if let Some(mut stdin) = stdin {
@@ -62,6 +67,7 @@ pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
     let done = tokio::time::timeout(limit, run).await.map_err(|_| {
         io::Error::new(io::ErrorKind::TimedOut, format!("not done after {} s", limit.as_secs()))
     })??;
+    group.reaped();
     Ok(Output {
         code: done.status.code(),
         signal: done.status.signal(),

@@ -7,6 +7,7 @@
 
 pub mod disk;
 pub mod path;
+mod walk;
 
 use std::io::Read;
 use std::path::Path;
@@ -80,3 +81,7 @@ pub trait Workspace: Send + Sync {
     /// particular order, by calling `visit` until it returns `false`.
     fn walk(&self, base: &WorkPath, visit: &mut dyn FnMut(WorkPath) -> bool) -> Result<(), Denied>;
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
