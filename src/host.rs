@@ -45,7 +45,7 @@ pub struct Host {
     fleet: Arc<Fleet>,
     models: Mutex<HashMap<String, Arc<dyn Model>>>,
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
-    stores: tokio::sync::Mutex<HashMap<PathBuf, Store>>,
+    stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
     announced: Mutex<bool>,
     /// How many worktrees the script made for itself.
     worktrees: AtomicU32,
@@ -231,18 +231,18 @@ impl Host {
     ///
     /// # Errors
     /// Usage, for a store that a newer version wrote; io.
-    pub async fn store(&self, repo: Option<&Repo>) -> Result<Store> {
+    pub async fn store(&self, repo: Option<&Repo>) -> Result<Arc<Store>> {
         let dir = match repo {
             Some(repo) => repo.state_dir(),
             None => self.state_dir()?.join("runs"),
         };
         let mut stores = self.stores.lock().await;
         if let Some(store) = stores.get(&dir) {
-            return Ok(store.clone());
+            return Ok(Arc::clone(store));
         }
         let path = dir.clone();
-        let store = self.beside(async move { Store::open(&path).await }).await??;
-        stores.insert(dir, store.clone());
+        let store = Arc::new(self.beside(async move { Store::open(&path).await }).await??);
+        stores.insert(dir, Arc::clone(&store));
         Ok(store)
     }
 

@@ -47,7 +47,7 @@ pub struct Order {
     /// The repository, for a worktree.
     pub repo: Option<Arc<Repo>>,
     /// Where it is registered.
-    pub store: Store,
+    pub store: Arc<Store>,
     /// Where worktrees are kept.
     pub worktree_root: PathBuf,
     /// Cancels it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::query::{Commit, Site};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::worktree::{New, Released, Worktree};
 use crate::git::{CommitMessage, Repo};
 use crate::workspace::disk::Disk;
@@ -78,7 +78,7 @@ impl Ground {
     /// # Errors
     /// When the directory cannot be opened.
     pub fn workspace(&self) -> Result<Disk> {
-        Disk::open(self.path())
+        Disk::open(self.path()).or_kind(Kind::Io, || "cannot open the agent's directory")
     }
 
     /// Takes in the work: commits it to the branch, and removes a worktree in which nothing changed.

@@ -10,7 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Completer, Editor, ExternalPrinter, Helper, Highlighter, Hinter};
+use rustyline::completion::Completer;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::{Editor, ExternalPrinter, Helper};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -185,9 +188,20 @@ fn watch(
 }
 
 /// Knows when a line is not finished yet: it compiles in a small Lua state of its own.
-#[derive(Completer, Helper, Highlighter, Hinter)]
 struct Prompt {
     syntax: chunk::Syntax,
+}
+
+impl Helper for Prompt {}
+
+impl Highlighter for Prompt {}
+
+impl Hinter for Prompt {
+    type Hint = String;
+}
+
+impl Completer for Prompt {
+    type Candidate = String;
 }
 
 impl Validator for Prompt {
