@@ -214,8 +214,9 @@ fn rules(options: &mut Options, site: &Site, custom: &[Arc<dyn crate::tool::Tool
         .map(ToOwned::to_owned)
         .chain(custom.iter().map(|tool| tool.name().to_owned()))
         .collect();
-    let rules = Rules::parse(allowed.as_deref(), &denied, &names).map_err(|error| {
-        Error { message: format!("`agent.query`: {}", error.message), ..error }
+    let rules = Rules::parse(allowed.as_deref(), &denied, &names).map_err(|mut error| {
+        error.message = format!("`agent.query`: {}", error.message);
+        error
     })?;
     let Site::Directory(dir) = site else { return Ok(rules) };
     let writing = rules.listed().into_iter().flatten().find(|name| {

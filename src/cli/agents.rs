@@ -15,7 +15,7 @@ use crate::host::agent_json;
 use crate::journal::AgentRow;
 
 /// Lists agents and returns the exit code.
-pub fn main(agents: &Agents) -> Result<i32> {
+pub(super) fn main(agents: &Agents) -> Result<i32> {
     if agents.watch {
         return Err(Error::not_built("`agentlua agents --watch`"));
     }

@@ -16,7 +16,7 @@ use crate::host::Host;
 use crate::vm::{Runtime, Task, Uncaught, chunk};
 
 /// Runs a script and returns the exit code.
-pub fn main(run: &Run) -> Result<i32> {
+pub(super) fn main(run: &Run) -> Result<i32> {
     let script = Script::load(&run.script)?;
     let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
     let environment = session::environment();

@@ -49,7 +49,7 @@ pub fn on_lua_thread<T>(work: impl Future<Output = T>) -> Result<T> {
 ///
 /// # Errors
 /// Usage, for a variable or file that cannot be understood.
-pub fn sources(flags: &Flags, environment: &BTreeMap<String, String>, cwd: &Path) -> Result<Sources> {
+pub(super) fn sources(flags: &Flags, environment: &BTreeMap<String, String>, cwd: &Path) -> Result<Sources> {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
     let flags = flags.settings()?;
     let variables = from_variables(&variable)?;
