@@ -55,12 +55,13 @@ pub(super) fn missing(workspace: &dyn Workspace, path: &WorkPath) -> ToolError {
         left > 0
     });
     near.sort_by(|(a, x), (b, y)| b.total_cmp(a).then_with(|| x.cmp(y)));
-    let mut text = format!("there is no file `{path}`");
-    if walk.is_ok() && !near.is_empty() {
-        let names: Vec<_> = near.iter().take(3).map(|(_, path)| format!("`{path}`")).collect();
-        text.push_str(&format!("; did you mean {}?", names.join(" or ")));
-    }
-    ToolError::Reply(text)
+    let names: Vec<_> = near.iter().take(3).map(|(_, path)| format!("`{path}`")).collect();
+    // Without a tree to look through there is nothing to suggest.
+    let suggestion = match walk {
+        Ok(()) if !names.is_empty() => format!("; did you mean {}?", names.join(" or ")),
+        _ => String::new(),
+    };
+    ToolError::reply(format!("there is no file `{path}`{suggestion}"))
 }
 
 /// Tells from 0 to 1 how well `other` can stand for `path`: the same name elsewhere can, and a

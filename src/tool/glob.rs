@@ -1,6 +1,7 @@
 //! Glob: files by name.
 
 use std::cmp::Reverse;
+use std::path::Path;
 
 use futures_util::future::BoxFuture;
 use globset::{GlobBuilder, GlobMatcher};
@@ -67,9 +68,10 @@ impl Tool for Glob {
 
 fn files(workspace: &dyn Workspace, input: &Input, watch: &Watch) -> ToolOutput {
     let base = workspace.path(input.path.as_deref().unwrap_or("."))?;
-    // Models give the pattern with the root in front at times.
-    let root = format!("{}/", workspace.root().join(base.as_path()).display());
-    let pattern = input.pattern.trim_start_matches(&root).trim_start_matches("./");
+    // Models give the pattern with the directory in front at times.
+    let dir = workspace.root().join(base.as_path());
+    let pattern = Path::new(&input.pattern).strip_prefix(dir).ok().and_then(Path::to_str);
+    let pattern = pattern.unwrap_or(&input.pattern).trim_start_matches("./");
     let matcher = matcher(pattern)?;
     let mut found = Vec::new();
     workspace.walk(&base, &mut |path| {
@@ -83,15 +85,14 @@ fn files(workspace: &dyn Workspace, input: &Input, watch: &Watch) -> ToolOutput 
         return Ok(format!("no file matches `{}`", input.pattern));
     }
     let total = found.len();
-    let mut text: String =
-        newest(workspace, found).iter().take(SHOWN).map(|path| format!("{path}\n")).collect();
+    let found = newest(workspace, found);
+    let mut answer: Vec<_> = found.iter().take(SHOWN).map(ToString::to_string).collect();
     if watch.is_over() {
-        let limit = SEARCH.as_secs();
-        text.push_str(&format!("[stopped after {limit} s: give a narrower path]\n"));
+        answer.push(format!("[stopped after {} s: give a narrower path]", SEARCH.as_secs()));
     } else if total > SHOWN {
-        text.push_str(&format!("[{SHOWN} of {total} files: narrow the pattern]\n"));
+        answer.push(format!("[{SHOWN} of {total} files: narrow the pattern]"));
     }
-    Ok(text)
+    Ok(answer.join("\n"))
 }
 
 fn matcher(pattern: &str) -> Result<GlobMatcher, ToolError> {

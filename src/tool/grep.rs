@@ -141,22 +141,21 @@ fn search(workspace: &dyn Workspace, input: &Input, watch: &Watch) -> ToolOutput
             failed.push(format!("`{path}`: {why}"));
         }
     }
-    let mut text = std::mem::take(&mut page.text);
-    if page.count == 0 {
-        text.push_str("no matches\n");
+    let shown = page.lines.len();
+    let mut answer = page.lines;
+    if shown == 0 {
+        answer.push("no matches".to_owned());
     }
     if watch.is_over() {
-        text.push_str(&format!("[stopped after {} s: narrow the search]\n", SEARCH.as_secs()));
+        answer.push(format!("[stopped after {} s: narrow the search]", SEARCH.as_secs()));
     } else if page.cut {
-        let next = skipped + page.count;
-        text.push_str(&format!(
-            "[there is more: go on with offset {next}, or narrow the search]\n"
-        ));
+        let next = skipped + shown;
+        answer.push(format!("[there is more: go on with offset {next}, or narrow the search]"));
     }
     if let Some(first) = failed.first() {
-        text.push_str(&format!("[{} files could not be searched, first {first}]\n", failed.len()));
+        answer.push(format!("[{} files could not be searched, first {first}]", failed.len()));
     }
-    Ok(text)
+    Ok(answer.join("\n"))
 }
 
 /// Returns the files to search, sorted.
@@ -230,8 +229,8 @@ impl One<'_> {
         searcher.search_reader(matcher, file, &mut count)?;
         match (self.mode, count.lines) {
             (_, 0) => true,
-            (Mode::Count, lines) => page.add(&format!("{path}:{lines}")),
-            _ => page.add(&path),
+            (Mode::Count, lines) => page.add(format!("{path}:{lines}")),
+            _ => page.add(path),
         };
         Ok(())
     }

@@ -55,10 +55,8 @@ pub(super) struct Page {
     skip: usize,
     entries: usize,
     bytes: usize,
-    /// The entries, a line each.
-    pub(super) text: String,
-    /// How many there are.
-    pub(super) count: usize,
+    /// What is on it.
+    pub(super) lines: Vec<String>,
     /// Whether there is more that had no room.
     pub(super) cut: bool,
 }
@@ -66,19 +64,18 @@ pub(super) struct Page {
 impl Page {
     /// Makes a page of at most so many entries and bytes, after the first `skip` entries.
     pub(super) fn new(skip: usize, entries: usize, bytes: usize) -> Self {
-        Self { skip, entries, bytes, text: String::new(), count: 0, cut: false }
+        Self { skip, entries, bytes, lines: Vec::new(), cut: false }
     }
 
     /// Adds an entry; reports whether there is need of another.
-    pub(super) fn add(&mut self, entry: &str) -> bool {
+    pub(super) fn add(&mut self, entry: String) -> bool {
         if self.skip > 0 {
             self.skip -= 1;
-        } else if self.count == self.entries || self.text.len() + entry.len() > self.bytes {
+        } else if self.lines.len() == self.entries || entry.len() >= self.bytes {
             self.cut = true;
         } else {
-            self.text.push_str(entry);
-            self.text.push('\n');
-            self.count += 1;
+            self.bytes -= entry.len() + 1;
+            self.lines.push(entry);
         }
         !self.cut
     }
@@ -105,8 +102,8 @@ impl Lines<'_> {
         };
         let path = self.path;
         match number.filter(|_| self.numbers) {
-            Some(number) => self.page.add(&format!("{path}{mark}{number}{mark}{line}")),
-            None => self.page.add(&format!("{path}{mark}{line}")),
+            Some(number) => self.page.add(format!("{path}{mark}{number}{mark}{line}")),
+            None => self.page.add(format!("{path}{mark}{line}")),
         }
     }
 }
@@ -137,7 +134,7 @@ impl Sink for Lines<'_> {
     }
 
     fn context_break(&mut self, _: &Searcher) -> io::Result<bool> {
-        Ok(self.page.add("--"))
+        Ok(self.page.add("--".to_owned()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Read: a file's lines with their numbers.
 
+use std::borrow::Cow;
+
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -86,52 +88,61 @@ fn view(path: &WorkPath, bytes: &[u8], input: &Input) -> ToolOutput {
         let size = bytes.len();
         return Err(ToolError::reply(format!("`{path}` is a binary file of {size} bytes")));
     }
-    let lossy = String::from_utf8_lossy(bytes);
-    let total = lossy.lines().count();
+    let text = String::from_utf8_lossy(bytes);
+    let total = text.lines().count();
     if input.offset.is_none() && input.limit.is_none() && bytes.len() > WHOLE_BYTES {
+        let size = bytes.len();
         return Err(ToolError::reply(format!(
-            "`{path}` has {} bytes in {total} lines, too much to show whole: give offset and limit, \
-             or search it with Grep",
-            bytes.len()
+            "`{path}` has {size} bytes in {total} lines, too much to show whole: give offset and \
+             limit, or search it with Grep"
         )));
     }
-    let first = input.offset.unwrap_or(1).max(1);
-    let limit = input.limit.unwrap_or(LINES);
-    if limit == 0 {
-        return Err(ToolError::reply("limit must be at least 1"));
+    let mut shown = part(path, &text, total, input)?;
+    if matches!(text, Cow::Owned(_)) {
+        shown.push("[not valid UTF-8: \u{FFFD} stands for bytes that cannot be shown]".to_owned());
     }
+    Ok(shown.join("\n"))
+}
+
+/// Returns the lines that were asked for, as far as they fit.
+fn part(
+    path: &WorkPath,
+    text: &str,
+    total: usize,
+    input: &Input,
+) -> Result<Vec<String>, ToolError> {
+    let first = input.offset.unwrap_or(1).max(1);
     if first > total {
         return Err(ToolError::reply(format!(
             "`{path}` has {total} lines: offset {first} is past its end"
         )));
     }
-    let mut text = String::new();
-    let mut last = first;
-    for (number, line) in (1..).zip(lossy.lines()).skip(first - 1).take(limit) {
-        let shown = numbered(number, line);
-        if !text.is_empty() && text.len() + shown.len() > SHOWN_BYTES {
+    let limit = input.limit.unwrap_or(LINES).max(1);
+    let mut room = SHOWN_BYTES;
+    let mut shown = Vec::new();
+    for (number, line) in (1..).zip(text.lines()).skip(first - 1).take(limit) {
+        let line = numbered(number, line);
+        if line.len() > room {
             break;
         }
-        text.push_str(&shown);
-        last = number;
+        room -= line.len();
+        shown.push(line);
     }
+    let last = first - 1 + shown.len();
     if last < total {
         let next = last + 1;
-        text.push_str(&format!("[lines {first} to {last} of {total}; go on with offset {next}]\n"));
+        shown.push(format!("[lines {first} to {last} of {total}; go on with offset {next}]"));
     }
-    if matches!(lossy, std::borrow::Cow::Owned(_)) {
-        text.push_str("[not valid UTF-8: \u{FFFD} stands for bytes that cannot be shown]\n");
-    }
-    Ok(text)
+    Ok(shown)
 }
 
 /// Returns a line in the way of `cat -n`.
 fn numbered(number: usize, line: &str) -> String {
     match line.char_indices().nth(LINE_CHARS) {
-        None => format!("{number:6}\t{line}\n"),
+        None => format!("{number:6}\t{line}"),
         Some((cut, _)) => {
             let more = line[cut..].chars().count();
-            format!("{number:6}\t{}[… {more} characters more]\n", &line[..cut])
+            format!("{number:6}\t{}[… {more} characters more]", &line[..cut])
         }
     }
 }

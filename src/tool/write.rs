@@ -54,18 +54,18 @@ impl Tool for Write {
             blocking::to_end(move || {
                 let path = workspace.path(&input.file_path)?;
                 let old = file::load_existing(&*workspace, &path)?;
-                let mut content = input.content.into_bytes();
+                let mut new = input.content.into_bytes();
                 if let Some(old) = &old {
                     seen.require(&path, old)?;
                     // The model was shown LF, so LF does not mean that it wants the ends changed.
-                    if !content.contains(&b'\r') && Unix::new(old).is_all_crlf() {
-                        content = with_crlf(&content);
+                    if !new.contains(&b'\r') && Unix::new(old).is_all_crlf() {
+                        new = with_crlf(&new);
                     }
                 }
-                workspace.write(&path, &content)?;
-                seen.note(&path, &content);
+                workspace.write(&path, &new)?;
+                seen.note(&path, &new);
                 let verb = if old.is_some() { "replaced" } else { "created" };
-                Ok(format!("{verb} `{path}` ({} bytes)", content.len()))
+                Ok(format!("{verb} `{path}` ({} bytes)", new.len()))
             })
             .await
         })
