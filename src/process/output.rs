@@ -75,3 +75,44 @@ pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
         stderr: done.stderr,
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Command {
+        Command {
+            program: "sh".into(),
+            args: vec!["-c".into(), script.into()],
+            ..Command::default()
+        }
+    }
+
+    #[tokio::test]
+    async fn output_is_whole_and_the_environment_is_what_was_said() {
+        let command = Command { stdin: b"in".to_vec(), ..sh("cat; echo \"[$HOME]\" >&2; exit 3") };
+        let done = output(command, Duration::from_mins(1)).await.unwrap();
+        assert_eq!(
+            (done.code, done.stdout, done.stderr),
+            (Some(3), b"in".to_vec(), b"[]\n".to_vec())
+        );
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_ended_with_what_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        let mode = rustix::fs::Mode::RWXU;
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let path = std::env::var("PATH").unwrap();
+        let mut command = sh("sleep 300 > fifo & echo started > fifo; wait");
+        command.cwd = Some(dir.path().to_owned());
+        command.env.insert("PATH".into(), path.into());
+        // Reads until the last writer is gone.
+        let reader = tokio::task::spawn_blocking(move || std::fs::read_to_string(fifo).unwrap());
+        let error = output(command, Duration::from_secs(2)).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(reader.await.unwrap(), "started\n");
+    }
+}

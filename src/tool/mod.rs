@@ -5,12 +5,18 @@
 //! try something else; [`ToolError::Fatal`] ends the agent.
 
 pub mod bash;
+mod blocking;
 pub mod edit;
+mod file;
 pub mod glob;
 pub mod grep;
+mod input;
+mod line_ends;
+mod matches;
 pub mod read;
 pub mod registry;
 pub mod seen;
+mod watch;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -94,3 +100,7 @@ pub trait Tool: Send + Sync {
     /// Runs the call.
     fn call<'a>(&'a self, input: Value, context: &'a Context) -> BoxFuture<'a, ToolOutput>;
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
