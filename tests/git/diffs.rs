@@ -5,7 +5,10 @@ use agentlua::git::{Diff, LogQuery, Side, Spec, diff};
 use crate::repo::Repo;
 use crate::{create, open};
 
-fn brief(diff: &Diff) -> Vec<(&str, Option<&str>, &str, Option<u64>, Option<u64>)> {
+/// Path, old path, status, additions, deletions.
+type Row<'d> = (&'d str, Option<&'d str>, &'d str, Option<u64>, Option<u64>);
+
+fn brief(diff: &Diff) -> Vec<Row<'_>> {
     diff.files
         .iter()
         .map(|f| (f.path.as_str(), f.old_path.as_deref(), f.status, f.additions, f.deletions))

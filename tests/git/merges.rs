@@ -1,5 +1,6 @@
 //! Merges: what moves, what stays, and what is refused before anything moves.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use agentlua::error::Error;
@@ -224,7 +225,6 @@ async fn merges_are_signed_when_the_users_git_signs() {
     let canary = repo.beside("signer");
     let script = "#!/bin/sh\ncat > /dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\necho signed\n";
     std::fs::write(&canary, script).unwrap();
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&canary, std::fs::Permissions::from_mode(0o755)).unwrap();
     repo.git(&["config", "gpg.program", canary.to_str().unwrap()]);
     repo.git(&["config", "commit.gpgsign", "true"]);

@@ -23,7 +23,7 @@ async fn crowd(repo: &Repo, dir: &std::path::Path, prefix: &str, count: usize) {
             if works {
                 std::fs::write(worktree.path().join(&id), &id).unwrap();
             }
-            let finished = worktree.finish(message(&id)).await.unwrap();
+            let finished = worktree.finish(Some(message(&id))).await.unwrap();
             let released = worktree.release(&finished).await.unwrap();
             assert_eq!(released == Released::Kept, works, "{id}: {finished:?}");
         }
@@ -87,7 +87,7 @@ async fn a_process_killed_in_the_middle_damages_nothing_and_blocks_nobody() {
     let opened = open(&repo).await;
     let worktree = create(&repo, &opened, "after", "after").await;
     std::fs::write(worktree.path().join("new"), "x").unwrap();
-    assert_eq!(worktree.finish(message("x")).await.unwrap().files_changed, ["new"]);
+    assert_eq!(worktree.finish(Some(message("x"))).await.unwrap().files_changed, ["new"]);
     repo.git(&["commit", "-qam", "the user goes on"]);
     repo.fsck();
 }
@@ -138,7 +138,7 @@ async fn a_caller_who_goes_away_leaves_nothing() {
     let _ = tokio::time::timeout(Duration::ZERO, making).await;
     let gone = async {
         while opened.children() == before
-            || repo.git(&["for-each-ref", "refs/heads/gone"]) != ""
+            || !repo.git(&["for-each-ref", "refs/heads/gone"]).is_empty()
             || repo.git(&["worktree", "list"]).lines().count() > 1
         {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -145,6 +145,15 @@ impl Worktree {
         to_the_end(async move { release::release(&worktree, &finished).await }, |_| async {}).await
     }
 
+    /// Unlocks the worktree and removes it when its branch holds all of it; keeps it otherwise.
+    ///
+    /// # Errors
+    /// As [`Worktree::release`].
+    pub async fn close(&self, finished: &Finished) -> Result<Released> {
+        let (worktree, finished) = (self.clone(), finished.clone());
+        to_the_end(async move { release::close(&worktree, &finished).await }, |_| async {}).await
+    }
+
     /// Returns the place of snapshots: the shared git directory, which the agent's own files do not
     /// redirect, with the private index.
     pub(super) fn private(&self) -> Place {
