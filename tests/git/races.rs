@@ -77,7 +77,11 @@ async fn a_process_killed_in_the_middle_damages_nothing_and_blocks_nobody() {
     let before = repo.fingerprint(&[]);
     for round in 0..4_u64 {
         let mut other = child(&repo, &format!("k{round}x"));
-        std::thread::sleep(Duration::from_millis(60 + 45 * round));
+        let begun = format!("refs/heads/work/k{round}x*");
+        while repo.git(&["for-each-ref", &begun]).is_empty() {
+            assert!(other.try_wait().unwrap().is_none(), "it ended before it began");
+        }
+        std::thread::sleep(Duration::from_millis(40 * round));
         other.kill().unwrap();
         other.wait().unwrap();
     }
