@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::command::{Git, LONG, Place, text};
+use super::index;
 use super::repo::Repo;
 use super::snapshot;
 use super::worktree::{self, Worktree};
@@ -245,8 +246,7 @@ impl Scratch {
     fn copy(&self, name: &str, from: &Path) -> anyhow::Result<PathBuf> {
         let to = self.path(name);
         if from.exists() {
-            std::fs::copy(from, &to)
-                .with_context(|| format!("cannot copy `{}`", from.display()))?;
+            index::copy(from, &to)?;
         }
         Ok(to)
     }

@@ -4,8 +4,9 @@
 //! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there.
 
 use super::command::{LONG, Place, complaint, fields, path, text};
+use super::index;
 use super::reader::Head;
-use super::worktree::{Worktree, replace_file};
+use super::worktree::Worktree;
 
 /// How often to try again when the branch moves while its snapshot is committed.
 const TRIES: u32 = 4;
@@ -203,6 +204,6 @@ fn show_clean(worktree: &Worktree) {
     if worktree.is_parked() || std::fs::File::create_new(&lock).is_err() {
         return;
     }
-    let _ = replace_file(&worktree.index(), &worktree.admin().join("index"));
+    let _ = index::replace(&worktree.index(), &worktree.admin().join("index"));
     let _ = std::fs::remove_file(&lock);
 }

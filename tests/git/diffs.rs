@@ -104,6 +104,25 @@ async fn a_worktrees_state_shows_new_files_and_leaves_every_index_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_edit_in_the_second_of_the_checkout_is_seen() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    let worktree = create(&repo, &opened, "a1", "quick").await;
+    let path = worktree.path().join("README.md");
+    let time = path.metadata().unwrap().modified().unwrap();
+    std::fs::write(&path, "# README\n").unwrap();
+    for file in [path, repo.path().join(".git/agentlua/index/a1")] {
+        std::fs::File::options().append(true).open(file).unwrap().set_modified(time).unwrap();
+    }
+    // The copy of the index must not look younger than the edit.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let from = worktree.base_commit().to_owned();
+    let to = Side::Worktree(Box::new(worktree));
+    let found = diff(&opened, Spec::Between { from, to }, &[]).await.unwrap();
+    assert_eq!(brief(&found), [("README.md", None, "modified", Some(1), Some(1))]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_checkout_is_compared_as_git_does() {
     let repo = Repo::new();
     repo.write("README.md", "staged\n");

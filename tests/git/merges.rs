@@ -77,7 +77,8 @@ async fn edits_that_the_merge_does_not_touch_stay() {
     repo.git(&["add", "staged"]);
     repo.write("untracked", "u\n");
     // Only touched: no change, although the index cannot know.
-    repo.write("shared", "1\n2\n3\n");
+    let touched = std::fs::File::options().append(true).open(repo.path().join("shared")).unwrap();
+    touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let opened = open(&repo).await;
     merge(&opened, of("left")).await.unwrap();
     merge(&opened, of("clean")).await.unwrap();

@@ -132,6 +132,21 @@ async fn one_of_many_gets_the_same_branch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_registered_while_another_process_holds_the_lock() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    std::fs::create_dir_all(repo.path().join(".git/agentlua")).unwrap();
+    let lock = std::fs::File::create(repo.path().join(".git/agentlua/lock")).unwrap();
+    lock.lock().unwrap();
+    let mut making = Box::pin(create(&repo, &opened, "a1", "later"));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut making).await;
+    assert!(early.is_err());
+    assert!(repo.git(&["for-each-ref", "refs/heads/later"]).is_empty());
+    drop(lock);
+    assert!(making.await.path().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_goes_away_leaves_nothing() {
     let repo = Repo::new();
     let opened = open(&repo).await;

@@ -170,6 +170,12 @@ async fn what_git_cannot_store_is_named_and_costs_nothing_else() {
     let finished = worktree.finish(Some(message("x"))).await.unwrap();
     assert!(finished.skipped[0].contains("nested"), "{:?}", finished.skipped);
     assert_eq!(finished.files_changed, ["good"]);
+    // Alone it changes no tree, and yet it is something.
+    std::fs::remove_file(worktree.path().join("good")).unwrap();
+    repo.git(&["update-ref", "refs/heads/part", worktree.base_commit()]);
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
+    assert!(!finished.changed && finished.skipped.len() == 1);
+    assert_eq!(worktree.release(&finished).await.unwrap(), Released::Kept);
 }
 
 #[tokio::test(flavor = "multi_thread")]
