@@ -51,7 +51,7 @@ async fn create(repo: &Repo, opened: &Arc<git::Repo>, id: &str, branch: &str) ->
     Worktree::create(opened, new(repo, opened, id, branch).await).await.unwrap()
 }
 
-fn message(subject: &str) -> Option<CommitMessage> {
+fn message(subject: &str) -> CommitMessage {
     let trailers = vec![("Agentlua-Agent".to_owned(), "a1".to_owned())];
-    Some(CommitMessage { subject: subject.to_owned(), trailers })
+    CommitMessage { subject: subject.to_owned(), trailers }
 }

@@ -152,7 +152,7 @@ impl Repo {
     }
 
     async fn ignores_case(&self) -> anyhow::Result<bool> {
-        // Set by `git init` from what the file system does; asking it costs no child.
+        // As `git init` finds it out; asking the file system costs no child.
         let probe = self.common_dir().join("HEAD");
         let other = self.common_dir().join("hEAD");
         Ok(probe.exists() && tokio::fs::try_exists(other).await?)

@@ -59,10 +59,10 @@ const SETTINGS: [&str; 13] = [
 ];
 
 /// How long a child may take that reads or moves refs.
-const SHORT: Duration = Duration::from_secs(120);
+const SHORT: Duration = Duration::from_mins(2);
 
 /// How long a child may take that goes through every file of a checkout.
-pub(super) const LONG: Duration = Duration::from_secs(3600);
+pub(super) const LONG: Duration = Duration::from_hours(1);
 
 /// The variables that git children start from: the host's own, without git's.
 #[derive(Clone, Debug)]

@@ -56,13 +56,14 @@ async fn probe(
     let scratch = Scratch::new(repo)?;
     let objects = scratch.path("objects");
     std::fs::create_dir(&objects).context("cannot make a folder for trial merges")?;
-    let lines: String = pairs.iter().map(|(a, b)| format!("{} {}\n", ids[*a], ids[*b])).collect();
+    let lines: Vec<String> =
+        pairs.iter().map(|(a, b)| format!("{} {}\n", ids[*a], ids[*b])).collect();
     let git = repo.git("merge-tree").args(["--write-tree", "--stdin", "--name-only"]);
     let bytes = git
         .args(["--no-messages", "--allow-unrelated-histories"])
         .env("GIT_OBJECT_DIRECTORY", &objects)
         .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", quoted(&repo.common_dir().join("objects")))
-        .stdin(lines.into_bytes())
+        .stdin(lines.concat().into_bytes())
         .limit(LONG)
         .bytes()
         .await?;

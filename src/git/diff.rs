@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::command::{Git, LONG, Place, text};
+use super::index;
 use super::repo::Repo;
+use super::snapshot;
 use super::worktree::{self, Worktree};
 use crate::error::{Error, Kind, Result, ResultExt};
 
@@ -115,12 +117,11 @@ pub async fn diff(repo: &Repo, spec: Spec, paths: &[String]) -> Result<Diff> {
         }
         Spec::Between { from, to: Side::Worktree(worktree) } => {
             let from = revision(repo, &from).await?;
-            of_files(repo, &worktree.own(), &worktree.private(), &from, paths).await
+            of_worktree(repo, &worktree, &from, paths).await
         }
         Spec::Between { from, to: Side::Folder(folder) } => {
             let from = revision(repo, &from).await?;
-            let place = checkout(repo, &folder)?;
-            of_files(repo, &place, &place, &from, paths).await
+            of_folder(repo, checkout(repo, &folder)?, &from, paths).await
         }
         Spec::Branch(name) => {
             let (head, tip) = (repo.resolve("HEAD").await?, repo.resolve(&name).await?);
@@ -181,27 +182,29 @@ fn checkout(repo: &Repo, folder: &Path) -> Result<Place> {
     Ok(repo.place(git_dir, Some(folder.to_owned())))
 }
 
-/// Compares a revision with files: stages all of them in a copy of the index `known` to see what is
-/// new, and throws the copy away.
-async fn of_files(
+/// Compares a revision with the files of a worktree, as a snapshot would store them.
+async fn of_worktree(
     repo: &Repo,
-    place: &Place,
-    known: &Place,
+    worktree: &Worktree,
     from: &str,
     paths: &[String],
 ) -> anyhow::Result<Diff> {
-    let mut place = known.index.as_ref().map_or_else(|| place.clone(), |_| known.clone());
     let scratch = Scratch::new(repo)?;
-    let index = scratch.path("index");
-    let source = known.index.clone().unwrap_or_else(|| known.git_dir.join("index"));
-    if source.exists() {
-        std::fs::copy(&source, &index)
-            .with_context(|| format!("cannot copy `{}`", source.display()))?;
-    }
-    place.index = Some(index);
-    if !source.exists() {
-        repo.git_at(&place, "read-tree").arg(from).bytes().await?;
-    }
+    let mut place = worktree.private();
+    place.index = Some(scratch.copy("index", &worktree.index())?);
+    let snapshot = snapshot::stage(worktree, &place).await?;
+    patch(repo, &repo.here(), &[from, &snapshot.tree], paths).await
+}
+
+/// Compares a revision with the files of a checkout, all of them staged in a copy of its index.
+async fn of_folder(
+    repo: &Repo,
+    mut place: Place,
+    from: &str,
+    paths: &[String],
+) -> anyhow::Result<Diff> {
+    let scratch = Scratch::new(repo)?;
+    place.index = Some(scratch.copy("index", &place.git_dir.join("index"))?);
     let add = repo.git_at(&place, "add").limit(LONG).args(["--all", "--sparse"]);
     add.arg("--ignore-errors").run().await?;
     patch(repo, &place, &["--cached", from], paths).await
@@ -237,6 +240,15 @@ impl Scratch {
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// Copies a file into the folder, if there is one; returns where.
+    fn copy(&self, name: &str, from: &Path) -> anyhow::Result<PathBuf> {
+        let to = self.path(name);
+        if from.exists() {
+            index::copy(from, &to)?;
+        }
+        Ok(to)
     }
 }
 

@@ -12,7 +12,7 @@ use super::repo::Repo;
 use crate::error::{Error, Kind, Result, ResultExt};
 
 /// How long to wait for another holder before giving up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Held while the registry of worktrees or a branch is changed.
 #[must_use]

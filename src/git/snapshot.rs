@@ -3,9 +3,10 @@
 //! It is taken with the shared git directory and a private index, so that neither the worktree's
 //! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there.
 
-use super::command::{LONG, complaint, fields, path, text};
+use super::command::{LONG, Place, complaint, fields, path, text};
+use super::index;
 use super::reader::Head;
-use super::worktree::{Worktree, replace_file};
+use super::worktree::Worktree;
 
 /// How often to try again when the branch moves while its snapshot is committed.
 const TRIES: u32 = 4;
@@ -22,13 +23,15 @@ pub struct CommitMessage {
 impl CommitMessage {
     fn text(&self) -> String {
         let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let mut message = one_line(&self.subject);
-        message.push('\n');
-        for (at, (name, value)) in self.trailers.iter().enumerate() {
-            let gap = if at == 0 { "\n" } else { "" };
-            message.push_str(&format!("{gap}{name}: {}\n", one_line(value)));
+        let mut lines = vec![one_line(&self.subject)];
+        if !self.trailers.is_empty() {
+            lines.push(String::new());
         }
-        message
+        lines.extend(
+            self.trailers.iter().map(|(name, value)| format!("{name}: {}", one_line(value))),
+        );
+        lines.push(String::new());
+        lines.join("\n")
     }
 }
 
@@ -60,7 +63,7 @@ pub(super) async fn finish(
     let repo = worktree.repo();
     let head = repo.head_of(worktree.admin()).await.unwrap_or_default();
     let snapshot = if worktree.path().is_dir() {
-        Some(stage(worktree).await?)
+        Some(stage(worktree, &worktree.private()).await?)
     } else {
         None // Somebody removed the folder. That is no change to commit.
     };
@@ -110,24 +113,26 @@ pub(super) async fn finish(
     })
 }
 
-struct Snapshot {
-    tree: String,
-    skipped: Vec<String>,
+/// The files of a worktree as they were at one moment.
+pub(super) struct Snapshot {
+    /// Their tree.
+    pub tree: String,
+    /// What git could not store.
+    pub skipped: Vec<String>,
 }
 
-/// Brings the private index up to the files and writes its tree.
-async fn stage(worktree: &Worktree) -> anyhow::Result<Snapshot> {
+/// Brings the index of `place` up to the files and writes its tree.
+pub(super) async fn stage(worktree: &Worktree, place: &Place) -> anyhow::Result<Snapshot> {
     let repo = worktree.repo();
-    let place = worktree.private();
-    if !worktree.index().exists() {
-        repo.git_at(&place, "read-tree").arg(worktree.base_commit()).bytes().await?;
+    if !place.index.as_ref().is_some_and(|index| index.exists()) {
+        repo.git_at(place, "read-tree").arg(worktree.base_commit()).bytes().await?;
     }
     let sparse = worktree.admin().join("info/sparse-checkout").exists();
     if sparse {
-        carry_sparse(worktree).await?;
+        carry_sparse(worktree, place).await?;
     }
     let add = |more: &[&str]| {
-        let git = repo.git_at(&place, "add").limit(LONG).args(["--all", "--sparse"]).args(more);
+        let git = repo.git_at(place, "add").limit(LONG).args(["--all", "--sparse"]).args(more);
         if sparse { git.setting("core.sparseCheckout=true") } else { git }
     };
     let mut skipped = Vec::new();
@@ -137,12 +142,12 @@ async fn stage(worktree: &Worktree) -> anyhow::Result<Snapshot> {
         let output = add(&["--ignore-errors"]).run().await?;
         skipped.push(complaint(&output));
     }
-    let tree = repo.git_at(&place, "write-tree").line().await?;
+    let tree = repo.git_at(place, "write-tree").line().await?;
     Ok(Snapshot { tree, skipped })
 }
 
 /// Takes over which files the worktree leaves out: of a sparse checkout they are absent, not deleted.
-async fn carry_sparse(worktree: &Worktree) -> anyhow::Result<()> {
+async fn carry_sparse(worktree: &Worktree, place: &Place) -> anyhow::Result<()> {
     let repo = worktree.repo();
     let mut theirs = worktree.private();
     theirs.index = Some(worktree.admin().join("index"));
@@ -161,7 +166,7 @@ async fn carry_sparse(worktree: &Worktree) -> anyhow::Result<()> {
     if names.is_empty() {
         return Ok(());
     }
-    let update = || repo.git_at(&worktree.private(), "update-index").arg("-z");
+    let update = || repo.git_at(place, "update-index").arg("-z");
     update().arg("--index-info").stdin(entries).bytes().await?;
     update().args(["--skip-worktree", "--stdin"]).stdin(names).bytes().await?;
     Ok(())
@@ -199,6 +204,6 @@ fn show_clean(worktree: &Worktree) {
     if worktree.is_parked() || std::fs::File::create_new(&lock).is_err() {
         return;
     }
-    let _ = replace_file(&worktree.index(), &worktree.admin().join("index"));
+    let _ = index::replace(&worktree.index(), &worktree.admin().join("index"));
     let _ = std::fs::remove_file(&lock);
 }

@@ -1,6 +1,6 @@
 //! The journal: what a repository's runs and agents are, kept across processes.
 //!
-//! One SQLite file per repository, shared by every agentlua process that works on it. A process
+//! One database file per repository, shared by every agentlua process that works on it. A process
 //! writes through one thread that gathers what many agents have to say into one transaction;
 //! readers open their own connection. Who is alive is told by a lock that ends with its process,
 //! never by a process id. Nothing is made on disk before there is something to write.

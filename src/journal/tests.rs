@@ -107,7 +107,7 @@ async fn a_run_is_begun_once_at_a_time() {
 async fn newer_foreign_and_damaged_files_are_refused_and_left_alone() {
     let dir = folder();
     let file = dir.path().join("journal.db");
-    let mut newer = {
+    let newer = {
         let store = Store::open(dir.path()).await.unwrap();
         let _run = store.begin_run("r1", "x.lua").await.unwrap();
         drop(store);
@@ -125,10 +125,9 @@ async fn newer_foreign_and_damaged_files_are_refused_and_left_alone() {
         std::fs::read(&other).unwrap()
     };
     for (content, says) in [
-        (newer.clone(), "was written by a newer agentlua (version 99, this one knows 1)"),
+        (newer, "was written by a newer agentlua (version 99, this one knows 1)"),
         (foreign, "is not a journal of agentlua"),
-        (b"not a database at all, but text of some length\n".repeat(9).clone(), "is damaged"),
-        (newer.drain(..60).collect(), "is damaged"),
+        (b"not a database at all, but text of some length\n".repeat(9), "is damaged"),
     ] {
         std::fs::write(&file, &content).unwrap();
         let error = Store::open(dir.path()).await.err().unwrap();

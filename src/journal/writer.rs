@@ -18,9 +18,13 @@ const QUEUE: usize = 1024;
 /// How many writes go into one transaction.
 const BATCH: usize = 256;
 
+/// What a write does to the tables; it may be done again when its transaction failed. Tells whether it
+/// changed a row.
+pub(super) type Act = Box<dyn Fn(&Connection) -> rusqlite::Result<bool> + Send>;
+
 /// A write: what it does to the tables, and who wants to know whether it changed a row.
 pub(super) struct Write {
-    pub act: Box<dyn Fn(&Connection) -> rusqlite::Result<bool> + Send>,
+    pub act: Act,
     pub done: Option<oneshot::Sender<Result<bool>>>,
 }
 

@@ -5,7 +5,10 @@ use agentlua::git::{Diff, LogQuery, Side, Spec, diff};
 use crate::repo::Repo;
 use crate::{create, open};
 
-fn brief(diff: &Diff) -> Vec<(&str, Option<&str>, &str, Option<u64>, Option<u64>)> {
+/// Path, old path, status, additions, deletions.
+type Row<'d> = (&'d str, Option<&'d str>, &'d str, Option<u64>, Option<u64>);
+
+fn brief(diff: &Diff) -> Vec<Row<'_>> {
     diff.files
         .iter()
         .map(|f| (f.path.as_str(), f.old_path.as_deref(), f.status, f.additions, f.deletions))
@@ -98,6 +101,25 @@ async fn a_worktrees_state_shows_new_files_and_leaves_every_index_alone() {
     }
     assert_eq!((repo.fingerprint(&[]), std::fs::read(&admin).unwrap()), before);
     assert_eq!(std::fs::read_dir(repo.path().join(".git/agentlua/tmp")).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_in_the_second_of_the_checkout_is_seen() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    let worktree = create(&repo, &opened, "a1", "quick").await;
+    let path = worktree.path().join("README.md");
+    let time = path.metadata().unwrap().modified().unwrap();
+    std::fs::write(&path, "# README\n").unwrap();
+    for file in [path, repo.path().join(".git/agentlua/index/a1")] {
+        std::fs::File::options().append(true).open(file).unwrap().set_modified(time).unwrap();
+    }
+    // The copy of the index must not look younger than the edit.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    let from = worktree.base_commit().to_owned();
+    let to = Side::Worktree(Box::new(worktree));
+    let found = diff(&opened, Spec::Between { from, to }, &[]).await.unwrap();
+    assert_eq!(brief(&found), [("README.md", None, "modified", Some(1), Some(1))]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -111,13 +111,13 @@ async fn a_worktree_lives_in_every_kind() {
         let file = worktree.path().join("a/one.txt");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "1\n2\n4\n", "{kind}");
         assert_eq!(repo.git_in(worktree.path(), &["status", "--porcelain"]), "", "{kind}");
-        let finished = worktree.finish(message("idle")).await.unwrap();
+        let finished = worktree.finish(Some(message("idle"))).await.unwrap();
         assert!(!finished.changed, "{kind}: {finished:?}");
         std::fs::write(&file, "changed\n").unwrap();
         // Also outside a sparse checkout's cone.
         std::fs::create_dir_all(worktree.path().join("c")).unwrap();
         std::fs::write(worktree.path().join("c/new"), "new\n").unwrap();
-        let finished = worktree.finish(message("work")).await.unwrap();
+        let finished = worktree.finish(Some(message("work"))).await.unwrap();
         assert_eq!(finished.files_changed, ["a/one.txt", "c/new"], "{kind}");
         assert_eq!(finished.skipped, Vec::<String>::new(), "{kind}");
         let names = repo.git(&["diff", "--name-only", "HEAD", "work"]);
@@ -125,7 +125,7 @@ async fn a_worktree_lives_in_every_kind() {
         assert_eq!(worktree.release(&finished).await.unwrap(), Released::Kept);
 
         let idle = create(&repo, &opened, "a2", "idle").await;
-        let finished = idle.finish(message("idle")).await.unwrap();
+        let finished = idle.finish(Some(message("idle"))).await.unwrap();
         let released = idle.release(&finished).await.unwrap();
         assert!(matches!(released, Released::Removed { .. }), "{kind}");
         assert_eq!(repo.fingerprint(&["work", "idle"]), before, "{kind}");
@@ -144,7 +144,7 @@ async fn a_sparse_worktree_deletes_nothing_that_it_leaves_out() {
     repo.git_in(worktree.path(), &["commit", "-qm", "mine"]);
     repo.git_in(worktree.path(), &["sparse-checkout", "set", "--cone", "a"]);
     assert!(!worktree.path().join("b/two.txt").exists());
-    let finished = worktree.finish(message("x")).await.unwrap();
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
     assert_eq!(finished.files_changed, ["a/one.txt"]);
 }
 
@@ -159,7 +159,7 @@ async fn a_bare_repository_has_worktrees_too() {
     assert!(opened.is_bare());
     let worktree = create(&repo, &opened, "a1", "work").await;
     std::fs::write(worktree.path().join("new"), "x").unwrap();
-    let finished = worktree.finish(message("x")).await.unwrap();
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
     assert_eq!(finished.files_changed, ["new"]);
     let author = repo.git(&["log", "-1", "--format=%an <%ae>", "work"]);
     assert_eq!(author, "agentlua <agentlua@localhost>");
@@ -192,17 +192,17 @@ async fn attributes_filters_modes_links_and_submodules_survive() {
     let read = |name: &str| std::fs::read(worktree.path().join(name)).unwrap();
     assert_eq!((read("x.up"), read("run.bat")), (b"hello\n".into(), b"echo\r\nend\r\n".into()));
     assert_eq!(std::fs::read_link(worktree.path().join("link")).unwrap().as_os_str(), "tool.sh");
-    let finished = worktree.finish(message("x")).await.unwrap();
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
     assert!(!finished.changed, "{finished:?}");
     std::fs::write(worktree.path().join("y.up"), "new\n").unwrap();
     std::fs::write(worktree.path().join("two.bat"), "mixed\nends\r\n").unwrap();
-    let finished = worktree.finish(message("x")).await.unwrap();
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
     assert_eq!(finished.files_changed, ["two.bat", "y.up"]);
     assert_eq!(repo.git(&["show", "odd:y.up"]), "NEW");
     assert_eq!(repo.git(&["ls-tree", "odd", "tool.sh"])[..6], *"100755");
 
     let idle = create(&repo, &opened, "a2", "idle").await;
-    let finished = idle.finish(message("x")).await.unwrap();
+    let finished = idle.finish(Some(message("x"))).await.unwrap();
     let released = idle.release(&finished).await.unwrap();
     assert!(matches!(released, Released::Removed { .. }), "with an empty submodule");
 }

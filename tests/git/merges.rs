@@ -1,5 +1,6 @@
 //! Merges: what moves, what stays, and what is refused before anything moves.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use agentlua::error::Error;
@@ -76,7 +77,8 @@ async fn edits_that_the_merge_does_not_touch_stay() {
     repo.git(&["add", "staged"]);
     repo.write("untracked", "u\n");
     // Only touched: no change, although the index cannot know.
-    repo.write("shared", "1\n2\n3\n");
+    let touched = std::fs::File::options().append(true).open(repo.path().join("shared")).unwrap();
+    touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     let opened = open(&repo).await;
     merge(&opened, of("left")).await.unwrap();
     merge(&opened, of("clean")).await.unwrap();
@@ -224,7 +226,6 @@ async fn merges_are_signed_when_the_users_git_signs() {
     let canary = repo.beside("signer");
     let script = "#!/bin/sh\ncat > /dev/null\necho '[GNUPG:] SIG_CREATED ' >&2\necho signed\n";
     std::fs::write(&canary, script).unwrap();
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&canary, std::fs::Permissions::from_mode(0o755)).unwrap();
     repo.git(&["config", "gpg.program", canary.to_str().unwrap()]);
     repo.git(&["config", "commit.gpgsign", "true"]);

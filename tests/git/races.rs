@@ -23,7 +23,7 @@ async fn crowd(repo: &Repo, dir: &std::path::Path, prefix: &str, count: usize) {
             if works {
                 std::fs::write(worktree.path().join(&id), &id).unwrap();
             }
-            let finished = worktree.finish(message(&id)).await.unwrap();
+            let finished = worktree.finish(Some(message(&id))).await.unwrap();
             let released = worktree.release(&finished).await.unwrap();
             assert_eq!(released == Released::Kept, works, "{id}: {finished:?}");
         }
@@ -77,7 +77,11 @@ async fn a_process_killed_in_the_middle_damages_nothing_and_blocks_nobody() {
     let before = repo.fingerprint(&[]);
     for round in 0..4_u64 {
         let mut other = child(&repo, &format!("k{round}x"));
-        std::thread::sleep(Duration::from_millis(60 + 45 * round));
+        let begun = format!("refs/heads/work/k{round}x*");
+        while repo.git(&["for-each-ref", &begun]).is_empty() {
+            assert!(other.try_wait().unwrap().is_none(), "it ended before it began");
+        }
+        std::thread::sleep(Duration::from_millis(40 * round));
         other.kill().unwrap();
         other.wait().unwrap();
     }
@@ -87,7 +91,7 @@ async fn a_process_killed_in_the_middle_damages_nothing_and_blocks_nobody() {
     let opened = open(&repo).await;
     let worktree = create(&repo, &opened, "after", "after").await;
     std::fs::write(worktree.path().join("new"), "x").unwrap();
-    assert_eq!(worktree.finish(message("x")).await.unwrap().files_changed, ["new"]);
+    assert_eq!(worktree.finish(Some(message("x"))).await.unwrap().files_changed, ["new"]);
     repo.git(&["commit", "-qam", "the user goes on"]);
     repo.fsck();
 }
@@ -128,6 +132,21 @@ async fn one_of_many_gets_the_same_branch() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_registered_while_another_process_holds_the_lock() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    std::fs::create_dir_all(repo.path().join(".git/agentlua")).unwrap();
+    let lock = std::fs::File::create(repo.path().join(".git/agentlua/lock")).unwrap();
+    lock.lock().unwrap();
+    let mut making = Box::pin(create(&repo, &opened, "a1", "later"));
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut making).await;
+    assert!(early.is_err());
+    assert!(repo.git(&["for-each-ref", "refs/heads/later"]).is_empty());
+    drop(lock);
+    assert!(making.await.path().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_goes_away_leaves_nothing() {
     let repo = Repo::new();
     let opened = open(&repo).await;
@@ -138,7 +157,7 @@ async fn a_caller_who_goes_away_leaves_nothing() {
     let _ = tokio::time::timeout(Duration::ZERO, making).await;
     let gone = async {
         while opened.children() == before
-            || repo.git(&["for-each-ref", "refs/heads/gone"]) != ""
+            || !repo.git(&["for-each-ref", "refs/heads/gone"]).is_empty()
             || repo.git(&["worktree", "list"]).lines().count() > 1
         {
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -54,6 +54,11 @@ async fn names_that_cannot_be() {
         assert_eq!(error.kind, kind, "{error}");
         assert!(error.to_string().contains(says), "{error}");
     }
+    // Git makes the branch before it finds out that it cannot make the rest.
+    repo.write(".git/worktrees", "in the way");
+    let error = refusal(&repo, &opened, new(&repo, &opened, "a1", "ok").await).await;
+    assert!(error.to_string().contains("worktrees"), "{error}");
+    std::fs::remove_file(repo.path().join(".git/worktrees")).unwrap();
     let error = refusal(&repo, &opened, new(&repo, &opened, "../x", "ok").await).await;
     assert_eq!(error.message, "`../x` cannot be the id of a worktree");
 }

@@ -23,7 +23,7 @@ async fn work_becomes_one_commit_on_its_branch_and_nothing_of_the_users_changes(
     std::fs::write(worktree.path().join("src/lib.rs"), "fn b() {}\n").unwrap();
     std::fs::write(worktree.path().join("new\nline é"), "x").unwrap();
     std::fs::rename(worktree.path().join("old name"), worktree.path().join("new name")).unwrap();
-    let finished = worktree.finish(message("one\nthing")).await.unwrap();
+    let finished = worktree.finish(Some(message("one\nthing"))).await.unwrap();
     assert!(finished.changed && !finished.uncommitted && finished.skipped.is_empty());
     assert_eq!(finished.files_changed, ["new\nline é", "new name", "old name", "src/lib.rs"]);
     assert_eq!(worktree.release(&finished).await.unwrap(), Released::Kept);
@@ -48,7 +48,7 @@ async fn a_worktree_without_work_goes_and_its_branch_stays_until_it_is_deleted_b
     let opened = open(&repo).await;
     let worktree = create(&repo, &opened, "a1", "idle").await;
     std::fs::write(worktree.path().join("a.log"), "12345").unwrap();
-    let finished = worktree.finish(message("nothing")).await.unwrap();
+    let finished = worktree.finish(Some(message("nothing"))).await.unwrap();
     assert!(!finished.changed && finished.files_changed.is_empty());
     let released = worktree.release(&finished).await.unwrap();
     assert_eq!(released, Released::Removed { ignored_files: 1, ignored_bytes: 5 });
@@ -66,14 +66,16 @@ async fn creating_finishing_and_releasing_starts_at_most_seven_git_children() {
     let repo = Repo::new();
     let opened = open(&repo).await;
     // Once per repository: the version, the place, the identity.
-    create(&repo, &opened, "a0", "warm").await.finish(message("x")).await.unwrap();
+    let warm = create(&repo, &opened, "a0", "warm").await;
+    std::fs::write(warm.path().join("new"), "x").unwrap();
+    warm.finish(Some(message("x"))).await.unwrap();
     for (id, work) in [("a1", true), ("a2", false)] {
         let before = opened.children();
         let worktree = create(&repo, &opened, id, id).await;
         if work {
             std::fs::write(worktree.path().join("new"), "x").unwrap();
         }
-        let finished = worktree.finish(message("x")).await.unwrap();
+        let finished = worktree.finish(Some(message("x"))).await.unwrap();
         worktree.release(&finished).await.unwrap();
         let children = opened.children() - before;
         // `worktree add` and `worktree remove` start one more each: seven in all.
@@ -91,10 +93,10 @@ async fn the_agents_own_commits_stay_and_the_rest_goes_on_top() {
     repo.git_in(dir, &["add", "first"]);
     repo.git_in(dir, &["commit", "-qm", "mine"]);
     let mine = repo.git(&["rev-parse", "own"]);
-    let finished = worktree.finish(message("rest")).await.unwrap();
+    let finished = worktree.finish(Some(message("rest"))).await.unwrap();
     assert_eq!(finished.head_commit, mine, "nothing more to commit");
     std::fs::write(dir.join("second"), "2").unwrap();
-    let finished = worktree.finish(message("rest")).await.unwrap();
+    let finished = worktree.finish(Some(message("rest"))).await.unwrap();
     assert_eq!(repo.git(&["rev-parse", "own^"]), mine);
     assert_eq!(finished.files_changed, ["first", "second"]);
 }
@@ -126,7 +128,7 @@ async fn an_agent_cannot_hide_work_behind_its_index_or_its_head() {
     repo.git_in(dir, &["commit", "-q", "--allow-empty", "-m", "beside"]);
     let beside = repo.git_in(dir, &["rev-parse", "HEAD"]);
     std::fs::write(dir.join(".git"), "gitdir: /nonexistent\n").unwrap();
-    let finished = worktree.finish(message("work")).await.unwrap();
+    let finished = worktree.finish(Some(message("work"))).await.unwrap();
     assert_eq!(finished.files_changed, ["README.md"]);
     assert_eq!(repo.git(&["show", "sly:README.md"]), "changed");
     assert_eq!(finished.kept_ref.as_deref(), Some("refs/agentlua/keep/a1/HEAD"));
@@ -151,7 +153,7 @@ async fn hooks_and_monitors_of_the_repository_do_not_run() {
     let opened = open(&repo).await;
     let worktree = create(&repo, &opened, "a1", "quiet").await;
     std::fs::write(worktree.path().join("new"), "x").unwrap();
-    let finished = worktree.finish(message("x")).await.unwrap();
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
     worktree.release(&finished).await.unwrap();
     assert!(!canary.exists(), "{}", std::fs::read_to_string(&canary).unwrap());
 }
@@ -165,9 +167,34 @@ async fn what_git_cannot_store_is_named_and_costs_nothing_else() {
     std::fs::create_dir(&nested).unwrap();
     repo.git_in(&nested, &["init", "-q"]);
     std::fs::write(worktree.path().join("good"), "x").unwrap();
-    let finished = worktree.finish(message("x")).await.unwrap();
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
     assert!(finished.skipped[0].contains("nested"), "{:?}", finished.skipped);
     assert_eq!(finished.files_changed, ["good"]);
+    // Alone it changes no tree, and yet it is something.
+    std::fs::remove_file(worktree.path().join("good")).unwrap();
+    repo.git(&["update-ref", "refs/heads/part", worktree.base_commit()]);
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
+    assert!(!finished.changed && finished.skipped.len() == 1);
+    assert_eq!(worktree.release(&finished).await.unwrap(), Released::Kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_removes_what_the_branch_holds_and_keeps_the_rest() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    let worktree = create(&repo, &opened, "a1", "held").await;
+    std::fs::write(worktree.path().join("new"), "x").unwrap();
+    let loose = worktree.finish(None).await.unwrap();
+    assert_eq!(worktree.close(&loose).await.unwrap(), Released::Kept);
+    let held = worktree.finish(Some(message("x"))).await.unwrap();
+    assert!(matches!(worktree.close(&held).await.unwrap(), Released::Removed { .. }));
+    assert_eq!(repo.git(&["show", "held:new"]), "x");
+    // What came after the snapshot is not in it.
+    let worktree = create(&repo, &opened, "a2", "late").await;
+    let idle = worktree.finish(Some(message("x"))).await.unwrap();
+    std::fs::write(worktree.path().join("late"), "x").unwrap();
+    assert_eq!(worktree.release(&idle).await.unwrap(), Released::Kept);
+    assert!(worktree.path().join("late").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,7 +205,7 @@ async fn a_worktree_is_found_again_by_its_path() {
     std::fs::write(made.path().join("new"), "x").unwrap();
     let base = made.base_commit();
     let found = Worktree::open(&opened, "a1", "again", base, made.path()).unwrap();
-    assert!(found.finish(message("x")).await.unwrap().changed);
+    assert!(found.finish(Some(message("x"))).await.unwrap().changed);
     let error = Worktree::open(&opened, "a1", "again", base, &repo.beside("gone")).unwrap_err();
     assert!(error.message.contains("no worktree at"), "{error}");
 }
@@ -189,7 +216,7 @@ async fn a_removed_folder_is_no_work_and_its_branch_stays() {
     let opened = open(&repo).await;
     let worktree = create(&repo, &opened, "a1", "gone").await;
     std::fs::remove_dir_all(worktree.path()).unwrap();
-    let finished = worktree.finish(message("x")).await.unwrap();
+    let finished = worktree.finish(Some(message("x"))).await.unwrap();
     assert!(!finished.changed && finished.skipped.len() == 1);
     assert_eq!(repo.git(&["rev-parse", "gone"]), worktree.base_commit());
 }
@@ -209,7 +236,7 @@ async fn works_from_a_subdirectory_and_from_a_linked_worktree() {
         let (id, branch) = (format!("a{at}"), format!("b{at}"));
         let worktree = create(&repo, &opened, &id, &branch).await;
         std::fs::write(worktree.path().join("new"), "x").unwrap();
-        assert_eq!(worktree.finish(message("x")).await.unwrap().files_changed, ["new"]);
+        assert_eq!(worktree.finish(Some(message("x"))).await.unwrap().files_changed, ["new"]);
     }
     assert_eq!(repo.git_in(&linked, &["status", "--porcelain"]), "");
 }

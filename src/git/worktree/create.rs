@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::{LOCK_REASON, Worktree, list, replace_file};
+use super::{LOCK_REASON, Worktree, list};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::branch::check_branch_name;
 use crate::git::command::{LONG, complaint};
+use crate::git::index;
 use crate::git::repo::Repo;
 
 /// How often to try again when another git changes the registry at the same moment.
@@ -144,11 +145,11 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
 async fn check_out(worktree: &Worktree) -> anyhow::Result<()> {
     let git = worktree.repo.git_at(&worktree.own(), "read-tree").limit(LONG);
     git.args(["-m", "-u", &worktree.base_commit]).bytes().await?;
-    let index = worktree.index();
-    let Some(folder) = index.parent() else { bail!("no place for the index") };
+    let private = worktree.index();
+    let Some(folder) = private.parent() else { bail!("no place for the index") };
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    replace_file(&worktree.admin.join("index"), &index)
+    index::replace(&worktree.admin.join("index"), &private)
 }
 
 impl Worktree {

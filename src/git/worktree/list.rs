@@ -45,7 +45,7 @@ impl Repo {
             let Some(entry) = entries.last_mut() else { continue };
             match name {
                 b"HEAD" => {
-                    entry.head = Some(text(value)).filter(|id| id.bytes().any(|b| b != b'0'))
+                    entry.head = Some(text(value)).filter(|id| id.bytes().any(|b| b != b'0'));
                 }
                 b"branch" => {
                     let full = text(value);

@@ -18,8 +18,6 @@ pub(super) use list::admin_dir;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use super::command::Place;
 use super::repo::Repo;
 use super::snapshot::{self, CommitMessage, Finished};
@@ -145,6 +143,15 @@ impl Worktree {
         to_the_end(async move { release::release(&worktree, &finished).await }, |_| async {}).await
     }
 
+    /// Unlocks the worktree and removes it when its branch holds all of it; keeps it otherwise.
+    ///
+    /// # Errors
+    /// As [`Worktree::release`].
+    pub async fn close(&self, finished: &Finished) -> Result<Released> {
+        let (worktree, finished) = (self.clone(), finished.clone());
+        to_the_end(async move { release::close(&worktree, &finished).await }, |_| async {}).await
+    }
+
     /// Returns the place of snapshots: the shared git directory, which the agent's own files do not
     /// redirect, with the private index.
     pub(super) fn private(&self) -> Place {
@@ -178,19 +185,6 @@ impl Worktree {
 /// Tells whether a merge, rebase or the like is in progress in the worktree of this git directory.
 pub(super) fn is_parked(git_dir: &Path) -> bool {
     OPERATIONS.iter().any(|name| git_dir.join(name).exists())
-}
-
-/// Puts a whole file in place of another: a temporary beside it, then a rename.
-pub(super) fn replace_file(from: &Path, to: &Path) -> anyhow::Result<()> {
-    let mut name = to.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let fresh = to.with_file_name(name);
-    std::fs::copy(from, &fresh)
-        .and_then(|_| std::fs::rename(&fresh, to))
-        .inspect_err(|_| {
-            let _ = std::fs::remove_file(&fresh);
-        })
-        .with_context(|| format!("cannot write `{}`", to.display()))
 }
 
 /// Tells whether a folder's content is lost at a restart or swept now and then.

@@ -23,11 +23,32 @@ pub enum Released {
     },
 }
 
+/// Keeps a worktree unless it holds nothing that its base does not.
 pub(super) async fn release(worktree: &Worktree, finished: &Finished) -> Result<Released> {
+    let base = &worktree.base_commit;
+    let empty = !finished.changed && finished.head_commit == *base;
+    end(worktree, finished, empty, base).await
+}
+
+/// Keeps a worktree unless its branch holds all of it.
+pub(super) async fn close(worktree: &Worktree, finished: &Finished) -> Result<Released> {
+    end(worktree, finished, !finished.uncommitted, &finished.head_commit).await
+}
+
+/// Unlocks the worktree, and removes it if it is `spare` and nothing else speaks against it. `held`
+/// is the commit that its HEAD may point to without anything being lost.
+async fn end(
+    worktree: &Worktree,
+    finished: &Finished,
+    spare: bool,
+    held: &str,
+) -> Result<Released> {
     let trouble = || format!("cannot release the worktree `{}`", worktree.path.display());
-    let empty = holds_nothing(worktree, finished).await.or_kind(Kind::Git, trouble)?;
-    let ignored =
-        if empty { Some(ignored(worktree).await.or_kind(Kind::Git, trouble)?) } else { None };
+    let ignored = if spare && loses_nothing(worktree, finished, held).await {
+        Some(ignored(worktree).await.or_kind(Kind::Git, trouble)?)
+    } else {
+        None
+    };
     let _lock = worktree.repo.lock().await?;
     unlock(worktree).or_kind(Kind::Git, trouble)?;
     let Some((ignored_files, ignored_bytes)) = ignored else { return Ok(Released::Kept) };
@@ -42,16 +63,17 @@ pub(super) async fn release(worktree: &Worktree, finished: &Finished) -> Result<
     Ok(Released::Removed { ignored_files, ignored_bytes })
 }
 
-/// Proves that the worktree holds nothing that its base does not.
-async fn holds_nothing(worktree: &Worktree, finished: &Finished) -> anyhow::Result<bool> {
-    let same = !finished.changed
-        && finished.skipped.is_empty()
-        && finished.head_commit == worktree.base_commit;
-    if !same || worktree.is_parked() || !links_are_ours(worktree) || has_modules(worktree) {
-        return Ok(false);
-    }
-    let head = worktree.repo.head_of(&worktree.admin).await?;
-    Ok(head.commit.as_ref() == Some(&worktree.base_commit))
+/// Tells whether nothing but the files, which the caller has judged, would go with the worktree.
+async fn loses_nothing(worktree: &Worktree, finished: &Finished, held: &str) -> bool {
+    finished.skipped.is_empty()
+        && !worktree.is_parked()
+        && links_are_ours(worktree)
+        && !has_modules(worktree)
+        && worktree
+            .repo
+            .head_of(&worktree.admin)
+            .await
+            .is_ok_and(|head| head.commit.as_deref() == Some(held))
 }
 
 /// Tells whether worktree and record still name each other as git wrote it.
