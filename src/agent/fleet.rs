@@ -24,10 +24,11 @@ use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
 use crate::git::Repo;
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
+use crate::model::ToolSpec;
 use crate::process::Processes;
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
-use crate::tool::Context;
+use crate::tool::{Context, Tool};
 
 /// What is known of an agent while it lives, for handles on it.
 #[derive(Debug, Default)]
@@ -270,9 +271,7 @@ impl Fleet {
             Err(error) => return Conversed::failed(error),
         };
         let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
-        let tools = Registry::of(&query.tools, |name| query.rules.offers(name), |name| {
-            query.rules.offers_custom(name)
-        });
+        let tools = offered(query);
         let mut env = self.environment.clone();
         env.extend(query.env.clone());
         let texts = prompt::first_message(
@@ -305,7 +304,7 @@ impl Fleet {
             events: self.events.clone(),
             limits: &query.limits,
             system: system.into(),
-            offered: tools.specs().into(),
+            offered: tools.tools().map(|tool| spec(&**tool)).collect(),
             history: History::new(texts),
             tools: &tools,
             turns: 0,
@@ -409,6 +408,25 @@ impl Conversed {
             stop_reason: None,
             denials: Vec::new(),
         }
+    }
+}
+
+/// Returns the tools that the rules offer: the built-in ones, then the script's.
+fn offered(query: &Query) -> Registry {
+    let mut tools = Registry::builtin();
+    tools.retain(|tool| query.rules.offers(tool.name()));
+    for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
+        tools.add(Arc::clone(tool));
+    }
+    tools
+}
+
+/// Returns a tool as the model is told of it.
+fn spec(tool: &dyn Tool) -> ToolSpec {
+    ToolSpec {
+        name: tool.name().to_owned(),
+        description: tool.description().to_owned(),
+        input_schema: tool.input_schema(),
     }
 }
 

@@ -59,7 +59,7 @@ impl Session<'_> {
         let began = Instant::now();
         let mut denial = None;
         let output = match self.checked(call, &mut denial) {
-            Ok((tool, input)) => tool.call(input, &self.context).await,
+            Ok(input) => self.tools.call(&call.name, input, &self.context).await,
             Err(refusal) => Err(ToolError::Reply(refusal)),
         };
         let (content, is_error) = match output {
@@ -79,16 +79,8 @@ impl Session<'_> {
         Ok(Answered { result, denial })
     }
 
-    /// Returns the tool and its input, or what the model is told instead.
-    fn checked(
-        &self,
-        call: &ToolCall,
-        denial: &mut Option<Denial>,
-    ) -> Result<(&dyn crate::tool::Tool, Value), String> {
-        let Some(tool) = self.tools.tool(&call.name) else {
-            let names: Vec<_> = self.tools.names().collect();
-            return Err(format!("there is no tool `{}`; there are {}", call.name, names.join(", ")));
-        };
+    /// Returns the input of a call that may run, or what the model is told instead.
+    fn checked(&self, call: &ToolCall, denial: &mut Option<Denial>) -> Result<Value, String> {
         let input = match &call.input {
             Ok(input @ Value::Object(_)) => input.clone(),
             Ok(_) => return Err("the arguments are not a JSON object".to_owned()),
@@ -110,7 +102,7 @@ impl Session<'_> {
             });
             return Err(format!("denied: {reason}"));
         }
-        Ok((tool, input))
+        Ok(input)
     }
 
     /// Returns the calls as people see them.

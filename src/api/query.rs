@@ -103,7 +103,6 @@ fn read(
     let prompt = options.text("prompt")?;
     let prompt = options.required("prompt", prompt)?;
     let given = options.text("label")?;
-    let model = model(runtime, host, models, task, &mut options)?;
     let tools = tool::read(runtime, host, task, &mut options)?;
     let (site, branch) = site(host, &mut options)?;
     let rules = rules(&mut options, &site, &tools)?;
@@ -118,6 +117,8 @@ fn read(
         timeout: options.seconds("timeout")?.or(config.timeout),
         idle_timeout: options.seconds("idle_timeout")?.unwrap_or(config.idle_timeout),
     };
+    // Last: a missing key is the smaller mistake beside a wrong option.
+    let model = model(runtime, host, models, task, &mut options)?;
     Ok(Query {
         label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
         prompt,
@@ -211,7 +212,6 @@ fn rules(options: &mut Options, site: &Site, custom: &[Arc<dyn crate::tool::Tool
     let allowed = options.strings("allowed_tools")?;
     let denied = options.strings("disallowed_tools")?.unwrap_or_default();
     let names: Vec<String> = Registry::builtin_names()
-        .map(ToOwned::to_owned)
         .chain(custom.iter().map(|tool| tool.name().to_owned()))
         .collect();
     let rules = Rules::parse(allowed.as_deref(), &denied, &names).map_err(|mut error| {

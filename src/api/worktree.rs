@@ -195,7 +195,9 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
 /// Removes the worktree if refs hold all of it; tells whether it is gone.
 async fn release(host: &Arc<Host>, handle: &Handle) -> Result<bool> {
     let worktree = Worktree::clone(&handle.worktree);
-    let released = host.beside(async move { worktree.remove_if_held().await }).await??;
+    let released = host
+        .beside(async move { worktree.close(&worktree.finish(None).await?).await })
+        .await??;
     let removed = matches!(released, Released::Removed { .. });
     handle.state.set(if removed { State::Removed } else { State::Kept });
     Ok(removed)

@@ -16,6 +16,7 @@ mod branch;
 mod command;
 mod conflict;
 mod diff;
+mod dirt;
 mod index;
 mod lock;
 mod log;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde_json::Value;
 
 use super::bash::Bash;
@@ -12,17 +11,6 @@ use super::grep::Grep;
 use super::read::Read;
 use super::write::Write;
 use super::{Context, Tool, ToolError, ToolOutput};
-
-/// A tool as a model is told of it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Spec {
-    /// The name that calls use.
-    pub name: String,
-    /// What it does and when to use it.
-    pub description: String,
-    /// A JSON Schema of an object.
-    pub input_schema: Value,
-}
 
 /// An ordered set of tools; cheap to clone.
 #[derive(Clone, Default)]
@@ -55,14 +43,9 @@ impl Registry {
         self.0.iter()
     }
 
-    /// Returns what the model is told, in order.
-    pub fn specs(&self) -> Vec<Spec> {
-        let spec = |tool: &Arc<dyn Tool>| Spec {
-            name: tool.name().to_owned(),
-            description: tool.description().to_owned(),
-            input_schema: tool.input_schema(),
-        };
-        self.0.iter().map(spec).collect()
+    /// Returns the names of the built-in tools.
+    pub fn builtin_names() -> impl Iterator<Item = String> {
+        Self::builtin().0.into_iter().map(|tool| tool.name().to_owned())
     }
 
     /// Returns the tool `name`.
