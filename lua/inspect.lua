@@ -4,7 +4,7 @@ local MAX_DEPTH, MAX_ITEMS, WIDTH = 6, 100, 78
 local show
 
 local function show_key(key)
-  if type(key) == "string" and key:match "^[%a_][%w_]*$" then
+  if type(key) == "string" and key:match("^[%a_][%w_]*$") then
     return key
   end
   return "[" .. show(key, {}, MAX_DEPTH, "") .. "]"
@@ -38,7 +38,9 @@ local function parts_of(t, seen, depth, indent)
   table.sort(keys, before)
   for i = 1, math.min(#keys, MAX_ITEMS) do
     local key = keys[i]
-    parts[#parts + 1] = show_key(key) .. " = " .. show(rawget(t, key), seen, depth + 1, indent .. "  ")
+    parts[#parts + 1] = show_key(key)
+      .. " = "
+      .. show(rawget(t, key), seen, depth + 1, indent .. "  ")
   end
   if #keys > MAX_ITEMS then
     parts[#parts + 1] = "… " .. (#keys - MAX_ITEMS) .. " more"
@@ -68,10 +70,16 @@ function show(value, seen, depth, indent)
     return "{}"
   end
   local line = "{ " .. table.concat(parts, ", ") .. " }"
-  if #indent + #line <= WIDTH and not line:find "\n" then
+  if #indent + #line <= WIDTH and not line:find("\n") then
     return line
   end
-  return "{\n" .. indent .. "  " .. table.concat(parts, ",\n" .. indent .. "  ") .. ",\n" .. indent .. "}"
+  return "{\n"
+    .. indent
+    .. "  "
+    .. table.concat(parts, ",\n" .. indent .. "  ")
+    .. ",\n"
+    .. indent
+    .. "}"
 end
 
 return function(value)

@@ -76,7 +76,13 @@ local closer = {
 
 local function drive(co, ok, first, ...)
   -- An empty yield may be the count hook's, when the time slice was used up inside `co`.
-  if ok and first == nil and select("#", ...) == 0 and raw.preempted() and co_status(co) == "suspended" then
+  if
+    ok
+    and first == nil
+    and select("#", ...) == 0
+    and raw.preempted()
+    and co_status(co) == "suspended"
+  then
     if isyieldable() then
       raw.yield()
     end
@@ -258,7 +264,7 @@ local function fields_of(kind)
       return rawget(result, snake)
     end
     local near = raw.nearest(name, names)
-    local article = kind:match "^[aeiou]" and "an " or "a "
+    local article = kind:match("^[aeiou]") and "an " or "a "
     usage(
       article .. kind .. " has no field `" .. name .. "`",
       near and "did you mean `" .. near .. "`?" or nil
@@ -292,7 +298,7 @@ function print(...)
 end
 
 -- One order for `print` and `io.write`, which goes through C's own buffer.
-io.stdout:setvbuf "no"
+io.stdout:setvbuf("no")
 
 function os.exit(code)
   if code == nil or code == true then
@@ -300,7 +306,7 @@ function os.exit(code)
   elseif code == false then
     code = 1
   elseif math.type(code) ~= "integer" then
-    usage "`os.exit` takes a whole number, true or false"
+    usage("`os.exit` takes a whole number, true or false")
   end
   raw.exit(code)
   error(cancel_error(), 0)

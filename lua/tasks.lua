@@ -213,7 +213,7 @@ end
 
 function agent.pipeline(list, stages, opts)
   if type(stages) ~= "table" or #stages == 0 then
-    usage "`agent.pipeline` takes a list of stages, each a function"
+    usage("`agent.pipeline` takes a list of stages, each a function")
   end
   for i, stage in ipairs(stages) do
     if type(stage) ~= "function" then
@@ -233,7 +233,7 @@ end
 function agent.race(items, opts)
   local group <close> = open_items("race", items, opts)
   if #group.keys == 0 then
-    usage "`agent.race` needs at least one item"
+    usage("`agent.race` needs at least one item")
   end
   local errors, last = {}, nil
   for key, ok, value in group.next, group do
@@ -259,7 +259,10 @@ function agent.iter(items, opts)
       return key, value, nil
     end
     return key, nil, value
-  end, nil, nil, group
+  end,
+    nil,
+    nil,
+    group
 end
 
 function agent.timeout(seconds, fn, ...)
@@ -302,5 +305,8 @@ function agent.spawn(item, ...)
       return agent.query(item)
     end)
   end
-  usage("`agent.spawn` takes a query table, a prompt or a function, not " .. (kind == "table" and "an outcome" or "a " .. kind))
+  usage(
+    "`agent.spawn` takes a query table, a prompt or a function, not "
+      .. (kind == "table" and "an outcome" or "a " .. kind)
+  )
 end

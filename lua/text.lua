@@ -7,8 +7,8 @@ local usage = kit.usage
 local function dedent(text)
   text = text:gsub("^[ \t]*\n", ""):gsub("\n[ \t]*$", "\n")
   local common
-  for line in text:gmatch "[^\n]+" do
-    local indent = line:match "^([ \t]*)[^ \t]"
+  for line in text:gmatch("[^\n]+") do
+    local indent = line:match("^([ \t]*)[^ \t]")
     if indent then
       if not common then
         common = indent
@@ -25,14 +25,19 @@ local function dedent(text)
     return text
   end
   local width = #common
-  return (("\n" .. text):gsub("\n([^\n]*)", function(line)
-    return "\n" .. (line:sub(1, width) == common and line:sub(width + 1) or line:gsub("^[ \t]+", ""))
-  end):sub(2))
+  return (
+    ("\n" .. text)
+      :gsub("\n([^\n]*)", function(line)
+        return "\n"
+          .. (line:sub(1, width) == common and line:sub(width + 1) or line:gsub("^[ \t]+", ""))
+      end)
+      :sub(2)
+  )
 end
 
 local function lookup(vars, name)
   local value = vars
-  for part in name:gmatch "[^.]+" do
+  for part in name:gmatch("[^.]+") do
     if type(value) ~= "table" then
       return nil
     end
@@ -42,16 +47,18 @@ local function lookup(vars, name)
 end
 
 local function fill(text, vars)
-  return (text:gsub("%${([^}]*)}", function(name)
-    if not name:match "^[%a_][%w_]*[%w_.]*$" then
-      usage("`agent.text`: `${" .. name .. "}` is not a name such as `${a.b}`")
-    end
-    local value = lookup(vars, name)
-    if value == nil then
-      usage("`agent.text`: nothing is given for `${" .. name .. "}`")
-    end
-    return tostring(value)
-  end))
+  return (
+    text:gsub("%${([^}]*)}", function(name)
+      if not name:match("^[%a_][%w_]*[%w_.]*$") then
+        usage("`agent.text`: `${" .. name .. "}` is not a name such as `${a.b}`")
+      end
+      local value = lookup(vars, name)
+      if value == nil then
+        usage("`agent.text`: nothing is given for `${" .. name .. "}`")
+      end
+      return tostring(value)
+    end)
+  )
 end
 
 function agent.text(template, vars)

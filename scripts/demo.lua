@@ -98,7 +98,8 @@ local function model_for(job)
     reply = function(request)
       local red = request.results[1] and request.results[1].is_error
       if request.turn == 1 then
-        local look = { call("Read", { file_path = job.file }), call("Glob", { pattern = "test/*" }) }
+        local look =
+          { call("Read", { file_path = job.file }), call("Glob", { pattern = "test/*" }) }
         if job.new_test then
           look[3] = call("Write", { file_path = job.test, content = job.new_test })
         end
@@ -125,29 +126,33 @@ for name, job in pairs(jobs) do
 end
 local outcomes = agent.all(queries)
 
-print "== agents"
+print("== agents")
 for _, a in ipairs(agent.list()) do
   print(("%-12s %-10s %s"):format(a.id, a.status, a.branch))
 end
 
-print "\n== what they changed"
+print("\n== what they changed")
 for _, name in ipairs { "shipping", "discount", "dozen" } do
   local diff = git.diff(outcomes[name])
   print(("%s: +%d -%d in %d files"):format(name, diff.additions, diff.deletions, #diff.files))
 end
 print(git.diff(outcomes.shipping))
 
-print "== landing them"
+print("== landing them")
 for _, name in ipairs { "shipping", "discount" } do
-  print(name, git.merge { branch = outcomes[name], into = "main" }.status)
+  print(name, git.merge({ branch = outcomes[name], into = "main" }).status)
 end
 local before = git.head().commit
 local merged, clash = git.try_merge { branch = outcomes.dozen, into = "main" }
 assert(not merged and clash.merge.status == "conflicted", "dozen and discount change one line")
 assert(git.head().commit == before, "a merge that conflicts leaves main as it was")
-print("dozen", clash.merge.status .. " in " .. table.concat(clash.merge.paths, ", "), "main is as it was")
+print(
+  "dozen",
+  clash.merge.status .. " in " .. table.concat(clash.merge.paths, ", "),
+  "main is as it was"
+)
 
-print "\n== the tests, on main"
+print("\n== the tests, on main")
 io.write(sh.check("sh test.sh", { cwd = shop }).stdout)
 if keep then
   print("\nkept: " .. shop)

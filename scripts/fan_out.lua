@@ -30,7 +30,7 @@ for i, outcome, err in agent.iter(queries) do
   end
 end
 if #branches == 0 then
-  print "Nothing to bring together."
+  print("Nothing to bring together.")
   os.exit(failed > 0)
 end
 

@@ -91,12 +91,16 @@ impl Settings {
         let Some(text) = load_if_there(path)? else { return Ok(Self::default()) };
         let table: toml::Table = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
         if let Some(key) = table.keys().find(|key| !REPOSITORY_KEYS.contains(&key.as_str())) {
-            return Err(Error::usage(format!("`{}` may not set `{key}`", path.display()))
-                .hint("a repository sets defaults and limits; the rest goes into your own config.toml"));
+            return Err(Error::usage(format!("`{}` may not set `{key}`", path.display())).hint(
+                "a repository sets defaults and limits; the rest goes into your own config.toml",
+            ));
         }
         let settings: Self = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
         if settings.model.as_deref().is_some_and(|model| model.ends_with(".lua")) {
-            return Err(Error::usage(format!("`{}` may not name a Lua file as the model", path.display())));
+            return Err(Error::usage(format!(
+                "`{}` may not name a Lua file as the model",
+                path.display()
+            )));
         }
         Ok(settings)
     }
@@ -156,7 +160,9 @@ impl Config {
     pub fn new(settings: Settings) -> Result<Self> {
         let concurrency = settings.concurrency.unwrap_or(4);
         if !(1..=10_000).contains(&concurrency) {
-            return Err(Error::usage(format!("`concurrency` must be from 1 to 10000, not {concurrency}")));
+            return Err(Error::usage(format!(
+                "`concurrency` must be from 1 to 10000, not {concurrency}"
+            )));
         }
         let max_turns = settings.max_turns.unwrap_or(20);
         if max_turns == 0 {

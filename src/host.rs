@@ -18,8 +18,8 @@ use crate::event::{Event, Events};
 use crate::git::Repo;
 use crate::git::worktree::{self, New, Worktree};
 use crate::journal::{AgentFilter, AgentRow, Status, Store};
-use crate::model::select::{self, Environment};
 use crate::model::Model;
+use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
 
 /// Where settings come from, nearest first.
@@ -219,9 +219,9 @@ impl Host {
         let path = dir.to_owned();
         let repo = self.beside(async move { Repo::open(&path).await }).await??;
         // Two directories of one repository share its handle, and with it its lock.
-        let known = repos.values().find(|known| {
-            known.common_dir() == repo.common_dir() && known.top() == repo.top()
-        });
+        let known = repos
+            .values()
+            .find(|known| known.common_dir() == repo.common_dir() && known.top() == repo.top());
         let repo = known.map_or(repo, Arc::clone);
         repos.insert(dir.to_owned(), Arc::clone(&repo));
         Ok(repo)
@@ -264,7 +264,9 @@ impl Host {
                 return Ok(rows);
             }
             let branches: HashSet<String> = match &repo {
-                Some(repo) => repo.branches().await?.into_iter().map(|branch| branch.name).collect(),
+                Some(repo) => {
+                    repo.branches().await?.into_iter().map(|branch| branch.name).collect()
+                }
                 None => HashSet::new(),
             };
             Ok(rows.into_iter().filter(|row| is_present(row, &branches)).collect())
@@ -296,7 +298,12 @@ impl Host {
     ///
     /// # Errors
     /// Git, when it cannot be had; nothing of it is left behind.
-    pub async fn script_worktree(&self, dir: &Path, branch: String, base: &str) -> Result<Worktree> {
+    pub async fn script_worktree(
+        &self,
+        dir: &Path,
+        branch: String,
+        base: &str,
+    ) -> Result<Worktree> {
         let repo = self.repo(dir).await?;
         let root = self.worktree_root()?;
         let number = self.worktrees.fetch_add(1, Ordering::Relaxed) + 1;
@@ -310,7 +317,12 @@ impl Host {
     }
 
     /// Runs an agent to its end.
-    pub async fn ask(self: &Arc<Self>, query: Query, cancel: CancellationToken, live: Arc<Live>) -> Result<Outcome> {
+    pub async fn ask(
+        self: &Arc<Self>,
+        query: Query,
+        cancel: CancellationToken,
+        live: Arc<Live>,
+    ) -> Result<Outcome> {
         let repo = match &query.site {
             Site::Worktree { repo, .. } => Some(self.repo(repo).await?),
             // Agents without a worktree are registered where they are seen.

@@ -100,10 +100,11 @@ fn a_crate_lives_in_one_place() {
     let mut wrong = Vec::new();
     for (file, code) in sources() {
         for (name, homes) in HOMES {
-            let at_home = homes.iter().any(|home| {
-                file.starts_with(&format!("{home}/")) || file == format!("{home}.rs")
-            });
-            let used = code.contains(&format!("{name}::")) || code.contains(&format!("use {name};"));
+            let at_home = homes
+                .iter()
+                .any(|home| file.starts_with(&format!("{home}/")) || file == format!("{home}.rs"));
+            let used =
+                code.contains(&format!("{name}::")) || code.contains(&format!("use {name};"));
             // A path such as `crate::git::ignore::` is not the crate.
             if used && !at_home && !code.contains(&format!(":{name}::")) {
                 wrong.push(format!("{file} names {name}"));

@@ -14,12 +14,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::ground::{Ground, Harvest};
 use super::history::History;
+use super::id;
 use super::outcome::{Outcome, Subtype};
 use super::place::Places;
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
-use super::id;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
 use crate::git::Repo;
@@ -160,7 +160,8 @@ impl Fleet {
         let unchanged = std::mem::take(&mut self.books().unchanged);
         for Unchanged { repo, branch, commit } in unchanged {
             if let Err(error) = repo.delete_branch_if(&branch, &commit).await {
-                self.events.warn(format!("the unchanged branch `{branch}` is still there: {error}"));
+                self.events
+                    .warn(format!("the unchanged branch `{branch}` is still there: {error}"));
             }
         }
     }
@@ -169,10 +170,13 @@ impl Fleet {
     pub async fn run(&self, order: Order) -> Outcome {
         let id = match self.register(&order).await {
             Ok(id) => id,
-            Err(error) => return unstarted(&order, String::new(), Subtype::ErrorDuringExecution, error),
+            Err(error) => {
+                return unstarted(&order, String::new(), Subtype::ErrorDuringExecution, error);
+            }
         };
         let _ = order.live.id.set(id.clone());
-        self.events.emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
+        self.events
+            .emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
         let place = tokio::select! {
             biased;
             () = order.cancel.cancelled() => None,
@@ -282,10 +286,8 @@ impl Fleet {
                 date: prompt::date(std::time::SystemTime::now()),
             },
         );
-        let system = prompt::system(
-            query.system_prompt.as_deref(),
-            query.append_system_prompt.as_deref(),
-        );
+        let system =
+            prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
         let mut session = Session {
             model: &*query.model,
             rules: &query.rules,
@@ -338,7 +340,9 @@ impl Fleet {
             ..AgentChange::default()
         };
         self.note(&order.store, &outcome.id, change).await;
-        if let (Some((ignored_files, ignored_bytes)), Some(path)) = (removed, &outcome.worktree_path) {
+        if let (Some((ignored_files, ignored_bytes)), Some(path)) =
+            (removed, &outcome.worktree_path)
+        {
             self.events.emit(Event::WorktreeRemoved {
                 agent: outcome.id.clone(),
                 path: path.clone(),

@@ -40,11 +40,20 @@ impl Ground {
     ///
     /// # Errors
     /// What keeps the worktree from being made; nothing of it is left behind.
-    pub async fn prepare(site: &Site, id: &str, repo: Option<&Arc<Repo>>, root: &Path) -> Result<Self> {
+    pub async fn prepare(
+        site: &Site,
+        id: &str,
+        repo: Option<&Arc<Repo>>,
+        root: &Path,
+    ) -> Result<Self> {
         let (branch, base, commit, repo) = match (site, repo) {
             (Site::Directory(path), _) => return Ok(Self::Directory(path.clone())),
-            (Site::Worktree { branch, base, commit, .. }, Some(repo)) => (branch, base, commit, repo),
-            (Site::Worktree { .. }, None) => return Err(Error::internal("a worktree without a repository")),
+            (Site::Worktree { branch, base, commit, .. }, Some(repo)) => {
+                (branch, base, commit, repo)
+            }
+            (Site::Worktree { .. }, None) => {
+                return Err(Error::internal("a worktree without a repository"));
+            }
         };
         let base_commit = repo.resolve(base.as_deref().unwrap_or("HEAD")).await?;
         let new = New {
@@ -99,7 +108,9 @@ impl Ground {
         };
         let finished = worktree.finish(message).await?;
         let removed = match worktree.release(&finished).await? {
-            Released::Removed { ignored_files, ignored_bytes } => Some((ignored_files, ignored_bytes)),
+            Released::Removed { ignored_files, ignored_bytes } => {
+                Some((ignored_files, ignored_bytes))
+            }
             Released::Kept => None,
         };
         Ok(Harvest {

@@ -78,7 +78,11 @@ mod tests {
             text: String::new(),
             calls: ids
                 .iter()
-                .map(|id| ToolCall { id: (*id).into(), name: "Read".into(), input: Ok(serde_json::json!({})) })
+                .map(|id| ToolCall {
+                    id: (*id).into(),
+                    name: "Read".into(),
+                    input: Ok(serde_json::json!({})),
+                })
                 .collect(),
             stop: StopReason::ToolUse,
             usage: Usage::default(),
@@ -96,7 +100,12 @@ mod tests {
         let mut history = History::new(vec!["go".into()]);
         history.push_reply(reply(&["a", "b"])).unwrap();
         assert!(history.push_reply(reply(&[])).is_err());
-        for wrong in [vec![], vec![result("a")], vec![result("b"), result("a")], vec![result("a"), result("b"), result("c")]] {
+        for wrong in [
+            vec![],
+            vec![result("a")],
+            vec![result("b"), result("a")],
+            vec![result("a"), result("b"), result("c")],
+        ] {
             assert!(history.push_answer(wrong, vec![]).is_err());
         }
         history.push_answer(vec![result("a"), result("b")], vec![]).unwrap();

@@ -63,8 +63,9 @@ mod tests {
 
     #[test]
     fn neighbours_spread() {
-        let short: std::collections::BTreeSet<_> =
-            (0..500).map(|n| candidates("run-1", &format!("/all#1[{n}]/query#1")).nth(4).unwrap()).collect();
+        let short: std::collections::BTreeSet<_> = (0..500)
+            .map(|n| candidates("run-1", &format!("/all#1[{n}]/query#1")).nth(4).unwrap())
+            .collect();
         assert_eq!(short.len(), 500);
     }
 }

@@ -92,9 +92,25 @@ pub struct Denial {
 
 /// The fields of an outcome, for the strictness of result tables.
 pub const FIELDS: &[&str] = &[
-    "ok", "subtype", "result", "structured_output", "id", "session_id", "label", "branch",
-    "worktree_path", "base_commit", "head_commit", "files_changed", "num_turns", "duration_ms",
-    "duration_api_ms", "usage", "total_cost_usd", "stop_reason", "permission_denials",
+    "ok",
+    "subtype",
+    "result",
+    "structured_output",
+    "id",
+    "session_id",
+    "label",
+    "branch",
+    "worktree_path",
+    "base_commit",
+    "head_commit",
+    "files_changed",
+    "num_turns",
+    "duration_ms",
+    "duration_api_ms",
+    "usage",
+    "total_cost_usd",
+    "stop_reason",
+    "permission_denials",
 ];
 
 /// How an agent ended.

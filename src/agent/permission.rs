@@ -57,7 +57,9 @@ impl Rule {
             return Err(bad("names no command"));
         }
         if words.contains('*') {
-            return Err(bad("is not built yet: `*` stands only at the end, after a space or as `:*`"));
+            return Err(bad(
+                "is not built yet: `*` stands only at the end, after a space or as `:*`",
+            ));
         }
         Ok(match prefix {
             Some(_) => Self::Prefix(words.to_owned()),
@@ -104,7 +106,11 @@ impl Rules {
         let parse = |rules: &[String]| {
             rules.iter().map(|rule| Rule::parse(rule, tools)).collect::<Result<Vec<_>>>()
         };
-        Ok(Self { allowed: allowed.map(parse).transpose()?, denied: parse(denied)?, defaults: None })
+        Ok(Self {
+            allowed: allowed.map(parse).transpose()?,
+            denied: parse(denied)?,
+            defaults: None,
+        })
     }
 
     /// Offers only tools that read, unless `allowed_tools` says otherwise.
@@ -140,7 +146,9 @@ impl Rules {
     pub fn refusal(&self, command: &str) -> Option<String> {
         let compound = command.trim().contains(JOINTS);
         let scoped = |rule: &&Rule| rule.tool() == "Bash" && !matches!(rule, Rule::Tool(_));
-        if let Some(rule) = self.denied.iter().filter(scoped).find(|rule| compound || rule.covers(command)) {
+        if let Some(rule) =
+            self.denied.iter().filter(scoped).find(|rule| compound || rule.covers(command))
+        {
             return Some(match compound {
                 true => "compound commands cannot be checked against the rules of this agent; run simple commands one at a time".to_owned(),
                 false => format!("the rules of this agent forbid commands like `{}`", shown(rule)),
@@ -186,13 +194,32 @@ mod tests {
     #[test]
     fn prefixes_end_at_words_and_never_cover_compounds() {
         let rules = rules(&["Bash(git diff *)", "Bash(npm run test:*)", "Bash(make)"], &[]);
-        for command in ["git diff", "git diff HEAD~1 -- a", " git diff ", "npm run test", "npm run test x", "make"] {
+        for command in [
+            "git diff",
+            "git diff HEAD~1 -- a",
+            " git diff ",
+            "npm run test",
+            "npm run test x",
+            "make",
+        ] {
             assert_eq!(rules.refusal(command), None, "{command}");
         }
         for command in [
-            "git difftool", "git", "make all", "npm run testing", "git diff; rm -rf x", "git diff && x",
-            "git diff | sh", "git diff > f", "git diff < f", "git diff $(x)", "git diff `x`", "git diff\nrm x",
-            "git diff $HOME", "(git diff)", "git diff &",
+            "git difftool",
+            "git",
+            "make all",
+            "npm run testing",
+            "git diff; rm -rf x",
+            "git diff && x",
+            "git diff | sh",
+            "git diff > f",
+            "git diff < f",
+            "git diff $(x)",
+            "git diff `x`",
+            "git diff\nrm x",
+            "git diff $HOME",
+            "(git diff)",
+            "git diff &",
         ] {
             assert!(rules.refusal(command).is_some(), "{command}");
         }

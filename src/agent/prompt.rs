@@ -61,12 +61,14 @@ pub fn first_message(task: &str, around: &Surroundings<'_>) -> Vec<String> {
 
 /// Returns the day of `now`, in UTC, as `2026-11-22`.
 pub fn date(now: std::time::SystemTime) -> String {
-    let days = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
+    let days =
+        now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
     // Howard Hinnant's civil_from_days.
     let z = days as i64 + 719_468;
     let era = z.div_euclid(146_097);
     let day_of_era = z.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
@@ -82,9 +84,12 @@ mod tests {
 
     #[test]
     fn dates_are_civil() {
-        for (seconds, expected) in
-            [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_795_305_600, "2026-11-22"), (4_107_542_400, "2100-03-01")]
-        {
+        for (seconds, expected) in [
+            (0, "1970-01-01"),
+            (951_782_400, "2000-02-29"),
+            (1_795_305_600, "2026-11-22"),
+            (4_107_542_400, "2100-03-01"),
+        ] {
             assert_eq!(date(UNIX_EPOCH + Duration::from_secs(seconds)), expected);
         }
     }
@@ -98,7 +103,11 @@ mod tests {
 
     #[test]
     fn what_differs_comes_last() {
-        let around = Surroundings { directory: Path::new("/w"), branch: Some("b"), date: "2026-11-22".into() };
+        let around = Surroundings {
+            directory: Path::new("/w"),
+            branch: Some("b"),
+            date: "2026-11-22".into(),
+        };
         let texts = first_message("do it", &around);
         assert_eq!(texts[0], "do it");
         assert!(texts[1].ends_with("directory: /w\nbranch: b\n</environment>"));

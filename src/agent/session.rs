@@ -12,8 +12,8 @@ use crate::error::{Error, Kind};
 use crate::event::{Event, Events, Usage};
 use crate::model::retry::{self, Policy};
 use crate::model::{Model, Reply, Request, StopReason, ToolSpec};
-use crate::tool::registry::Registry;
 use crate::tool::Context;
+use crate::tool::registry::Registry;
 
 /// How often a model that says nothing at all is asked to go on.
 const MAX_NUDGES: u32 = 3;
@@ -106,8 +106,9 @@ impl Session<'_> {
         loop {
             if self.turns == self.limits.max_turns {
                 let limit = self.limits.max_turns;
-                let error = Error::new(Kind::Budget, format!("the agent was not done after {limit} turns"))
-                    .hint("raise `max_turns`, or give it a smaller task");
+                let error =
+                    Error::new(Kind::Budget, format!("the agent was not done after {limit} turns"))
+                        .hint("raise `max_turns`, or give it a smaller task");
                 return Ok(Ending::new(Subtype::ErrorMaxTurns, error));
             }
             self.turns += 1;
@@ -125,14 +126,23 @@ impl Session<'_> {
                 }
                 Step::Nudge if nudges < MAX_NUDGES => {
                     nudges += 1;
-                    self.history.nudge("Your answer was empty. Go on with the task, or say that it is done.");
+                    self.history.nudge(
+                        "Your answer was empty. Go on with the task, or say that it is done.",
+                    );
                 }
                 Step::Nudge => {
-                    return Err(Error::new(Kind::Model, format!("`{}` answers with nothing", self.model.name())));
+                    return Err(Error::new(
+                        Kind::Model,
+                        format!("`{}` answers with nothing", self.model.name()),
+                    ));
                 }
                 Step::Done => return Ok(Ending { subtype: Subtype::Success, error: None }),
                 Step::Refused => {
-                    let why = if reply.text.trim().is_empty() { "without a word" } else { reply.text.trim() };
+                    let why = if reply.text.trim().is_empty() {
+                        "without a word"
+                    } else {
+                        reply.text.trim()
+                    };
                     let error = Error::new(Kind::Refused, format!("the model refused: {why}"));
                     return Ok(Ending::new(Subtype::ErrorRefusal, error));
                 }
@@ -190,13 +200,18 @@ fn next_step(reply: &Reply) -> Step {
         _ if !reply.calls.is_empty() => Step::Answer,
         StopReason::ContextOverflow => Step::Overflowed,
         _ if reply.is_empty() => Step::Nudge,
-        StopReason::MaxTokens => Step::GoOn("Your answer was cut by the output limit. Go on from where it ended."),
+        StopReason::MaxTokens => {
+            Step::GoOn("Your answer was cut by the output limit. Go on from where it ended.")
+        }
         StopReason::PauseTurn => Step::GoOn("Go on."),
         _ => Step::Done,
     }
 }
 
 fn overflow(model: &str) -> Error {
-    Error::new(Kind::Model, format!("the conversation no longer fits into the context of `{model}`"))
-        .hint("give the agent a smaller task, or a model with a larger context")
+    Error::new(
+        Kind::Model,
+        format!("the conversation no longer fits into the context of `{model}`"),
+    )
+    .hint("give the agent a smaller task, or a model with a larger context")
 }

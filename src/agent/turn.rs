@@ -74,8 +74,7 @@ impl Session<'_> {
             ok: !is_error,
             duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
-        let result =
-            ToolResult { id: call.id.clone(), name: call.name.clone(), content, is_error };
+        let result = ToolResult { id: call.id.clone(), name: call.name.clone(), content, is_error };
         Ok(Answered { result, denial })
     }
 

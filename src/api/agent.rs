@@ -14,12 +14,10 @@ use crate::host::Host;
 use crate::vm::{Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 10] = [
-    "integrate", "get", "remove", "budget", "args", "once", "now", "random", "phase", "best_of",
-];
+pub const LATER: [&str; 10] =
+    ["integrate", "get", "remove", "budget", "args", "once", "now", "random", "phase", "best_of"];
 
-const LIST: Shape =
-    Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
+const LIST: Shape = Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
 
 /// Makes the module.
 pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
@@ -73,27 +71,29 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     })?;
     let module = {
         let (host, models) = (Arc::clone(host), Rc::clone(&models));
-        module.function("config", move |lua, mut args| match args.optional_table("settings")? {
-            Some(table) => {
-                settings::apply(lua, &host, &models, &table)?;
-                Ok(LuaValue::Nil)
+        module.function("config", move |lua, mut args| {
+            match args.optional_table("settings")? {
+                Some(table) => {
+                    settings::apply(lua, &host, &models, &table)?;
+                    Ok(LuaValue::Nil)
+                }
+                None => Ok(LuaValue::Table(settings::current(lua, &host)?)),
             }
-            None => Ok(LuaValue::Table(settings::current(lua, &host)?)),
         })?
     };
-    let module = module.function("model", |lua, mut args| {
-        model::define(lua, &args.table("options")?)
-    })?;
-    let module = module.function("tool", |lua, mut args| {
-        tool::define(lua, &args.table("options")?)
-    })?;
+    let module =
+        module.function("model", |lua, mut args| model::define(lua, &args.table("options")?))?;
+    let module =
+        module.function("tool", |lua, mut args| tool::define(lua, &args.table("options")?))?;
     let module = {
         let host = Arc::clone(host);
         module.waiting("list", move |lua, mut args| {
             let host = Arc::clone(&host);
             async move {
                 let all = match args.optional_table("options")? {
-                    Some(table) => Options::read(&lua, &table, &LIST)?.flag("all")?.unwrap_or(false),
+                    Some(table) => {
+                        Options::read(&lua, &table, &LIST)?.flag("all")?.unwrap_or(false)
+                    }
                     None => false,
                 };
                 let rows = host.agents(all).await?;

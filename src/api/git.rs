@@ -32,8 +32,12 @@ const MERGE: Shape = Shape {
     instead: &[("squash", "use `strategy = \"squash\"`"), ("ff", "use `strategy = \"ff\"`")],
 };
 
-const LOG: Shape =
-    Shape { function: "git.log", known: &["rev", "limit", "paths", "repo"], later: &[], instead: &[] };
+const LOG: Shape = Shape {
+    function: "git.log",
+    known: &["rev", "limit", "paths", "repo"],
+    later: &[],
+    instead: &[],
+};
 
 const CONFLICTS: Shape =
     Shape { function: "git.conflicts", known: &["repo"], later: &[], instead: &[] };
@@ -107,8 +111,13 @@ fn is_options(table: &LuaTable, shape: &Shape) -> bool {
 async fn diff(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let (first, second) = (args.any(), args.any());
     let (spec, paths, repo) = match (&first, &second) {
-        (LuaValue::Nil, LuaValue::Nil) => (Spec::Checkout { staged: false }, Vec::new(), repo(&host, None).await?),
-        (LuaValue::Table(table), LuaValue::Nil) if is_options(table, &DIFF) || table.metatable().is_none() && table.raw_get::<LuaValue>("branch")?.is_nil() => {
+        (LuaValue::Nil, LuaValue::Nil) => {
+            (Spec::Checkout { staged: false }, Vec::new(), repo(&host, None).await?)
+        }
+        (LuaValue::Table(table), LuaValue::Nil)
+            if is_options(table, &DIFF)
+                || table.metatable().is_none() && table.raw_get::<LuaValue>("branch")?.is_nil() =>
+        {
             let mut options = Options::read(&lua, table, &DIFF)?;
             let repo = repo(&host, Some(&mut options)).await?;
             let paths = options.strings("paths")?.unwrap_or_default();
@@ -120,12 +129,16 @@ async fn diff(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
                     return Err(options.bad("staged", "cannot stand beside `from` or `to`").into());
                 }
                 (Some(from), None) => {
-                    return Err(options.bad("to", format_args!("is missing beside `from = {}`", from.to_string()?)).into());
+                    return Err(options
+                        .bad("to", format_args!("is missing beside `from = {}`", from.to_string()?))
+                        .into());
                 }
                 (from, Some(to)) => {
                     let to = revision::read(&to, "`git.diff`: option `to`")?;
                     match from {
-                        Some(from) => between(revision::read(&from, "`git.diff`: option `from`")?, to),
+                        Some(from) => {
+                            between(revision::read(&from, "`git.diff`: option `from`")?, to)
+                        }
                         None => brought(to),
                     }
                 }
@@ -243,7 +256,8 @@ async fn conflicts(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTab
     }
     let repo = repo(&host, given.as_mut()).await?;
     let clashes = host.beside(async move { git::conflicts(&repo, &revs).await }).await??;
-    let clashes = clashes.iter().map(|clash| json!({ "a": clash.a, "b": clash.b, "paths": clash.paths }));
+    let clashes =
+        clashes.iter().map(|clash| json!({ "a": clash.a, "b": clash.b, "paths": clash.paths }));
     Ok(result::list(&lua, "clash", clashes)?)
 }
 

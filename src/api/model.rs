@@ -111,15 +111,19 @@ impl Model for LuaModel {
         _chunks: &'a (dyn Fn(Chunk) + Send + Sync),
     ) -> BoxFuture<'a, Result<Reply, Failure>> {
         async move {
-            let returned = self.callback.call(vec![request_json(request)]).await.map_err(|error| {
-                let mut failed = Error::new(Kind::Model, format!("model `{}`: {}", self.name, error.message));
-                // A script's own error keeps its kind, so that a model can play a cancelled run.
-                if error.kind != Kind::Tool {
-                    failed.kind = error.kind;
-                }
-                failed.at = error.at;
-                Failure::fatal(failed)
-            })?;
+            let returned =
+                self.callback.call(vec![request_json(request)]).await.map_err(|error| {
+                    let mut failed = Error::new(
+                        Kind::Model,
+                        format!("model `{}`: {}", self.name, error.message),
+                    );
+                    // A script's own error keeps its kind, so that a model can play a cancelled run.
+                    if error.kind != Kind::Tool {
+                        failed.kind = error.kind;
+                    }
+                    failed.at = error.at;
+                    Failure::fatal(failed)
+                })?;
             let first = returned.into_iter().next().unwrap_or(Value::Null);
             reply(&first, request).map_err(|why| {
                 Failure::fatal(Error::new(Kind::Model, format!("model `{}`: {why}", self.name)))
@@ -163,7 +167,8 @@ fn message_json(message: &Message) -> Value {
             json!({ "role": "user", "content": results.chain(texts).collect::<Vec<_>>() })
         }
         Message::Assistant(reply) => {
-            let text = (!reply.text.is_empty()).then(|| json!({ "type": "text", "text": reply.text }));
+            let text =
+                (!reply.text.is_empty()).then(|| json!({ "type": "text", "text": reply.text }));
             let calls = reply.calls.iter().map(|call| {
                 json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": call.input.clone().unwrap_or_default() })
             });
@@ -180,7 +185,9 @@ fn reply(returned: &Value, request: &Request) -> Result<Reply, String> {
         Value::Object(fields) => {
             let known = ["text", "tools", "usage", "stop_reason"];
             if let Some(name) = fields.keys().find(|name| !known.contains(&name.as_str())) {
-                return Err(format!("`reply` returned an unknown field `{name}`; there are text, tools, usage, stop_reason"));
+                return Err(format!(
+                    "`reply` returned an unknown field `{name}`; there are text, tools, usage, stop_reason"
+                ));
             }
             match fields.get("text") {
                 None => (String::new(), fields),
@@ -188,14 +195,18 @@ fn reply(returned: &Value, request: &Request) -> Result<Reply, String> {
                 Some(_) => return Err("`reply` returned a `text` that is no string".to_owned()),
             }
         }
-        Value::Null => return Err("`reply` returned nothing; it has to return a text or a table".to_owned()),
+        Value::Null => {
+            return Err("`reply` returned nothing; it has to return a text or a table".to_owned());
+        }
         _ => return Err("`reply` returned neither a text nor a table".to_owned()),
     };
     let calls = match fields.get("tools") {
         None => Vec::new(),
         Some(Value::Array(calls)) => {
             let numbered = calls.iter().enumerate();
-            numbered.map(|(index, call)| tool_call(call, index, request.turn)).collect::<Result<_, _>>()?
+            numbered
+                .map(|(index, call)| tool_call(call, index, request.turn))
+                .collect::<Result<_, _>>()?
         }
         Some(Value::Object(none)) if none.is_empty() => Vec::new(),
         Some(_) => return Err("`reply` returned `tools` that are no list of calls".to_owned()),
@@ -235,7 +246,13 @@ fn tool_call(call: &Value, index: usize, turn: u32) -> Result<ToolCall, String> 
     let input = match call.get("input") {
         None => json!({}),
         Some(input @ Value::Object(_)) => input.clone(),
-        Some(_) => return Err(format!("call {} of `tools`: `input` is no table of arguments", index + 1)),
+        Some(_) => {
+            return Err(format!("call {} of `tools`: `input` is no table of arguments", index + 1));
+        }
     };
-    Ok(ToolCall { id: format!("call-{turn}-{}", index + 1), name: name.to_owned(), input: Ok(input) })
+    Ok(ToolCall {
+        id: format!("call-{turn}-{}", index + 1),
+        name: name.to_owned(),
+        input: Ok(input),
+    })
 }

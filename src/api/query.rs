@@ -32,14 +32,44 @@ pub type Models = Rc<RefCell<Option<DefaultModel>>>;
 pub const SHAPE: Shape = Shape {
     function: "agent.query",
     known: &[
-        "prompt", "label", "model", "system_prompt", "append_system_prompt", "worktree", "branch",
-        "base", "dirty", "allowed_tools", "disallowed_tools", "tools", "max_turns",
-        "max_output_tokens", "timeout", "idle_timeout", "commit", "repo", "cwd", "env",
+        "prompt",
+        "label",
+        "model",
+        "system_prompt",
+        "append_system_prompt",
+        "worktree",
+        "branch",
+        "base",
+        "dirty",
+        "allowed_tools",
+        "disallowed_tools",
+        "tools",
+        "max_turns",
+        "max_output_tokens",
+        "timeout",
+        "idle_timeout",
+        "commit",
+        "repo",
+        "cwd",
+        "env",
     ],
     later: &[
-        "effort", "fallback_model", "if_exists", "scope", "read_only", "can_use_tool", "on_event",
-        "max_budget_usd", "schema", "verify", "verify_attempts", "add_dirs", "hooks",
-        "mcp_servers", "resume", "fork",
+        "effort",
+        "fallback_model",
+        "if_exists",
+        "scope",
+        "read_only",
+        "can_use_tool",
+        "on_event",
+        "max_budget_usd",
+        "schema",
+        "verify",
+        "verify_attempts",
+        "add_dirs",
+        "hooks",
+        "mcp_servers",
+        "resume",
+        "fork",
     ],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
@@ -166,11 +196,15 @@ fn site(host: &Arc<Host>, options: &mut Options) -> Result<(Site, Option<String>
         None => implied.is_some(),
         Some(LuaValue::Boolean(true)) => true,
         Some(LuaValue::Boolean(false)) => match implied {
-            Some(name) => return Err(options.bad("worktree", format_args!("is false, but `{name}` is given"))),
+            Some(name) => {
+                return Err(options.bad("worktree", format_args!("is false, but `{name}` is given")));
+            }
             None => false,
         },
         Some(LuaValue::Table(_) | LuaValue::UserData(_)) => {
-            return Err(Error::not_built("`agent.query`: `worktree` as a table, outcome, task or handle"));
+            return Err(Error::not_built(
+                "`agent.query`: `worktree` as a table, outcome, task or handle",
+            ));
         }
         Some(other) => return Err(options.wrong("worktree", "true, false or a table", &other)),
     };
@@ -186,14 +220,19 @@ fn site(host: &Arc<Host>, options: &mut Options) -> Result<(Site, Option<String>
         return Ok((Site::Directory(dir), None));
     }
     if cwd.is_some() {
-        return Err(options.bad("cwd", "cannot stand beside a worktree: the agent works at its top").hint("use `repo` to name the repository"));
+        return Err(options
+            .bad("cwd", "cannot stand beside a worktree: the agent works at its top")
+            .hint("use `repo` to name the repository"));
     }
     match options.text("dirty")?.as_deref() {
         None | Some("ignore") => {}
         Some(word @ ("fail" | "copy")) => {
             return Err(Error::not_built(format_args!("`agent.query`: `dirty = \"{word}\"`")));
         }
-        Some(other) => return Err(options.bad("dirty", format_args!("must be `ignore`, `fail` or `copy`, not `{other}`"))),
+        Some(other) => {
+            return Err(options
+                .bad("dirty", format_args!("must be `ignore`, `fail` or `copy`, not `{other}`")));
+        }
     }
     let commit = match options.any("commit") {
         None | Some(LuaValue::Boolean(true)) => Commit::Yes(None),
@@ -204,16 +243,20 @@ fn site(host: &Arc<Host>, options: &mut Options) -> Result<(Site, Option<String>
         Some(other) => return Err(options.wrong("commit", "true, false or a message", &other)),
     };
     let branch = options.text("branch")?;
-    let site = Site::Worktree { repo: dir, branch: branch.clone(), base: options.text("base")?, commit };
+    let site =
+        Site::Worktree { repo: dir, branch: branch.clone(), base: options.text("base")?, commit };
     Ok((site, branch))
 }
 
-fn rules(options: &mut Options, site: &Site, custom: &[Arc<dyn crate::tool::Tool>]) -> Result<Rules> {
+fn rules(
+    options: &mut Options,
+    site: &Site,
+    custom: &[Arc<dyn crate::tool::Tool>],
+) -> Result<Rules> {
     let allowed = options.strings("allowed_tools")?;
     let denied = options.strings("disallowed_tools")?.unwrap_or_default();
-    let names: Vec<String> = Registry::builtin_names()
-        .chain(custom.iter().map(|tool| tool.name().to_owned()))
-        .collect();
+    let names: Vec<String> =
+        Registry::builtin_names().chain(custom.iter().map(|tool| tool.name().to_owned())).collect();
     let rules = Rules::parse(allowed.as_deref(), &denied, &names).map_err(|mut error| {
         error.message = format!("`agent.query`: {}", error.message);
         error
@@ -224,7 +267,13 @@ fn rules(options: &mut Options, site: &Site, custom: &[Arc<dyn crate::tool::Tool
     });
     if let (Some(name), Some(top)) = (writing, repository_around(dir)) {
         return Err(options
-            .bad("allowed_tools", format_args!("lists `{name}`, which writes, and the agent would work in the checkout `{}`", top.display()))
+            .bad(
+                "allowed_tools",
+                format_args!(
+                    "lists `{name}`, which writes, and the agent would work in the checkout `{}`",
+                    top.display()
+                ),
+            )
             .hint("add `worktree = true`, or a `cwd` outside every repository"));
     }
     Ok(rules.reading_by_default())

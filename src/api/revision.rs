@@ -40,7 +40,10 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                 base_commit: table.raw_get("base_commit")?,
                 worktree_path: table.raw_get::<Option<String>>("worktree_path")?.map(Into::into),
             }),
-            None => Err(Error::usage(format!("{place} has no branch: it worked without a worktree")).into()),
+            None => {
+                Err(Error::usage(format!("{place} has no branch: it worked without a worktree"))
+                    .into())
+            }
         },
         LuaValue::UserData(_) => {
             if let Some(handle) = worktree::of(value) {
@@ -54,7 +57,10 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                 let branch = task.agent().and_then(|live| live.branch.get().cloned());
                 return match branch {
                     Some(branch) => Ok(Revision::plain(branch)),
-                    None => Err(Error::usage(format!("{place} is a task that has no branch (yet)")).into()),
+                    None => {
+                        Err(Error::usage(format!("{place} is a task that has no branch (yet)"))
+                            .into())
+                    }
                 };
             }
             Err(Error::usage(format!("{place} is no revision")).into())

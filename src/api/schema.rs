@@ -27,7 +27,8 @@ pub fn object(value: &Value, path: &str) -> Result<Value> {
 /// A table is a JSON Schema if its `type` (or a combinator) is there and no field's short form.
 fn is_json_schema(fields: &Map<String, Value>) -> bool {
     let combined = ["$ref", "anyOf", "allOf", "oneOf", "enum", "const"];
-    let typed = fields.get("type").and_then(Value::as_str).is_some_and(|word| TYPES.contains(&word));
+    let typed =
+        fields.get("type").and_then(Value::as_str).is_some_and(|word| TYPES.contains(&word));
     let companions = ["properties", "items", "required", "description", "additionalProperties"];
     (typed && (fields.len() == 1 || fields.keys().any(|key| companions.contains(&key.as_str()))))
         || fields.keys().any(|key| combined.contains(&key.as_str()))
@@ -63,17 +64,24 @@ fn field_schema(field: &Value, path: &str) -> Result<(Value, bool)> {
             match name {
                 "any" => Ok((json!({}), optional)),
                 name if TYPES.contains(&name) => Ok((json!({ "type": name }), optional)),
-                _ => Err(Error::usage(format!("{path}: `{word}` is no type; there are {}, and `?` after one makes it optional", TYPES.join(", ")))),
+                _ => Err(Error::usage(format!(
+                    "{path}: `{word}` is no type; there are {}, and `?` after one makes it optional",
+                    TYPES.join(", ")
+                ))),
             }
         }
         Value::Array(items) if items.len() == 1 => {
             let (item, _) = field_schema(&items[0], &format!("{path}[1]"))?;
             Ok((json!({ "type": "array", "items": item }), false))
         }
-        Value::Array(_) => Err(Error::usage(format!("{path}: a list names the type of its items once, as in `{{ \"string\" }}`"))),
+        Value::Array(_) => Err(Error::usage(format!(
+            "{path}: a list names the type of its items once, as in `{{ \"string\" }}`"
+        ))),
         Value::Object(fields) if is_json_schema(fields) => Ok((field.clone(), false)),
         Value::Object(fields) => Ok((fields_schema(fields, path)?, false)),
-        _ => Err(Error::usage(format!("{path} must be a type, a list with one type, or a table of fields"))),
+        _ => Err(Error::usage(format!(
+            "{path} must be a type, a list with one type, or a table of fields"
+        ))),
     }
 }
 
@@ -84,7 +92,8 @@ mod tests {
 
     #[test]
     fn the_short_form_is_a_schema() {
-        let short = json!({ "score": "integer", "note": "string?", "findings": [{ "file": "string" }] });
+        let short =
+            json!({ "score": "integer", "note": "string?", "findings": [{ "file": "string" }] });
         assert_eq!(
             object(&short, "schema").unwrap(),
             json!({

@@ -15,12 +15,27 @@ use crate::vm::{Options, Raised, Shape};
 const SHAPE: Shape = Shape {
     function: "agent.config",
     known: &[
-        "model", "concurrency", "max_turns", "timeout", "idle_timeout", "max_output_tokens",
-        "strict", "quiet", "repo", "worktree_root",
+        "model",
+        "concurrency",
+        "max_turns",
+        "timeout",
+        "idle_timeout",
+        "max_output_tokens",
+        "strict",
+        "quiet",
+        "repo",
+        "worktree_root",
     ],
     later: &[
-        "max_budget_usd", "record", "replay", "output_format", "dry_run", "detach", "resume",
-        "worktree", "prices",
+        "max_budget_usd",
+        "record",
+        "replay",
+        "output_format",
+        "dry_run",
+        "detach",
+        "resume",
+        "worktree",
+        "prices",
     ],
     instead: &[
         ("permission_mode", "use `read_only` and rules of the query"),
@@ -36,7 +51,9 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
             Some(written) => (None, Some(written)),
             None => match value {
                 LuaValue::String(name) => (Some(name.to_string_lossy()), None),
-                other => return Err(options.wrong("model", "a name or an `agent.model`", &other).into()),
+                other => {
+                    return Err(options.wrong("model", "a name or an `agent.model`", &other).into());
+                }
             },
         },
         None => (None, None),

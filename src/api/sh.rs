@@ -14,12 +14,8 @@ use crate::process::{Ended, Finished, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Shape, error};
 
-const SHELL: Shape = Shape {
-    function: "sh",
-    known: &["cwd", "env", "stdin", "timeout"],
-    later: &[],
-    instead: &[],
-};
+const SHELL: Shape =
+    Shape { function: "sh", known: &["cwd", "env", "stdin", "timeout"], later: &[], instead: &[] };
 
 const PROGRAM: Shape = Shape {
     function: "sh.run",
@@ -118,7 +114,8 @@ fn shell(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Duration
         return Err(Error::usage(format!("`{}`: the command is empty", args.function())));
     }
     let table = args.optional_table("options")?;
-    let table = table.map_or_else(|| lua.create_table(), Ok).map_err(|e| Error::internal(e.to_string()))?;
+    let table =
+        table.map_or_else(|| lua.create_table(), Ok).map_err(|e| Error::internal(e.to_string()))?;
     let mut options = Options::read(lua, &table, &SHELL)?;
     invocation(host, What::Shell(command), &mut options)
 }
@@ -132,7 +129,8 @@ fn program(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Durati
 }
 
 fn invocation(host: &Host, what: What, options: &mut Options) -> Result<(Invocation, Duration)> {
-    let cwd = options.text("cwd")?.map_or_else(|| host.cwd().to_owned(), |cwd| host.cwd().join(cwd));
+    let cwd =
+        options.text("cwd")?.map_or_else(|| host.cwd().to_owned(), |cwd| host.cwd().join(cwd));
     if !cwd.is_dir() {
         return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
     }
@@ -147,7 +145,12 @@ fn invocation(host: &Host, what: What, options: &mut Options) -> Result<(Invocat
     Ok((Invocation { what, cwd, env, stdin, merge_stderr: false }, limit))
 }
 
-async fn run(host: &Arc<Host>, invocation: Invocation, limit: Duration, function: &str) -> Result<Finished> {
+async fn run(
+    host: &Arc<Host>,
+    invocation: Invocation,
+    limit: Duration,
+    function: &str,
+) -> Result<Finished> {
     let shown = shown(&invocation.what);
     let processes = host.processes().clone();
     let limits = Limits { timeout: limit, head: MAX_OUTPUT, tail: 0, spill: None, spill_max: 0 };

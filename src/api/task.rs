@@ -40,7 +40,11 @@ impl LuaUserData for Handle {
         });
         methods.add_meta_method("__tostring", |_, this, ()| {
             let id = this.0.agent().and_then(|live| live.id.get().cloned());
-            Ok(format!("task {} ({})", id.unwrap_or_else(|| this.0.path().to_owned()), this.0.status()))
+            Ok(format!(
+                "task {} ({})",
+                id.unwrap_or_else(|| this.0.path().to_owned()),
+                this.0.status()
+            ))
         });
     }
 }
@@ -149,7 +153,12 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
 
 /// Starts a function that is stopped after a time. The timer is not on the Lua thread, where a loop
 /// would keep it from firing.
-fn deadline(lua: &Lua, main: &LuaFunction, host: &Arc<Host>, mut args: Args) -> Returned<LuaAnyUserData> {
+fn deadline(
+    lua: &Lua,
+    main: &LuaFunction,
+    host: &Arc<Host>,
+    mut args: Args,
+) -> Returned<LuaAnyUserData> {
     let (limit, body) = (args.seconds("seconds")?, args.callable("fn")?);
     let group = Group::new(Task::current()?, "timeout", "agent.timeout".to_owned());
     let task = group.start(lua, main, LuaValue::Nil, body, args.rest());
@@ -171,7 +180,10 @@ fn methods(lua: &Lua) -> LuaResult<LuaTable> {
         .joining("await", |lua, current, mut args| async move {
             let task = handle(&mut args)?;
             if task.contains(&current) {
-                return Err(Error::usage("a task cannot wait for itself or for a task that contains it").into());
+                return Err(Error::usage(
+                    "a task cannot wait for itself or for a task that contains it",
+                )
+                .into());
             }
             let joined = async { Ok::<_, Raised>(task.join().await) };
             match cut_short(&lua, &current, joined).await? {

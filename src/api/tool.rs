@@ -52,7 +52,8 @@ pub fn define(lua: &Lua, table: &LuaTable) -> Returned<LuaAnyUserData> {
     let mut options = Options::read(lua, table, &SHAPE)?;
     let name = options.text("name")?;
     let name = options.required("name", name)?;
-    if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-') {
+    if name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    {
         return Err(options.bad("name", "must be 1 to 64 letters, digits, `_` or `-`").into());
     }
     if Registry::builtin_names().any(|builtin| builtin == name) {
@@ -65,7 +66,13 @@ pub fn define(lua: &Lua, table: &LuaTable) -> Returned<LuaAnyUserData> {
     let run = options.callable("run")?;
     let run = options.required("run", run)?;
     let read_only = options.flag("read_only")?.unwrap_or(false);
-    Ok(lua.create_userdata(Handle(Rc::new(Written { name, description, input, run, read_only })))?)
+    Ok(lua.create_userdata(Handle(Rc::new(Written {
+        name,
+        description,
+        input,
+        run,
+        read_only,
+    })))?)
 }
 
 /// Reads the option `tools`: a list of tools.
@@ -78,20 +85,30 @@ pub fn read(
     let list = match options.any("tools") {
         None => return Ok(Vec::new()),
         Some(LuaValue::Table(list)) => list,
-        Some(other) => return Err(options.wrong("tools", "a list of tools made by `agent.tool`", &other)),
+        Some(other) => {
+            return Err(options.wrong("tools", "a list of tools made by `agent.tool`", &other));
+        }
     };
     let mut tools: Vec<Arc<dyn Tool>> = Vec::new();
     for pair in list.pairs::<LuaValue, LuaValue>() {
         let (key, item) = pair.map_err(|fault| Error::internal(fault.to_string()))?;
         let LuaValue::UserData(data) = &item else {
-            return Err(options.bad("tools", format_args!("has an item that `agent.tool` did not make, at {}", key.to_string().unwrap_or_default())));
+            return Err(options.bad(
+                "tools",
+                format_args!(
+                    "has an item that `agent.tool` did not make, at {}",
+                    key.to_string().unwrap_or_default()
+                ),
+            ));
         };
         let Ok(handle) = data.borrow::<Handle>() else {
             return Err(options.bad("tools", "has an item that `agent.tool` did not make"));
         };
         let written = &handle.0;
         if tools.iter().any(|tool| tool.name() == written.name) {
-            return Err(options.bad("tools", format_args!("has two tools named `{}`", written.name)));
+            return Err(
+                options.bad("tools", format_args!("has two tools named `{}`", written.name))
+            );
         }
         tools.push(Arc::new(LuaTool {
             name: written.name.clone(),
@@ -170,9 +187,7 @@ fn output(name: &str, values: &[Value]) -> ToolOutput {
     match values {
         [Value::String(text), ..] => Ok(text.clone()),
         [Value::Null, Value::String(message), ..] => Err(ToolError::reply(message.clone())),
-        [] | [Value::Null, ..] => {
-            Err(ToolError::reply(format!("tool `{name}` returned nothing")))
-        }
+        [] | [Value::Null, ..] => Err(ToolError::reply(format!("tool `{name}` returned nothing"))),
         [value, ..] => Ok(value.to_string()),
     }
 }

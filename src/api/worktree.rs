@@ -81,13 +81,18 @@ fn handle(args: &mut Args) -> Result<Handle> {
     {
         return Ok(handle.clone());
     }
-    Err(args.wrong("worktree", "a worktree", &value).hint("methods are called with a colon: `wt:diff()`"))
+    Err(args
+        .wrong("worktree", "a worktree", &value)
+        .hint("methods are called with a colon: `wt:diff()`"))
 }
 
 fn open_handle(args: &mut Args) -> Result<Handle> {
     let handle = handle(args)?;
     if handle.state.get() == State::Removed {
-        return Err(Error::usage(format!("the worktree `{}` was removed", handle.worktree.branch())));
+        return Err(Error::usage(format!(
+            "the worktree `{}` was removed",
+            handle.worktree.branch()
+        )));
     }
     Ok(handle)
 }
@@ -121,7 +126,8 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                         from: worktree.base_commit().to_owned(),
                         to: Side::Worktree(Box::new(worktree)),
                     };
-                    let diff = host.beside(async move { git::diff(&repo, spec, &[]).await }).await??;
+                    let diff =
+                        host.beside(async move { git::diff(&repo, spec, &[]).await }).await??;
                     diff_table(&lua, &diff)
                 }
             }
@@ -164,9 +170,12 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                         return Ok(());
                     }
                     let path = handle.worktree.path().display();
-                    Err(Error::new(Kind::Git, format!("the worktree `{path}` holds changes that no commit has"))
-                        .hint("commit them with `:commit(message)`, or leave it with `:keep()`")
-                        .into())
+                    Err(Error::new(
+                        Kind::Git,
+                        format!("the worktree `{path}` holds changes that no commit has"),
+                    )
+                    .hint("commit them with `:commit(message)`, or leave it with `:keep()`")
+                    .into())
                 }
             }
         })?
@@ -195,9 +204,8 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
 /// Removes the worktree if refs hold all of it; tells whether it is gone.
 async fn release(host: &Arc<Host>, handle: &Handle) -> Result<bool> {
     let worktree = Worktree::clone(&handle.worktree);
-    let released = host
-        .beside(async move { worktree.close(&worktree.finish(None).await?).await })
-        .await??;
+    let released =
+        host.beside(async move { worktree.close(&worktree.finish(None).await?).await }).await??;
     let removed = matches!(released, Released::Removed { .. });
     handle.state.set(if removed { State::Removed } else { State::Kept });
     Ok(removed)

@@ -28,8 +28,8 @@ pub(super) fn main(agents: &Agents) -> Result<i32> {
     let rows = workers.block_on(Arc::clone(&host).agents(agents.all))?;
     let text = if agents.json {
         let rows: Vec<Value> = rows.iter().map(agent_json).collect();
-        let mut text = serde_json::to_string_pretty(&rows)
-            .or_kind(Kind::Internal, || "cannot write JSON")?;
+        let mut text =
+            serde_json::to_string_pretty(&rows).or_kind(Kind::Internal, || "cannot write JSON")?;
         text.push('\n');
         text
     } else {
@@ -50,7 +50,10 @@ fn now() -> i64 {
 fn table(rows: &[AgentRow], wide: bool, now: i64) -> String {
     if rows.is_empty() {
         return match std::io::stdout().is_terminal() {
-            true => "no agents here; `agentlua agents --all` lists those that left nothing behind\n".to_owned(),
+            true => {
+                "no agents here; `agentlua agents --all` lists those that left nothing behind\n"
+                    .to_owned()
+            }
             false => String::new(),
         };
     }
@@ -94,7 +97,11 @@ fn cells(row: &AgentRow, wide: bool, now: i64) -> Vec<String> {
             row.run.clone(),
             printable(&row.label),
             row.turns.to_string(),
-            format!("{}/{}", thousands(row.usage.total_input()), thousands(row.usage.output_tokens)),
+            format!(
+                "{}/{}",
+                thousands(row.usage.total_input()),
+                thousands(row.usage.output_tokens)
+            ),
             row.cost_usd.map_or_else(dash, |cost| format!("${cost:.2}")),
             worktree.map_or_else(dash, |path| size(path)),
             worktree.map_or_else(dash, |path| path.display().to_string()),

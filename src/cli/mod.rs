@@ -158,7 +158,9 @@ impl Flags {
                 return Err(Error::not_built(format_args!("`--output-format {format}`")));
             }
             Some(other) => {
-                return Err(Error::usage(format!("`--output-format` must be text, json or stream-json, not `{other}`")));
+                return Err(Error::usage(format!(
+                    "`--output-format` must be text, json or stream-json, not `{other}`"
+                )));
             }
         }
         Ok(Settings {

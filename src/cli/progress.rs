@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::sync::Mutex;
 
 use super::terminal::{Styles, printable, say, styles};
-use crate::agent::fleet::{Ended, Tally};
 use crate::agent::Subtype;
+use crate::agent::fleet::{Ended, Tally};
 use crate::event::{Event, Level, Reporter, ToolSummary, Usage};
 
 /// Tools named in one line of progress.
@@ -31,7 +31,9 @@ impl Plain {
         let Styles { yellow, red, green, dim, reset, .. } = self.style;
         Some(match event {
             Event::Message { level: Level::Debug, .. } if !self.debug => return None,
-            Event::Message { level: Level::Warn, text } => format!("{yellow}warning{reset}: {text}"),
+            Event::Message { level: Level::Warn, text } => {
+                format!("{yellow}warning{reset}: {text}")
+            }
             Event::Message { level: Level::Error, text } => format!("{red}error{reset}: {text}"),
             _ if self.quiet => return None,
             Event::Message { text, .. } => text.clone(),
@@ -50,12 +52,28 @@ impl Plain {
                 duration(*delay_ms),
                 printable(reason)
             ),
-            Event::AgentFinished { agent, label, subtype, message, num_turns, duration_ms, usage, files_changed, .. } => {
-                let took = format!("{num_turns} turns, {}, {}", duration(*duration_ms), tokens(usage));
+            Event::AgentFinished {
+                agent,
+                label,
+                subtype,
+                message,
+                num_turns,
+                duration_ms,
+                usage,
+                files_changed,
+                ..
+            } => {
+                let took =
+                    format!("{num_turns} turns, {}, {}", duration(*duration_ms), tokens(usage));
                 let label = printable(label);
                 match (subtype.as_str(), message) {
-                    ("success", _) => format!("{agent} {label}: {green}done{reset}, {}, {took}", files(*files_changed)),
-                    ("error_cancelled", _) => format!("{agent} {label}: {yellow}cancelled{reset}, {took}"),
+                    ("success", _) => format!(
+                        "{agent} {label}: {green}done{reset}, {}, {took}",
+                        files(*files_changed)
+                    ),
+                    ("error_cancelled", _) => {
+                        format!("{agent} {label}: {yellow}cancelled{reset}, {took}")
+                    }
                     (subtype, message) => format!(
                         "{agent} {label}: {red}failed{reset}: {}, {took}",
                         printable(message.as_deref().unwrap_or(subtype))
@@ -109,7 +127,8 @@ pub fn summary(run: &str, tally: &Tally, quiet: bool) {
     if tally.ended.is_empty() {
         return;
     }
-    let failed = tally.ended.iter().any(|agent| !agent.subtype.eq(&Subtype::Success) || agent.denials > 0);
+    let failed =
+        tally.ended.iter().any(|agent| !agent.subtype.eq(&Subtype::Success) || agent.denials > 0);
     if quiet && !failed {
         return;
     }
@@ -119,7 +138,8 @@ pub fn summary(run: &str, tally: &Tally, quiet: bool) {
 fn render(run: &str, tally: &Tally, style: &Styles) -> String {
     let Styles { bold, dim, reset, .. } = style;
     let mut text = String::new();
-    let count = |subtypes: &[Subtype]| tally.ended.iter().filter(|a| subtypes.contains(&a.subtype)).count();
+    let count =
+        |subtypes: &[Subtype]| tally.ended.iter().filter(|a| subtypes.contains(&a.subtype)).count();
     let (done, cancelled) = (count(&[Subtype::Success]), count(&[Subtype::ErrorCancelled]));
     let failed = tally.ended.len() - done - cancelled;
     let mut counts = vec![format!("{done} done")];
@@ -138,18 +158,28 @@ fn render(run: &str, tally: &Tally, style: &Styles) -> String {
         tokens(&tally.usage)
     );
     // Failures first: they are what somebody has to look at.
-    let (good, bad): (Vec<&Ended>, Vec<&Ended>) =
-        tally.ended.iter().partition(|agent| agent.subtype == Subtype::Success && agent.denials == 0);
+    let (good, bad): (Vec<&Ended>, Vec<&Ended>) = tally
+        .ended
+        .iter()
+        .partition(|agent| agent.subtype == Subtype::Success && agent.denials == 0);
     let listed: Vec<&Ended> =
         bad.into_iter().chain(good.into_iter().filter(|agent| agent.branch.is_some())).collect();
     for agent in listed.iter().take(SHOWN_AGENTS) {
         let _ = writeln!(text, "  {}", agent_line(agent, style));
     }
     if listed.len() > SHOWN_AGENTS {
-        let _ = writeln!(text, "  … {} more: `agentlua agents --wide`", listed.len() - SHOWN_AGENTS);
+        let _ =
+            writeln!(text, "  … {} more: `agentlua agents --wide`", listed.len() - SHOWN_AGENTS);
     }
-    if let Some(branch) = listed.iter().filter(|agent| agent.files_changed > 0).find_map(|agent| agent.branch.as_ref()) {
-        let _ = writeln!(text, "{dim}look:{reset} git diff HEAD...{branch}   {dim}land:{reset} git merge {branch}");
+    if let Some(branch) = listed
+        .iter()
+        .filter(|agent| agent.files_changed > 0)
+        .find_map(|agent| agent.branch.as_ref())
+    {
+        let _ = writeln!(
+            text,
+            "{dim}look:{reset} git diff HEAD...{branch}   {dim}land:{reset} git merge {branch}"
+        );
     }
     text
 }
@@ -257,8 +287,14 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        assert_eq!([thousands(9_999), thousands(12_345), thousands(4_100_000)], ["9999", "12.3k", "4.1M"]);
-        assert_eq!([duration(5), duration(1_500), duration(61_000)], ["5 ms", "1.5 s", "1 min 1 s"]);
+        assert_eq!(
+            [thousands(9_999), thousands(12_345), thousands(4_100_000)],
+            ["9999", "12.3k", "4.1M"]
+        );
+        assert_eq!(
+            [duration(5), duration(1_500), duration(61_000)],
+            ["5 ms", "1.5 s", "1 min 1 s"]
+        );
         assert_eq!([bytes(1), bytes(2_500_000)], ["1 kB", "2.5 MB"]);
     }
 }

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 
-use rustyline::error::ReadlineError;
-use rustyline::history::DefaultHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
 use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
+use rustyline::history::DefaultHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Editor, ExternalPrinter, Helper};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -155,7 +155,8 @@ fn watch(
     evaluating: &Arc<Mutex<Option<Stopper>>>,
 ) -> Result<()> {
     let _guard = workers.enter();
-    let mut interrupts = signal(SignalKind::interrupt()).or_kind(Kind::Io, || "cannot await signals")?;
+    let mut interrupts =
+        signal(SignalKind::interrupt()).or_kind(Kind::Io, || "cannot await signals")?;
     let evaluating = Arc::clone(evaluating);
     workers.spawn(async move {
         let mut tries = 0;

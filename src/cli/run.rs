@@ -86,7 +86,13 @@ async fn execute(
     let ended = runtime.run(&root, main, args).await;
     host.close().await;
     host.events().emit(Event::RunFinished { run: run.clone() });
-    let code = exit_code(host, &runtime, ended.as_ref().err().map(|uncaught| &**uncaught), signalled.code(), stdout.is_closed());
+    let code = exit_code(
+        host,
+        &runtime,
+        ended.as_ref().err().map(|uncaught| &**uncaught),
+        signalled.code(),
+        stdout.is_closed(),
+    );
     // What ended the run comes last, where people look first.
     progress::summary(&run, &host.fleet().tally(), host.config().quiet);
     let silent = signalled.code().is_some() || stdout.is_closed() || runtime.exit_code().is_some();

@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-
-
 use super::Flags;
 use crate::api::{self, result};
 use crate::config::{self, Settings};
@@ -14,7 +12,6 @@ use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::host::{Host, Sources, Surroundings, repository_around};
 use crate::vm::{Runtime, Setup, Task};
-
 
 /// Threads for everything that is not Lua: HTTP, git, files.
 const WORKERS: usize = 4;
@@ -49,7 +46,11 @@ pub fn on_lua_thread<T>(work: impl Future<Output = T>) -> Result<T> {
 ///
 /// # Errors
 /// Usage, for a variable or file that cannot be understood.
-pub(super) fn sources(flags: &Flags, environment: &BTreeMap<String, String>, cwd: &Path) -> Result<Sources> {
+pub(super) fn sources(
+    flags: &Flags,
+    environment: &BTreeMap<String, String>,
+    cwd: &Path,
+) -> Result<Sources> {
     let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).cloned();
     let flags = flags.settings()?;
     let variables = from_variables(&variable)?;
@@ -68,18 +69,28 @@ pub(super) fn sources(flags: &Flags, environment: &BTreeMap<String, String>, cwd
 }
 
 fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings> {
-    fn parsed<T: std::str::FromStr>(variable: &dyn Fn(&str) -> Option<String>, name: &str) -> Result<Option<T>> {
+    fn parsed<T: std::str::FromStr>(
+        variable: &dyn Fn(&str) -> Option<String>,
+        name: &str,
+    ) -> Result<Option<T>> {
         variable(name)
-            .map(|text| text.parse().map_err(|_| Error::usage(format!("the variable {name} cannot be `{text}`"))))
+            .map(|text| {
+                text.parse()
+                    .map_err(|_| Error::usage(format!("the variable {name} cannot be `{text}`")))
+            })
             .transpose()
     }
     let flag = |name: &str| match variable(name).as_deref() {
         None | Some("") => Ok(None),
         Some("1" | "true" | "yes") => Ok(Some(true)),
         Some("0" | "false" | "no") => Ok(Some(false)),
-        Some(other) => Err(Error::usage(format!("the variable {name} must be 1 or 0, not `{other}`"))),
+        Some(other) => {
+            Err(Error::usage(format!("the variable {name} must be 1 or 0, not `{other}`")))
+        }
     };
-    for name in ["MAX_BUDGET_USD", "RECORD", "REPLAY", "OUTPUT_FORMAT", "DRY_RUN", "DETACH", "RESUME"] {
+    for name in
+        ["MAX_BUDGET_USD", "RECORD", "REPLAY", "OUTPUT_FORMAT", "DRY_RUN", "DETACH", "RESUME"]
+    {
         let name = format!("AGENTLUA_{name}");
         if variable(&name).is_some_and(|value| value != "text") {
             return Err(Error::not_built(format_args!("the variable {name}")));

@@ -44,7 +44,9 @@ pub fn watch(runtime: &tokio::runtime::Handle, stopper: &Stopper) -> Result<Sign
                 let before =
                     signalled.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
                 if before.is_ok() {
-                    say(&format!("\n{what}: agents are stopped, their work is kept (again to quit at once)\n"));
+                    say(&format!(
+                        "\n{what}: agents are stopped, their work is kept (again to quit at once)\n"
+                    ));
                     stopper.stop(Error::new(Kind::Cancelled, what));
                 } else if kind == SignalKind::interrupt() {
                     quit(130);

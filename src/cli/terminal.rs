@@ -1,8 +1,8 @@
 //! Standard output and error: whole writes, a closed output noticed, colour only where it is wanted.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Text styles, empty where colour is not wanted.
 #[derive(Clone, Copy, Debug)]

@@ -41,10 +41,9 @@ impl Args {
     /// Takes a string.
     pub fn string(&mut self, name: &str) -> Result<String> {
         match self.any() {
-            LuaValue::String(text) => text
-                .to_str()
-                .map(|text| text.to_owned())
-                .map_err(|_| Error::usage(format!("`{}`: `{name}` is not valid UTF-8", self.function))),
+            LuaValue::String(text) => text.to_str().map(|text| text.to_owned()).map_err(|_| {
+                Error::usage(format!("`{}`: `{name}` is not valid UTF-8", self.function))
+            }),
             other => Err(self.wrong(name, "a string", &other)),
         }
     }

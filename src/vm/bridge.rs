@@ -65,7 +65,11 @@ fn settle<T: IntoLuaMulti>(lua: &Lua, returned: Returned<T>) -> LuaResult<LuaMul
 }
 
 /// Waits for `work`, unless the running task is cancelled first.
-pub async fn cut_short<T>(lua: &Lua, task: &Task, work: impl Future<Output = Returned<T>>) -> Returned<T> {
+pub async fn cut_short<T>(
+    lua: &Lua,
+    task: &Task,
+    work: impl Future<Output = Returned<T>>,
+) -> Returned<T> {
     if task.must_stop() {
         return Err(Raised::Value(task.tell(lua)?));
     }

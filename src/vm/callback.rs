@@ -49,10 +49,7 @@ impl Callback {
     pub async fn call(&self, args: Vec<Value>) -> Result<Vec<Value>> {
         let (reply, answer) = oneshot::channel();
         let ended = || Error::new(Kind::Cancelled, "the script has ended");
-        self.0
-            .requests
-            .send(Request::Call { id: self.0.id, args, reply })
-            .map_err(|_| ended())?;
+        self.0.requests.send(Request::Call { id: self.0.id, args, reply }).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 }
@@ -80,7 +77,8 @@ impl Callbacks {
                     Request::Call { id, args, reply } => {
                         let found = callbacks.functions.borrow().get(&id).cloned();
                         if let Some((function, owner)) = found {
-                            let call = answer(lua.clone(), main.clone(), function, owner, args, reply);
+                            let call =
+                                answer(lua.clone(), main.clone(), function, owner, args, reply);
                             tokio::task::spawn_local(call);
                         }
                     }
@@ -126,10 +124,9 @@ async fn answer(
         }
     };
     let answer = match ending {
-        Ok(values) => values
-            .iter()
-            .map(|value| value::to_json(&lua, value, "the returned value"))
-            .collect(),
+        Ok(values) => {
+            values.iter().map(|value| value::to_json(&lua, value, "the returned value")).collect()
+        }
         Err(raised) => {
             let mut error = error::from_lua(&lua, &raised, Kind::Tool);
             let (at, message) = super::traceback::split_position(&error.message);

@@ -38,7 +38,9 @@ pub fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<LuaFunction> {
 /// Usage for text that is neither.
 pub fn compile_line(lua: &Lua, source: &str) -> Result<LuaFunction> {
     let load = |text: &str| lua.load(text).set_name("=repl").into_function();
-    load(&format!("return {source}")).or_else(|_| load(source)).map_err(|fault| syntax_error(&fault))
+    load(&format!("return {source}"))
+        .or_else(|_| load(source))
+        .map_err(|fault| syntax_error(&fault))
 }
 
 /// Compiles without running, in a small Lua state of its own, for threads that have no other.

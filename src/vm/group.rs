@@ -46,7 +46,14 @@ impl Group {
     }
 
     /// Starts `body` as the member `key`.
-    pub fn start(&self, lua: &Lua, main: &LuaFunction, key: LuaValue, body: LuaFunction, args: LuaMultiValue) -> Rc<Task> {
+    pub fn start(
+        &self,
+        lua: &Lua,
+        main: &LuaFunction,
+        key: LuaValue,
+        body: LuaFunction,
+        args: LuaMultiValue,
+    ) -> Rc<Task> {
         let index = self.members.borrow().len();
         let place = match &key {
             LuaValue::Nil => String::new(),
@@ -81,7 +88,11 @@ impl Group {
         if let Err(value) = &ending {
             let item = match &key {
                 LuaValue::Nil => None,
-                key => Some(format!("item `{}` of `{}`", key.to_string().unwrap_or_default(), self.name)),
+                key => Some(format!(
+                    "item `{}` of `{}`",
+                    key.to_string().unwrap_or_default(),
+                    self.name
+                )),
             };
             self.owner.inherit_trail(&task, value, item);
         }

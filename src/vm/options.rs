@@ -153,7 +153,9 @@ impl Options {
         let number = match &value {
             LuaValue::Integer(integer) => Some(*integer),
             // `10 / 2` is a float in Lua.
-            LuaValue::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => Some(*number as i64),
+            LuaValue::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                Some(*number as i64)
+            }
             LuaValue::Number(_) => None,
             other => return Err(self.wrong(name, "a whole number", other)),
         };
@@ -161,7 +163,10 @@ impl Options {
             Some(number) if (least..=most).contains(&number) => Ok(Some(number)),
             _ => Err(self.bad(
                 name,
-                format_args!("must be a whole number from {least} to {most}, not {}", value.to_string().unwrap_or_default()),
+                format_args!(
+                    "must be a whole number from {least} to {most}, not {}",
+                    value.to_string().unwrap_or_default()
+                ),
             )),
         }
     }
@@ -264,10 +269,22 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_the_nearest() {
         for (source, message, hint) in [
-            ("{max_turn = 1}", "`agent.query` has no option `max_turn`", "did you mean `max_turns`?"),
+            (
+                "{max_turn = 1}",
+                "`agent.query` has no option `max_turn`",
+                "did you mean `max_turns`?",
+            ),
             ("{maxTurn = 1}", "`agent.query` has no option `maxTurn`", "did you mean `max_turns`?"),
-            ("{permissionMode = 'x'}", "`agent.query` has no option `permissionMode`", "use `read_only` and rules"),
-            ("{zzz = 1}", "`agent.query` has no option `zzz`", "it takes `prompt`, `max_turns`, `env`, `timeout`"),
+            (
+                "{permissionMode = 'x'}",
+                "`agent.query` has no option `permissionMode`",
+                "use `read_only` and rules",
+            ),
+            (
+                "{zzz = 1}",
+                "`agent.query` has no option `zzz`",
+                "it takes `prompt`, `max_turns`, `env`, `timeout`",
+            ),
         ] {
             assert_eq!(refusal(source), (message.to_owned(), Some(hint.to_owned())));
         }
@@ -281,13 +298,28 @@ mod tests {
         assert_eq!(options.integer("max_turns", 1, 100).unwrap(), Some(5));
         assert_eq!(options.string_map("env").unwrap().unwrap()["A"], "b");
         for (source, message) in [
-            ("{max_turns = 'x'}", "`agent.query`: option `max_turns` must be a whole number, not string"),
-            ("{max_turns = -1}", "`agent.query`: option `max_turns` must be a whole number from 1 to 100, not -1"),
-            ("{max_turns = 1.5}", "`agent.query`: option `max_turns` must be a whole number from 1 to 100, not 1.5"),
+            (
+                "{max_turns = 'x'}",
+                "`agent.query`: option `max_turns` must be a whole number, not string",
+            ),
+            (
+                "{max_turns = -1}",
+                "`agent.query`: option `max_turns` must be a whole number from 1 to 100, not -1",
+            ),
+            (
+                "{max_turns = 1.5}",
+                "`agent.query`: option `max_turns` must be a whole number from 1 to 100, not 1.5",
+            ),
         ] {
-            assert_eq!(read(source).unwrap().integer("max_turns", 1, 100).unwrap_err().message, message);
+            assert_eq!(
+                read(source).unwrap().integer("max_turns", 1, 100).unwrap_err().message,
+                message
+            );
         }
-        assert_eq!(read("{prompt = ' '}").unwrap().text("prompt").unwrap_err().message, "`agent.query`: option `prompt` is empty");
+        assert_eq!(
+            read("{prompt = ' '}").unwrap().text("prompt").unwrap_err().message,
+            "`agent.query`: option `prompt` is empty"
+        );
         assert!(read("{timeout = 0}").unwrap().seconds("timeout").is_err());
         assert!(read("{timeout = 1/0}").unwrap().seconds("timeout").is_err());
     }

@@ -62,8 +62,7 @@ impl Runtime {
     }
 
     fn build(setup: &Setup, root: Rc<Task>) -> LuaResult<Self> {
-        let options =
-            LuaOptions::new().catch_rust_panics(true).thread_pool_size(COROUTINE_POOL);
+        let options = LuaOptions::new().catch_rust_panics(true).thread_pool_size(COROUTINE_POOL);
         #[expect(
             unsafe_code,
             reason = "`debug` is needed for positions; the prelude takes away it and C modules \
@@ -214,7 +213,12 @@ fn set_package_path(lua: &Lua, script_dir: &Path) -> LuaResult<()> {
 }
 
 /// What the prelude is given.
-fn raw(lua: &Lua, setup: &Setup, root: &Rc<Task>, exit: &Rc<Cell<Option<i32>>>) -> LuaResult<LuaTable> {
+fn raw(
+    lua: &Lua,
+    setup: &Setup,
+    root: &Rc<Task>,
+    exit: &Rc<Cell<Option<i32>>>,
+) -> LuaResult<LuaTable> {
     let raw = lua.create_table()?;
     raw.set("pending", Lua::poll_pending())?;
     raw.set(

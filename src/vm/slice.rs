@@ -86,8 +86,7 @@ impl<F: Future> Future for Sliced<F> {
         let polled = this.future.as_mut().poll(&mut Context::from_waker(filter));
         BEGAN.set(before);
         if take_preempted() && polled.is_pending() {
-            let mut pause: Pin<Box<dyn Future<Output = ()>>> =
-                Box::pin(tokio::task::yield_now());
+            let mut pause: Pin<Box<dyn Future<Output = ()>>> = Box::pin(tokio::task::yield_now());
             if pause.as_mut().poll(context).is_pending() {
                 this.pause = Some(pause);
             } else {

@@ -116,8 +116,12 @@ impl Task {
     /// Makes the child that runs a callback of an agent: it works in that agent's place.
     pub fn callback_child(self: &Rc<Self>) -> Rc<Self> {
         let path = self.next_path("callback");
-        let mut child =
-            Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token.child_token(), Arc::default());
+        let mut child = Self::fresh(
+            path,
+            Some(Rc::downgrade(self)),
+            self.stopper.token.child_token(),
+            Arc::default(),
+        );
         child.lent = true;
         Rc::new(child)
     }
@@ -125,8 +129,12 @@ impl Task {
     /// Makes the child that runs one line of a session; what it spawns belongs to the session.
     pub fn line(self: &Rc<Self>) -> Rc<Self> {
         let path = self.next_path("line");
-        let mut child =
-            Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token.child_token(), Arc::default());
+        let mut child = Self::fresh(
+            path,
+            Some(Rc::downgrade(self)),
+            self.stopper.token.child_token(),
+            Arc::default(),
+        );
         child.session = Some(Rc::clone(self));
         Rc::new(child)
     }
@@ -334,14 +342,22 @@ impl Task {
     }
 
     /// Starts `body` as this task. `main` is the prelude's protected call.
-    pub fn start(self: &Rc<Self>, lua: &Lua, main: &LuaFunction, body: LuaFunction, args: LuaMultiValue) {
+    pub fn start(
+        self: &Rc<Self>,
+        lua: &Lua,
+        main: &LuaFunction,
+        body: LuaFunction,
+        args: LuaMultiValue,
+    ) {
         if let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade) {
             parent.children.borrow_mut().insert(self.id, Rc::clone(self));
         }
         let mut args = args;
         args.push_front(LuaValue::Function(body));
         let call = main.call_async::<LuaMultiValue>(args);
-        tokio::task::spawn_local(CURRENT.scope(Rc::clone(self), Rc::clone(self).run(lua.clone(), call)));
+        tokio::task::spawn_local(
+            CURRENT.scope(Rc::clone(self), Rc::clone(self).run(lua.clone(), call)),
+        );
     }
 
     async fn run(self: Rc<Self>, lua: Lua, call: impl Future<Output = LuaResult<LuaMultiValue>>) {

@@ -15,7 +15,9 @@ pub fn frames(traceback: &str) -> Vec<String> {
             "main chunk" => "main chunk".to_owned(),
             // `function <review.lua:3>` names no function, only where it begins.
             unnamed if unnamed.starts_with("function <") => "function".to_owned(),
-            named if named.starts_with("function ") || named.starts_with("method ") => named.to_owned(),
+            named if named.starts_with("function ") || named.starts_with("method ") => {
+                named.to_owned()
+            }
             name => format!("function {name}"),
         };
         frames.push(format!("{what} ({place})"));
@@ -35,7 +37,11 @@ pub fn split_position(message: &str) -> (Option<String>, String) {
     while let Some(colon) = message[rest..].find(':').map(|i| i + rest) {
         let digits = message[colon + 1..].bytes().take_while(u8::is_ascii_digit).count();
         let after = colon + 1 + digits;
-        if digits > 0 && message[after..].starts_with(": ") && colon > 0 && !message[..colon].contains('\n') {
+        if digits > 0
+            && message[after..].starts_with(": ")
+            && colon > 0
+            && !message[..colon].contains('\n')
+        {
             return (Some(message[..after].to_owned()), message[after + 2..].to_owned());
         }
         rest = colon + 1;
@@ -72,7 +78,10 @@ mod tests {
 
     #[test]
     fn positions_split_from_messages() {
-        assert_eq!(split_position("a.lua:3: boom: 4: x"), (Some("a.lua:3".into()), "boom: 4: x".into()));
+        assert_eq!(
+            split_position("a.lua:3: boom: 4: x"),
+            (Some("a.lua:3".into()), "boom: 4: x".into())
+        );
         assert_eq!(split_position("boom"), (None, "boom".into()));
         assert_eq!(split_position("a:b.lua:7: x"), (Some("a:b.lua:7".into()), "x".into()));
     }

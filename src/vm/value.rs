@@ -191,8 +191,14 @@ mod tests {
             ("{x = '\\xff'}", Err("v.x: the string is not valid UTF-8")),
             ("{f = print}", Err("v.f: a function has no JSON form")),
             ("{[true] = 1}", Err("v: a boolean cannot be a key in JSON")),
-            ("(function() local t = {} t.t = t return t end)()", Err("v.t: the table contains itself")),
-            ("{x = null}", Err("v.x: `json.null` is for lists; leave a member out to make it null")),
+            (
+                "(function() local t = {} t.t = t return t end)()",
+                Err("v.t: the table contains itself"),
+            ),
+            (
+                "{x = null}",
+                Err("v.x: `json.null` is for lists; leave a member out to make it null"),
+            ),
         ] {
             let actual = json(source).map_err(|e| e.replace("-NaN", "NaN"));
             assert_eq!(actual.as_deref().map_err(String::as_str), expected, "{source}");
@@ -208,7 +214,9 @@ mod tests {
     #[test]
     fn json_survives_a_round_trip() {
         let lua = Lua::new();
-        for text in [r#"{"a":[],"b":{},"c":[1,2.5,null,"x"],"d":true}"#, "[]", "[[]]", "9007199254740993"] {
+        for text in
+            [r#"{"a":[],"b":{},"c":[1,2.5,null,"x"],"d":true}"#, "[]", "[[]]", "9007199254740993"]
+        {
             let value: Value = serde_json::from_str(text).unwrap();
             let there = to_lua(&lua, &value).unwrap();
             assert_eq!(to_json(&lua, &there, "v").unwrap().to_string(), text);
