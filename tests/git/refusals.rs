@@ -10,7 +10,7 @@ use crate::{create, new, open, open_at};
 async fn refusal(repo: &Repo, opened: &std::sync::Arc<git::Repo>, new: New) -> Error {
     let before = repo.fingerprint(&[]);
     let error = Worktree::create(opened, new).await.unwrap_err();
-    assert_eq!(repo.fingerprint(&[]), before, "after: {error}");
+    repo.assert_untouched(&before, &[]);
     let admin = repo.path().join(".git/worktrees");
     assert_eq!(std::fs::read_dir(admin).map_or(0, Iterator::count), 0, "after: {error}");
     let left = walk(&repo.beside("state"));

@@ -35,7 +35,7 @@ async fn work_becomes_one_commit_on_its_branch_and_nothing_of_the_users_changes(
     assert_eq!(repo.git_in(worktree.path(), &["status", "--porcelain"]), "");
     let listed = repo.git(&["worktree", "list", "--porcelain"]);
     assert!(listed.contains("branch refs/heads/fix/one") && !listed.contains("locked"));
-    assert_eq!(repo.fingerprint(&["fix/one"]), before);
+    repo.assert_untouched(&before, &["fix/one"]);
     repo.fsck();
 }
 
@@ -57,7 +57,7 @@ async fn a_worktree_without_work_goes_and_its_branch_stays_until_it_is_deleted_b
     assert!(opened.delete_branch_if("main", &base).await.is_ok_and(|deleted| !deleted));
     assert!(!opened.delete_branch_if("idle", &"1".repeat(40)).await.unwrap());
     assert!(opened.delete_branch_if("idle", &base).await.unwrap());
-    assert_eq!(repo.fingerprint(&[]), before);
+    repo.assert_untouched(&before, &[]);
     assert_eq!(std::fs::read_dir(repo.beside("state")).unwrap().count(), 0);
 }
 

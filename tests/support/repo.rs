@@ -1,6 +1,6 @@
 //! A real repository in a folder of its own, away from the developer's configuration.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -120,7 +120,7 @@ impl Repo {
     }
 
     /// Describes everything that is the user's: files, index, HEAD, config, hooks, stash, and all refs
-    /// but those named; two descriptions are equal if and only if nothing of it has changed.
+    /// but the branches named (`work/` is all beneath it).
     pub fn fingerprint(&self, except: &[&str]) -> String {
         let git_dir =
             PathBuf::from(self.git(&["rev-parse", "--path-format=absolute", "--git-dir"]));
@@ -137,11 +137,23 @@ impl Repo {
         }
         for line in self.git(&["for-each-ref", "--format=%(refname) %(objectname)"]).lines() {
             let name = line.split(' ').next().unwrap();
-            if !except.iter().any(|ours| name.trim_start_matches("refs/heads/") == *ours) {
+            let name = name.trim_start_matches("refs/heads/");
+            let is = |ours: &str| name == ours || (ours.ends_with('/') && name.starts_with(ours));
+            if !except.iter().any(|ours| is(ours)) {
                 writeln!(text, "{line}").unwrap();
             }
         }
         text
+    }
+
+    /// Fails, naming what differs, unless everything that is the user's is as it was described.
+    #[track_caller]
+    pub fn assert_untouched(&self, before: &str, except: &[&str]) {
+        let after = self.fingerprint(except);
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) =
+            (before.lines().collect(), after.lines().collect());
+        let differs: Vec<_> = old.symmetric_difference(&new).collect();
+        assert!(differs.is_empty(), "{differs:#?}");
     }
 
     /// Fails unless every object that a ref needs is there and whole.
