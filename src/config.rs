@@ -96,7 +96,7 @@ impl Settings {
             ));
         }
         let settings: Self = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
-        if settings.model.as_deref().is_some_and(|model| model.ends_with(".lua")) {
+        if settings.model.as_ref().is_some_and(|model| is_lua_file(model)) {
             return Err(Error::usage(format!(
                 "`{}` may not name a Lua file as the model",
                 path.display()
@@ -104,6 +104,11 @@ impl Settings {
         }
         Ok(settings)
     }
+}
+
+/// Reports whether a model's name is that of a Lua file.
+pub fn is_lua_file(model: &str) -> bool {
+    Path::new(model).extension().is_some_and(|extension| extension == "lua")
 }
 
 fn load_if_there(path: &Path) -> Result<Option<String>> {

@@ -10,7 +10,7 @@ pub fn new_run() -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| since.as_nanos());
-    format!("run-{:08x}", hash(&(now, std::process::id())) as u32)
+    format!("run-{:08x}", hash(&(now, std::process::id())) >> 32)
 }
 
 /// Returns the candidates for the id of the agent at `call_path` of `run`, shortest first; the

@@ -149,9 +149,12 @@ impl Rules {
         if let Some(rule) =
             self.denied.iter().filter(scoped).find(|rule| compound || rule.covers(command))
         {
-            return Some(match compound {
-                true => "compound commands cannot be checked against the rules of this agent; run simple commands one at a time".to_owned(),
-                false => format!("the rules of this agent forbid commands like `{}`", shown(rule)),
+            return Some(if compound {
+                "compound commands cannot be checked against the rules of this agent; \
+                 run simple commands one at a time"
+                    .to_owned()
+            } else {
+                format!("the rules of this agent forbid commands like {}", shown(rule))
             });
         }
         let rules = self.allowed.as_ref()?;

@@ -9,6 +9,7 @@ use mlua::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::query::{DefaultModel, Models};
+use crate::config::is_lua_file;
 use crate::error::{Error, Kind, Result};
 use crate::event::Usage;
 use crate::host::Host;
@@ -63,7 +64,7 @@ pub fn bind(runtime: &Rc<Runtime>, written: &Written, task: &Rc<Task>) -> Arc<dy
 /// # Errors
 /// Usage, for a file that cannot be read or returns no `agent.model`.
 pub async fn load_default(runtime: &Rc<Runtime>, host: &Arc<Host>) -> Result<()> {
-    let Some(name) = host.config().model.clone().filter(|name| is_file(name)) else {
+    let Some(name) = host.config().model.clone().filter(|name| is_lua_file(name)) else {
         return Ok(());
     };
     let source = std::fs::read(host.cwd().join(&name))
@@ -84,11 +85,6 @@ pub async fn load_default(runtime: &Rc<Runtime>, host: &Arc<Host>) -> Result<()>
         *models.borrow_mut() = Some(DefaultModel { model, typed: true });
     }
     Ok(())
-}
-
-/// Reports whether a model's name is that of a Lua file.
-fn is_file(name: &str) -> bool {
-    name.ends_with(".lua")
 }
 
 struct LuaModel {

@@ -197,7 +197,9 @@ fn site(host: &Arc<Host>, options: &mut Options) -> Result<(Site, Option<String>
         Some(LuaValue::Boolean(true)) => true,
         Some(LuaValue::Boolean(false)) => match implied {
             Some(name) => {
-                return Err(options.bad("worktree", format_args!("is false, but `{name}` is given")));
+                return Err(
+                    options.bad("worktree", format_args!("is false, but `{name}` is given"))
+                );
             }
             None => false,
         },

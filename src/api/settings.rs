@@ -52,7 +52,9 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
             None => match value {
                 LuaValue::String(name) => (Some(name.to_string_lossy()), None),
                 other => {
-                    return Err(options.wrong("model", "a name or an `agent.model`", &other).into());
+                    return Err(options
+                        .wrong("model", "a name or an `agent.model`", &other)
+                        .into());
                 }
             },
         },

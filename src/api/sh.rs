@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::host::Host;
-use crate::process::{Ended, Finished, Invocation, Limits, What};
+use crate::process::{Captured, Ended, Finished, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Shape, error};
 
@@ -27,7 +27,7 @@ const PROGRAM: Shape = Shape {
 /// Output beyond this is not for a variable of a script.
 const MAX_OUTPUT: usize = 256 << 20;
 /// A day: scripts wait for builds, and say `timeout` when they want less.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(24 * 3600);
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Makes the module: a table that can be called.
 pub fn module(lua: &Lua, host: &Arc<Host>, kit: &LuaTable) -> LuaResult<LuaTable> {
@@ -178,7 +178,7 @@ fn checked(command: &str, finished: &Finished) -> Result<()> {
     };
     let said = [&finished.stderr, &finished.stdout]
         .into_iter()
-        .map(|output| output.text())
+        .map(Captured::text)
         .find(|text| !text.trim().is_empty());
     let mut message = format!("`{command}` {how}");
     if let Some(text) = said {

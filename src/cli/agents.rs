@@ -49,12 +49,12 @@ fn now() -> i64 {
 /// Returns the rows in columns.
 fn table(rows: &[AgentRow], wide: bool, now: i64) -> String {
     if rows.is_empty() {
-        return match std::io::stdout().is_terminal() {
-            true => {
-                "no agents here; `agentlua agents --all` lists those that left nothing behind\n"
-                    .to_owned()
-            }
-            false => String::new(),
+        // A pipe gets no words that are not rows.
+        return if std::io::stdout().is_terminal() {
+            "no agents here; `agentlua agents --all` lists those that left nothing behind\n"
+                .to_owned()
+        } else {
+            String::new()
         };
     }
     let mut lines = vec![header(wide)];
@@ -128,7 +128,7 @@ fn size(path: &std::path::Path) -> String {
         .build()
         .filter_map(std::result::Result::ok)
         .filter_map(|entry| entry.metadata().ok())
-        .filter(|metadata| metadata.is_file())
+        .filter(std::fs::Metadata::is_file)
         .map(|metadata| metadata.len())
         .sum();
     match bytes {

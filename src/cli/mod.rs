@@ -20,9 +20,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::config::Settings;
 use crate::error::Error;
-
-/// The command that the guardian of processes is started with; not for people.
-const GUARDIAN: &str = "__guardian";
+use crate::process::{GUARDIAN_ARG, guardian_main};
 
 #[derive(Parser)]
 #[command(
@@ -124,6 +122,13 @@ struct Flags {
     /// What standard output holds; `json` and `stream-json` are not built yet
     #[arg(long, value_name = "FORMAT", hide = true)]
     output_format: Option<String>,
+    #[command(flatten)]
+    later: LaterFlags,
+}
+
+/// Flags of the manual that are not built yet.
+#[derive(Args, Clone, Default)]
+struct LaterFlags {
     #[arg(long, value_name = "X", hide = true)]
     max_budget_usd: Option<String>,
     #[arg(long, value_name = "FILE", hide = true)]
@@ -134,24 +139,31 @@ struct Flags {
     dry_run: bool,
     #[arg(long, hide = true)]
     detach: bool,
-    #[arg(long, value_name = "RUN", num_args = 0..=1, hide = true)]
-    resume: Option<Option<String>>,
+    #[arg(long, hide = true)]
+    resume: bool,
 }
 
-impl Flags {
-    /// Returns what was typed as settings.
-    fn settings(&self) -> Result<Settings, Error> {
-        let later = [
+impl LaterFlags {
+    fn refuse(&self) -> Result<(), Error> {
+        let given = [
             ("--max-budget-usd", self.max_budget_usd.is_some()),
             ("--record", self.record.is_some()),
             ("--replay", self.replay.is_some()),
             ("--dry-run", self.dry_run),
             ("--detach", self.detach),
-            ("--resume", self.resume.is_some()),
+            ("--resume", self.resume),
         ];
-        if let Some((flag, _)) = later.iter().find(|(_, given)| *given) {
-            return Err(Error::not_built(format_args!("`{flag}`")));
+        match given.iter().find(|(_, given)| *given) {
+            Some((flag, _)) => Err(Error::not_built(format_args!("`{flag}`"))),
+            None => Ok(()),
         }
+    }
+}
+
+impl Flags {
+    /// Returns what was typed as settings.
+    fn settings(&self) -> Result<Settings, Error> {
+        self.later.refuse()?;
         match self.output_format.as_deref() {
             None | Some("text") => {}
             Some(format @ ("json" | "stream-json")) => {
@@ -177,6 +189,7 @@ impl Flags {
 }
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 struct Agents {
     /// Print JSON
     #[arg(long)]
@@ -197,8 +210,8 @@ struct Agents {
 /// Runs the command line and returns the exit code.
 pub fn main() -> i32 {
     // The guardian is started before anything else is set up: it must be small and quick.
-    if std::env::args_os().nth(1).is_some_and(|verb| verb == GUARDIAN) {
-        return crate::process::guardian_main();
+    if std::env::args_os().nth(1).is_some_and(|verb| verb == GUARDIAN_ARG) {
+        return guardian_main();
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::Mutex;
 
-use super::terminal::{Styles, printable, say, styles};
+use super::terminal::{Print, Styles, printable, say, styles};
 use crate::agent::Subtype;
 use crate::agent::fleet::{Ended, Tally};
 use crate::event::{Event, Level, Reporter, ToolSummary, Usage};
@@ -18,12 +18,12 @@ pub struct Plain {
     quiet: bool,
     debug: bool,
     style: Styles,
-    print: Mutex<Box<dyn FnMut(&str) + Send>>,
+    print: Mutex<Print>,
 }
 
 impl Plain {
     /// Makes a reporter that writes through `print`.
-    pub fn new(quiet: bool, debug: bool, print: Box<dyn FnMut(&str) + Send>) -> Self {
+    pub fn new(quiet: bool, debug: bool, print: Print) -> Self {
         Self { quiet, debug, style: styles(), print: Mutex::new(print) }
     }
 
@@ -63,8 +63,9 @@ impl Plain {
                 files_changed,
                 ..
             } => {
-                let took =
-                    format!("{num_turns} turns, {}, {}", duration(*duration_ms), tokens(usage));
+                let turns = if *num_turns == 1 { "turn" } else { "turns" };
+                let (took, tokens) = (duration(*duration_ms), tokens(usage));
+                let took = format!("{num_turns} {turns}, {took}, {tokens}");
                 let label = printable(label);
                 match (subtype.as_str(), message) {
                     ("success", _) => format!(

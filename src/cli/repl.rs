@@ -3,7 +3,7 @@
 //! Reading a line blocks, so rustyline has a thread of its own and Lua keeps the main one; tasks that
 //! were started before go on while somebody types. Ctrl-C cancels the evaluation and not the REPL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 
@@ -18,7 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::terminal::Stdout;
+use super::terminal::{Print, Stdout};
 use super::{Flags, diagnostic, progress, session, signals};
 use crate::api;
 use crate::config;
@@ -33,7 +33,7 @@ const PROMPT: &str = "lua> ";
 const PATIENCE: u32 = 3;
 
 /// Prints above the line that is being typed.
-type Printer = Arc<Mutex<Box<dyn FnMut(&str) + Send>>>;
+type Printer = Arc<Mutex<Print>>;
 
 /// What the reading thread sends.
 enum Request {
@@ -71,7 +71,7 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
         let printer = Arc::clone(&printer);
         std::thread::Builder::new()
             .name("readline".to_owned())
-            .spawn(move || read_lines(&requests, &printer, history))
+            .spawn(move || read_lines(&requests, &printer, history.as_deref()))
             .or_kind(Kind::Io, || "cannot start the reading thread")?;
     }
     let code = session::on_lua_thread(serve(&host, &workers, incoming, &printer))?;
@@ -132,12 +132,12 @@ async fn evaluate(
     let task = root.line();
     task.excuse();
     *evaluating.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.stopper().clone());
-    let ended = runtime.run(&task, function, Default::default()).await;
+    let ended = runtime.run_line(&task, function).await;
     *evaluating.lock().unwrap_or_else(PoisonError::into_inner) = None;
     match ended {
         Ok(values) => {
             let mut text = String::new();
-            for value in values.iter() {
+            for value in &values {
                 text.push_str(&runtime.inspect(value));
                 text.push('\n');
             }
@@ -215,14 +215,14 @@ impl Validator for Prompt {
     }
 }
 
-fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Option<PathBuf>) {
+fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Option<&Path>) {
     let config = rustyline::Config::builder().auto_add_history(true).build();
     let Ok(mut editor) = Editor::<Prompt, DefaultHistory>::with_config(config) else {
         let _ = requests.blocking_send(Request::End);
         return;
     };
     editor.set_helper(Some(Prompt { syntax: chunk::Syntax::new() }));
-    if let Some(path) = &history {
+    if let Some(path) = history {
         let _ = editor.load_history(path);
     }
     // Without a terminal there is no line to print above, and text goes out as it is.
@@ -240,7 +240,7 @@ fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Opti
                     break;
                 }
                 let _ = wait.recv();
-                if let Some(path) = &history {
+                if let Some(path) = history {
                     let _ = path.parent().map(std::fs::create_dir_all);
                     let _ = editor.save_history(path);
                 }

@@ -11,6 +11,7 @@ use crate::config::{self, Settings};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::host::{Host, Sources, Surroundings, repository_around};
+use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Setup, Task};
 
 /// Threads for everything that is not Lua: HTTP, git, files.
@@ -131,9 +132,10 @@ pub fn host(
     let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
     // The running binary itself, even when its file was replaced meanwhile.
     let program = PathBuf::from("/proc/self/exe");
-    let program = match program.exists() {
-        true => program,
-        false => std::env::current_exe().or_kind(Kind::Io, || "cannot find our own binary")?,
+    let program = if program.exists() {
+        program
+    } else {
+        std::env::current_exe().or_kind(Kind::Io, || "cannot find our own binary")?
     };
     Host::new(Surroundings {
         sources,
@@ -154,7 +156,7 @@ pub fn lua(
     host: &Arc<Host>,
     root: Rc<Task>,
     script_dir: PathBuf,
-    write: Rc<dyn Fn(&[u8])>,
+    write: Write,
 ) -> Result<Rc<Runtime>> {
     let setup = Setup { write, script_dir, result_fields: result::fields };
     let runtime = Rc::new(Runtime::new(&setup, root)?);

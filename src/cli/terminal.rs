@@ -38,6 +38,9 @@ pub fn styles() -> Styles {
     if wanted && io::stderr().is_terminal() { COLOUR } else { PLAIN }
 }
 
+/// Takes text that is to be shown.
+pub type Print = Box<dyn FnMut(&str) + Send>;
+
 /// Writes to standard error; there is nobody to tell when that fails.
 pub fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -16,7 +16,7 @@ pub mod output;
 pub mod run;
 
 pub use capture::{Captured, Spill};
-pub use guardian::guardian_main;
+pub use guardian::{GUARDIAN_ARG, guardian_main};
 pub use output::{Command, Output, output};
 pub use run::{Ended, Finished, Invocation, Limits, Processes, What};
 

@@ -30,6 +30,9 @@ impl Agent {
             spill_dir: dir.path().join("spill"),
             processes: Processes::new(std::env::current_exe().unwrap()),
             cancel: CancellationToken::new(),
+            label: "test".into(),
+            branch: None,
+            turn: 1.into(),
             agent: "agent-0001".to_owned(),
         };
         Self { dir, context }

@@ -153,6 +153,7 @@ impl Options {
         let number = match &value {
             LuaValue::Integer(integer) => Some(*integer),
             // `10 / 2` is a float in Lua.
+            #[expect(clippy::cast_possible_truncation, reason = "whole and far below 2^53")]
             LuaValue::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
                 Some(*number as i64)
             }
@@ -165,7 +166,10 @@ impl Options {
                 name,
                 format_args!(
                     "must be a whole number from {least} to {most}, not {}",
-                    value.to_string().unwrap_or_default()
+                    match &value {
+                        LuaValue::Number(number) => format!("{number:?}"),
+                        other => other.to_string().unwrap_or_default(),
+                    }
                 ),
             )),
         }

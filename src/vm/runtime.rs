@@ -29,10 +29,13 @@ const INSPECT: &str = include_str!("../../lua/inspect.lua");
 /// Frames of ours carry this name and are left out of tracebacks.
 const OURS: &str = "=[agentlua]";
 
+/// Takes what a script prints.
+pub type Write = Rc<dyn Fn(&[u8])>;
+
 /// What a runtime is made with.
 pub struct Setup {
     /// Takes what the script prints.
-    pub write: Rc<dyn Fn(&[u8])>,
+    pub write: Write,
     /// Where `require` looks first.
     pub script_dir: PathBuf,
     /// Returns the fields that a kind of result may have.
@@ -159,6 +162,18 @@ impl Runtime {
     pub fn set_last_result(&self, value: Option<LuaValue>) {
         // It fails only without memory, which the next line will say.
         let _ = self.lua.globals().raw_set("_", value.unwrap_or(LuaValue::Nil));
+    }
+
+    /// Runs a line of the REPL.
+    ///
+    /// # Errors
+    /// What nobody caught.
+    pub async fn run_line(
+        &self,
+        task: &Rc<Task>,
+        function: LuaFunction,
+    ) -> Result<LuaMultiValue, Box<Uncaught>> {
+        self.run(task, function, LuaMultiValue::new()).await
     }
 
     /// Runs `function` as `task`, to its end and that of everything it started.

@@ -1,0 +1,5 @@
+local function ask()
+  local outcome = agent.query { promt = "x" }
+  return outcome
+end
+ask()
