@@ -359,10 +359,11 @@ impl Host {
             self.events.emit(Event::Message {
                 level: crate::event::Level::Info,
                 text: format!(
-                    "{} uncommitted {} in `{}` not in the agents' worktrees",
+                    "{} uncommitted {} in `{}` {} not in the agents' worktrees",
                     paths.len(),
-                    if paths.len() == 1 { "change is" } else { "changes are" },
-                    repo.top().display()
+                    if paths.len() == 1 { "change" } else { "changes" },
+                    repo.top().display(),
+                    if paths.len() == 1 { "is" } else { "are" },
                 ),
             });
         }
