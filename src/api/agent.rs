@@ -97,7 +97,7 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     None => false,
                 };
                 let rows = host.agents(all).await?;
-                Ok(result::list(&lua, "agent", rows.iter().map(crate::host::agent_json))?)
+                Ok(result::list(&lua, "agent", rows.iter().map(crate::host::roster::agent_json))?)
             }
         })?
     };

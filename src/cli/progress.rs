@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::terminal::{Print, Styles, printable, say, styles};
 use crate::agent::Subtype;
-use crate::agent::fleet::{Ended, Tally};
+use crate::agent::tally::{Ended, Tally};
 use crate::event::{Event, Level, Reporter, ToolSummary, Usage};
 
 /// Tools named in one line of progress.
