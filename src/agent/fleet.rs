@@ -313,7 +313,7 @@ impl Fleet {
             ..AgentChange::default()
         };
         self.note(&order.store, &outcome.id, change).await;
-        let ended = Ended::new(outcome, unchanged);
+        let ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
         self.events.emit(Event::AgentFinished {
             agent: ended.id.clone(),
             label: ended.label.clone(),

@@ -30,6 +30,8 @@ pub struct Ended {
     pub message: Option<String>,
     /// The branch that holds its work, if it changed anything.
     pub branch: Option<String>,
+    /// The checkout of the repository it worked on.
+    pub repo: Option<PathBuf>,
     /// The worktree that was kept.
     pub worktree_path: Option<PathBuf>,
     /// How many paths it changed.
@@ -40,13 +42,14 @@ pub struct Ended {
 
 impl Ended {
     /// Sums up an outcome. `removed` tells whether its worktree went, because nothing had changed.
-    pub fn new(outcome: &Outcome, removed: bool) -> Self {
+    pub(super) fn new(outcome: &Outcome, repo: Option<&Repo>, removed: bool) -> Self {
         Self {
             id: outcome.id.clone(),
             label: outcome.label.clone(),
             subtype: outcome.subtype,
             message: outcome.error.as_ref().map(ToString::to_string),
             branch: outcome.branch.clone().filter(|_| !removed),
+            repo: repo.map(|repo| repo.top().to_owned()),
             worktree_path: outcome.worktree_path.clone().filter(|_| !removed),
             files_changed: outcome.files_changed.len(),
             denials: outcome.permission_denials.len(),
