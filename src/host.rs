@@ -2,10 +2,10 @@
 //! There are no statics; whoever has the host has the run.
 
 pub mod roster;
+pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,7 @@ use crate::config::{self, Config, Settings};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::git::Repo;
-use crate::git::worktree::{self, New, Worktree};
+use crate::git::worktree;
 use crate::journal::Store;
 use crate::model::Model;
 use crate::model::select::{self, Environment};
@@ -48,8 +48,8 @@ pub struct Host {
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
     announced: Mutex<bool>,
-    /// How many worktrees the script made for itself.
-    worktrees: AtomicU32,
+    /// The worktrees that the script made for itself and has not closed.
+    worktrees: Mutex<worktrees::Open>,
 }
 
 /// What a host is made with.
@@ -99,7 +99,7 @@ impl Host {
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
             announced: Mutex::new(false),
-            worktrees: AtomicU32::new(0),
+            worktrees: Mutex::default(),
         }))
     }
 
@@ -267,28 +267,6 @@ impl Host {
         Ok(root)
     }
 
-    /// Makes a worktree for the script itself, on a new branch of the repository around `dir`.
-    ///
-    /// # Errors
-    /// Git, when it cannot be had; nothing of it is left behind.
-    pub async fn script_worktree(
-        &self,
-        dir: &Path,
-        branch: String,
-        base: &str,
-    ) -> Result<Worktree> {
-        let repo = self.repo(dir).await?;
-        let root = self.worktree_root()?;
-        let number = self.worktrees.fetch_add(1, Ordering::Relaxed) + 1;
-        let id = format!("script-{}-{number}", self.fleet.run_id().trim_start_matches("run-"));
-        let base = base.to_owned();
-        self.beside(async move {
-            let base_commit = repo.resolve(&base).await?;
-            Worktree::create(&repo, New { id, branch, base_commit, root }).await
-        })
-        .await?
-    }
-
     /// Runs an agent to its end.
     pub async fn ask(
         self: &Arc<Self>,
@@ -344,6 +322,7 @@ impl Host {
 
     /// Ends the run.
     pub async fn close(&self) {
+        self.close_worktrees().await;
         let fleet = Arc::clone(&self.fleet);
         let _ = self.beside(async move { fleet.close().await }).await;
         for store in self.stores.lock().await.values() {
