@@ -66,18 +66,21 @@ impl Plain {
             } => {
                 let turns = if *num_turns == 1 { "turn" } else { "turns" };
                 let (took, tokens) = (duration(*duration_ms), tokens(usage, ", "));
-                let took = format!("{num_turns} {turns}, {took}{tokens}");
+                let took = match num_turns {
+                    0 => String::new(),
+                    count => format!(", {count} {turns}, {took}{tokens}"),
+                };
                 let label = printable(label);
                 match (subtype.as_str(), message) {
                     ("success", _) => format!(
-                        "{agent} {label}: {green}done{reset}, {}, {took}",
+                        "{agent} {label}: {green}done{reset}, {}{took}",
                         files(*files_changed)
                     ),
                     ("error_cancelled", _) => {
-                        format!("{agent} {label}: {yellow}cancelled{reset}, {took}")
+                        format!("{agent} {label}: {yellow}cancelled{reset}{took}")
                     }
                     (subtype, message) => format!(
-                        "{agent} {label}: {red}failed{reset}: {}, {took}",
+                        "{agent} {label}: {red}failed{reset}: {}{took}",
                         printable(message.as_deref().unwrap_or(subtype))
                     ),
                 }
