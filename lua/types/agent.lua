@@ -24,9 +24,9 @@
 ---@field label? string
 ---`"anthropic/…"`, `"openai/…"`, `"ollama/…"`, or a model made by `agent.model` (default: the run's).
 ---@field model? string|agent.Model
----Stands instead of agentlua's own system prompt.
+---The system prompt (default: agentlua's own).
 ---@field system_prompt? string
----Stands after the system prompt.
+---What follows the system prompt (default: nothing).
 ---@field append_system_prompt? string
 ---Whether the agent works in a worktree of its own (default: false; true beside `branch`, `base`, `dirty` or `commit`).
 ---@field worktree? boolean

@@ -34,11 +34,11 @@
 ---Its path before; nil unless it was renamed or copied.
 ---@field old_path? string
 ---What became of it.
----@field status string
----Lines that came.
----@field additions integer
----Lines that went.
----@field deletions integer
+---@field status "added"|"deleted"|"modified"|"renamed"|"copied"|"type_changed"|"unmerged"
+---Lines that came; nil for a binary file.
+---@field additions? integer
+---Lines that went; nil for a binary file.
+---@field deletions? integer
 
 ---@class git.MergeOptions: git.RepoOptions
 ---What to merge.
@@ -61,13 +61,21 @@
 ---Why a merge did not happen; the target is as it was.
 ---@class git.FailedMerge
 ---What happened.
----@field status "conflicted"|"verify_failed"|"refused"
----The paths that conflict, each with the lines of both sides.
----@field conflicts? table[]
+---@field status "conflicted"|"refused"
+---What conflicts.
+---@field conflicts? git.Conflict[]
 ---Why it was refused.
 ---@field reason? "dirty"|"parked"|"unmerged"|"no_common_base"
 ---The paths that it is about.
 ---@field paths? string[]
+
+---@class git.Conflict
+---The path.
+---@field path string
+---The kind, in git's words.
+---@field kind string
+---What git says of it.
+---@field message string
 
 ---Two branches that would conflict.
 ---@class git.Clash
