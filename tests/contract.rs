@@ -197,6 +197,7 @@ fn settings_without_a_flag_are_known() {
         std::fs::create_dir_all(&user).expect("a folder");
         std::fs::write(user.join("config.toml"), format!("{name} = {value}\n")).expect("a file");
         assert_eq!(verdict(name, &home.run(&["run", "main.lua"])), expected, "{name}");
+        std::fs::remove_file(user.join("config.toml")).expect("the file");
     }
 }
 

@@ -95,6 +95,40 @@ for _, sdk in ipairs { "permission_mode", "output_format", "fork_session", "opti
   )
 end
 
+-- What is taken has its effect.
+local asked
+local effect = agent.query {
+  prompt = "x",
+  label = "l",
+  branch = "effect",
+  base = outcome.base_commit,
+  commit = "the message",
+  system_prompt = "alpha",
+  append_system_prompt = "omega",
+  allowed_tools = { "Read" },
+  tools = { tool },
+  model = agent.model {
+    reply = function(request)
+      asked = request
+      return "done"
+    end,
+  },
+}
+local offered = {}
+for i, each in ipairs(asked.tools) do
+  offered[i] = each.name
+end
+for name, holds in pairs {
+  label = effect.label == "l",
+  branch = effect.branch == "effect",
+  base = effect.base_commit == outcome.base_commit,
+  system_prompt = asked.system:find("^alpha") ~= nil,
+  append_system_prompt = asked.system:find("omega", 1, true) ~= nil,
+  tools = table.concat(offered, " ") == "Read t",
+} do
+  say("effect of " .. name, holds and "works" or "has none: " .. table.concat(offered, " "))
+end
+
 -- Functions, called with what the contract shows.
 local list, fn = { "a" }, function(item)
   return item
