@@ -158,7 +158,7 @@ impl Stubs {
         assert!(text.starts_with("---@meta"), "a stub is no module that runs");
         for line in text.lines() {
             if let Some(found) = class.captures(line) {
-                current = found[1].to_owned();
+                found[1].clone_into(&mut current);
                 let parents = found.get(2).map_or("", |parents| parents.as_str());
                 let parents = parents.split(", ").filter(|parent| !parent.is_empty());
                 let parents = parents.map(str::to_owned).collect();

@@ -313,8 +313,8 @@ function agent.query(query) end
 ---@async
 ---@param query agent.Query|string
 ---@return agent.Outcome? outcome
----@return agent.Error? e
----@overload fun(prompt: string): agent.Outcome?, agent.Error?
+---@return agent.Error e
+---@overload fun(prompt: string): agent.Outcome?, agent.Error
 function agent.try_query(query) end
 
 ---Starts a query or a function in the background; closing the task cancels it.
@@ -457,7 +457,7 @@ function agent.config(settings) end
 ---Is `agent.config`, and returns `nil, e` when a model cannot be had.
 ---@param settings agent.ConfigOptions
 ---@return nil
----@return agent.Error? e
+---@return agent.Error e
 ---@overload fun(): agent.Config
 function agent.try_config(settings) end
 
@@ -484,7 +484,7 @@ function agent.list(options) end
 ---@async
 ---@param options? agent.ListOptions
 ---@return agent.Row[]? agents
----@return agent.Error? e
+---@return agent.Error e
 function agent.try_list(options) end
 
 ---Fills `${name}` and `${a.b}`, and strips common indentation. A missing name is an error.

@@ -13,7 +13,8 @@
 ---| "refused" The model refused.
 ---| "internal" A fault of agentlua.
 
----What agentlua raises; `tostring` is the whole of it in a line.
+---What agentlua raises; `tostring` is the whole of it in a line. A twin `try_x` returns `nil, e` for
+---it; the stubs declare that `e` as always there, so that looking at the first value is enough.
 ---@class agent.Error
 ---What went wrong, for programs.
 ---@field kind agent.Kind

@@ -17,7 +17,7 @@ function fs.read(path) end
 ---Is `fs.read`, and returns `nil, e` for a failure.
 ---@param path string
 ---@return string? content
----@return agent.Error? e
+---@return agent.Error e
 function fs.try_read(path) end
 
 ---Writes a file in one step, in place of the old one.
@@ -29,7 +29,7 @@ function fs.write(path, content) end
 ---@param path string
 ---@param content string
 ---@return nil
----@return agent.Error? e
+---@return agent.Error e
 function fs.try_write(path, content) end
 
 ---Adds to the end of a file.
@@ -41,7 +41,7 @@ function fs.append(path, content) end
 ---@param path string
 ---@param content string
 ---@return nil
----@return agent.Error? e
+---@return agent.Error e
 function fs.try_append(path, content) end
 
 ---Reports whether there is such a file or directory.
@@ -59,7 +59,7 @@ function fs.list(path) end
 ---Is `fs.list`, and returns `nil, e` for a failure.
 ---@param path? string
 ---@return string[]? names
----@return agent.Error? e
+---@return agent.Error e
 function fs.try_list(path) end
 
 ---Returns the files that match a pattern such as `src/**/*.rs`, sorted.
@@ -75,7 +75,7 @@ function fs.mkdir(path) end
 ---Is `fs.mkdir`, and returns `nil, e` for a failure.
 ---@param path string
 ---@return nil
----@return agent.Error? e
+---@return agent.Error e
 function fs.try_mkdir(path) end
 
 ---Removes a file or an empty directory.
@@ -87,7 +87,7 @@ function fs.remove(path, options) end
 ---@param path string
 ---@param options? fs.RemoveOptions
 ---@return nil
----@return agent.Error? e
+---@return agent.Error e
 function fs.try_remove(path, options) end
 
 return fs

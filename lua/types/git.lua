@@ -164,9 +164,9 @@ function git.diff(x) end
 ---@async
 ---@param x git.Revision|git.DiffOptions
 ---@return git.Diff? diff
----@return agent.Error? e
----@overload async fun(): git.Diff?, agent.Error?
----@overload async fun(from: git.Revision, to: git.Revision): git.Diff?, agent.Error?
+---@return agent.Error e
+---@overload async fun(): git.Diff?, agent.Error
+---@overload async fun(from: git.Revision, to: git.Revision): git.Diff?, agent.Error
 function git.try_diff(x) end
 
 ---Merges a branch. A conflict or changes in the way raise, with `e.merge`; the target is never left
@@ -180,7 +180,7 @@ function git.merge(x) end
 ---@async
 ---@param x git.Revision|git.MergeOptions
 ---@return git.Merge? merge
----@return agent.Error? e
+---@return agent.Error e
 function git.try_merge(x) end
 
 ---Returns the pairs of branches that would conflict; nothing is touched.
@@ -196,7 +196,7 @@ function git.conflicts(branches, options) end
 ---@param branches git.Revision[]
 ---@param options? git.RepoOptions
 ---@return git.Clash[]? clashes
----@return agent.Error? e
+---@return agent.Error e
 function git.try_conflicts(branches, options) end
 
 ---Makes a worktree of the script's own on a new branch: `local wt <close> = git.worktree { … }`.
@@ -210,7 +210,7 @@ function git.worktree(options) end
 ---@async
 ---@param options git.WorktreeOptions
 ---@return git.Worktree? worktree
----@return agent.Error? e
+---@return agent.Error e
 function git.try_worktree(options) end
 
 ---Returns every worktree of the repository, the main checkout first.
@@ -224,7 +224,7 @@ function git.worktrees(options) end
 ---@async
 ---@param options? git.RepoOptions
 ---@return git.WorktreeEntry[]? worktrees
----@return agent.Error? e
+---@return agent.Error e
 function git.try_worktrees(options) end
 
 ---Returns every local branch.
@@ -238,7 +238,7 @@ function git.branches(options) end
 ---@async
 ---@param options? git.RepoOptions
 ---@return git.Branch[]? branches
----@return agent.Error? e
+---@return agent.Error e
 function git.try_branches(options) end
 
 ---Returns commits, newest first.
@@ -252,7 +252,7 @@ function git.log(options) end
 ---@async
 ---@param options? git.LogOptions
 ---@return git.Commit[]? commits
----@return agent.Error? e
+---@return agent.Error e
 function git.try_log(options) end
 
 ---Returns where HEAD is.
@@ -266,7 +266,7 @@ function git.head(options) end
 ---@async
 ---@param options? git.RepoOptions
 ---@return git.Head? head
----@return agent.Error? e
+---@return agent.Error e
 function git.try_head(options) end
 
 return git

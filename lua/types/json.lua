@@ -25,7 +25,7 @@ function json.decode(text) end
 ---Is `json.decode`, and returns `nil, e` for text that is no JSON.
 ---@param text string
 ---@return any value
----@return agent.Error? e
+---@return agent.Error e
 function json.try_decode(text) end
 
 ---Marks a table as a list, so that an empty one is `[]`.

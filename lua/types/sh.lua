@@ -43,7 +43,7 @@ function sh.check(cmd, options) end
 ---@param cmd string
 ---@param options? sh.Options
 ---@return sh.Result? result
----@return agent.Error? e
+---@return agent.Error e
 function sh.try_check(cmd, options) end
 
 ---Runs a program without a shell.
@@ -56,7 +56,7 @@ function sh.run(options) end
 ---@async
 ---@param options sh.Program
 ---@return sh.Result? result
----@return agent.Error? e
+---@return agent.Error e
 function sh.try_run(options) end
 
 return sh

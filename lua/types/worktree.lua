@@ -20,7 +20,7 @@ function worktree:diff() end
 ---Is `diff`, and returns `nil, e` for a failure.
 ---@async
 ---@return git.Diff? diff
----@return agent.Error? e
+---@return agent.Error e
 function worktree:try_diff() end
 
 ---Runs a shell command in the worktree.
@@ -35,7 +35,7 @@ function worktree:sh(cmd, options) end
 ---@param cmd string
 ---@param options? sh.Options
 ---@return sh.Result? result
----@return agent.Error? e
+---@return agent.Error e
 function worktree:try_sh(cmd, options) end
 
 ---Commits everything in it and returns the branch's head.
@@ -48,7 +48,7 @@ function worktree:commit(message) end
 ---@async
 ---@param message string
 ---@return string? commit
----@return agent.Error? e
+---@return agent.Error e
 function worktree:try_commit(message) end
 
 ---Leaves it where it is when it is closed.
@@ -61,7 +61,7 @@ function worktree:remove() end
 ---Is `remove`, and returns `nil, e` for a failure.
 ---@async
 ---@return nil
----@return agent.Error? e
+---@return agent.Error e
 function worktree:try_remove() end
 
 ---Does what `<close>` does, early. A second time does nothing.
@@ -71,5 +71,5 @@ function worktree:close() end
 ---Is `close`, and returns `nil, e` for a failure.
 ---@async
 ---@return nil
----@return agent.Error? e
+---@return agent.Error e
 function worktree:try_close() end

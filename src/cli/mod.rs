@@ -126,7 +126,8 @@ struct LaterFlags {
     #[arg(long, hide = true)]
     detach: bool,
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, hide = true)]
-    resume: Option<Option<String>>,
+    #[arg(default_missing_value = "")]
+    resume: Option<String>,
 }
 
 impl LaterFlags {
