@@ -56,7 +56,7 @@ local function runner(name, item, key)
   if kind == "function" then
     return item
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
-    agent.check_query(item, "`" .. name .. "`: item " .. describe(key))
+    kit.check_query(item, "`" .. name .. "`: item " .. describe(key))
     return function()
       return agent.query(item, type(key) == "string" and key or nil)
     end
@@ -297,7 +297,7 @@ function agent.spawn(item, ...)
   if kind == "function" then
     return groups.spawn(item, ...)
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
-    agent.check_query(item, "`agent.spawn`")
+    kit.check_query(item, "`agent.spawn`")
     return groups.spawn(function()
       return agent.query(item)
     end)
