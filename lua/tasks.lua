@@ -5,6 +5,15 @@
 local agent, groups, kit = ...
 local new_error, raise, usage, twin = kit.new_error, kit.raise, kit.usage, kit.twin
 
+-- The name under which an item runs is the combinators' business, and no argument of scripts.
+local query, try_query = agent.query, agent.try_query
+function agent.query(spec)
+  return query(spec)
+end
+function agent.try_query(spec)
+  return try_query(spec)
+end
+
 local function describe(key)
   return type(key) == "string" and "`" .. key .. "`" or tostring(key)
 end
@@ -58,7 +67,7 @@ local function runner(name, item, key)
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
     kit.check_query(item, "`" .. name .. "`: item " .. describe(key))
     return function()
-      return agent.query(item, type(key) == "string" and key or nil)
+      return query(item, type(key) == "string" and key or nil)
     end
   elseif kit.is_task(item) then
     return function()

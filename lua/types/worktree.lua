@@ -52,6 +52,7 @@ function worktree:commit(message) end
 function worktree:try_commit(message) end
 
 ---Leaves it where it is when it is closed.
+---@async
 function worktree:keep() end
 
 ---Removes it; raises when it holds changes that no commit has.
