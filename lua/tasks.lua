@@ -5,6 +5,10 @@
 local agent, groups, kit = ...
 local new_error, raise, usage, twin = kit.new_error, kit.raise, kit.usage, kit.twin
 
+-- Ours alone.
+local check_query = agent.check_query
+agent.check_query, agent.try_check_query = nil, nil
+
 local function describe(key)
   return type(key) == "string" and "`" .. key .. "`" or tostring(key)
 end
@@ -56,7 +60,7 @@ local function runner(name, item, key)
   if kind == "function" then
     return item
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
-    agent.check_query(item, "`" .. name .. "`: item " .. describe(key))
+    check_query(item, "`" .. name .. "`: item " .. describe(key))
     return function()
       return agent.query(item, type(key) == "string" and key or nil)
     end
@@ -300,7 +304,7 @@ function agent.spawn(item, ...)
   if kind == "function" then
     return groups.spawn(item, ...)
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
-    agent.check_query(item, "`agent.spawn`")
+    check_query(item, "`agent.spawn`")
     return groups.spawn(function()
       return agent.query(item)
     end)

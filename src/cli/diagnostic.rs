@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::terminal::{Styles, say, styles};
 use crate::error::{Error, Kind};
-use crate::vm::Uncaught;
+use crate::vm::{Uncaught, traceback};
 
 /// Prints an error of the command line itself.
 pub fn print(error: &Error) {
@@ -33,8 +33,10 @@ fn render(error: &Error, uncaught: Option<&Uncaught>, style: &Styles) -> String 
         for item in &uncaught.items {
             let _ = writeln!(block, "  {dim}in{reset} {item}");
         }
-        // The first frame is the position above.
-        for frame in uncaught.frames.iter().skip(usize::from(error.at.is_some())) {
+        // The first frame is the position above, unless the error was caught and raised again.
+        let known = |frame: &String| traceback::position(frame) == error.at;
+        let again = uncaught.frames.first().is_some_and(known);
+        for frame in uncaught.frames.iter().skip(usize::from(again)) {
             let _ = writeln!(block, "  {dim}from{reset} {frame}");
         }
     }

@@ -79,6 +79,7 @@ pub struct Task {
     session: Option<Rc<Task>>,
     stopper: Stopper,
     told: Cell<Option<Instant>>,
+    told_with: RefCell<LuaValue>,
     joining: Cell<u32>,
     lent: bool,
     children: RefCell<BTreeMap<u64, Rc<Task>>>,
@@ -154,6 +155,7 @@ impl Task {
             session: None,
             stopper: Stopper { token, reason },
             told: Cell::new(None),
+            told_with: RefCell::new(LuaValue::Nil),
             joining: Cell::new(0),
             lent: false,
             children: RefCell::default(),
@@ -216,6 +218,11 @@ impl Task {
         self.stopper.token.is_cancelled()
     }
 
+    /// Reports whether it knows of its cancellation: what runs then is its cleanup.
+    pub fn was_told(&self) -> bool {
+        self.told.get().is_some()
+    }
+
     /// Reports whether the code that runs now has to be stopped: cancelled and not told yet, or
     /// told so long ago that its cleanup is overdue.
     pub fn must_stop(&self) -> bool {
@@ -235,16 +242,22 @@ impl Task {
 
     /// Returns the cancellation as a Lua error and notes that the task was told.
     pub fn tell(&self, lua: &Lua) -> LuaResult<LuaValue> {
-        if self.told.get().is_none() {
-            self.told.set(Some(Instant::now()));
-        }
-        error::to_lua(lua, &self.reason())
+        self.tell_with(lua, &self.reason())
     }
 
     /// Raises `error` in place of the plain cancellation: the same end, with more in it.
     pub fn tell_with(&self, lua: &Lua, error: &Error) -> LuaResult<LuaValue> {
-        self.tell(lua)?;
-        error::to_lua(lua, error)
+        if self.told.get().is_none() {
+            self.told.set(Some(Instant::now()));
+        }
+        let value = error::to_lua(lua, error)?;
+        self.told_with.replace(value.clone());
+        Ok(value)
+    }
+
+    /// Reports whether `value` is the error by which it was told.
+    pub fn was_told_with(&self, value: &LuaValue) -> bool {
+        self.was_told() && *self.told_with.borrow() == *value
     }
 
     /// Waits until the task has to stop. Once it was told it may wait for its cleanup.
@@ -275,21 +288,26 @@ impl Task {
 
     /// Reports whether `self` is `other` or contains it.
     pub fn contains(self: &Rc<Self>, other: &Rc<Self>) -> bool {
-        let mut task = Some(Rc::clone(other));
-        while let Some(this) = task {
-            if this.id == self.id {
-                return true;
-            }
-            task = this.parent.as_ref().and_then(Weak::upgrade);
-        }
-        false
+        other.is_within(self.id)
+    }
+
+    /// Reports whether it is the task `id` or descends from it.
+    pub fn is_within(self: &Rc<Self>, id: u64) -> bool {
+        self.lineage().any(|task| task.id == id)
+    }
+
+    /// Returns the task, its parent, and so on up to the root.
+    fn lineage(self: &Rc<Self>) -> impl Iterator<Item = Rc<Self>> {
+        std::iter::successors(Some(Rc::clone(self)), |task| {
+            task.parent.as_ref().and_then(Weak::upgrade)
+        })
     }
 
     /// Returns the word for its state, for scripts.
     pub fn status(&self) -> &'static str {
         match &*self.ending.borrow() {
             Some(Ok(_)) => "completed",
-            Some(Err(_)) if self.stopper.reason().is_some() => "cancelled",
+            Some(Err(_)) if self.was_told() => "cancelled",
             Some(Err(_)) => "failed",
             None if self.waits_for_place() => "queued",
             None => "running",
@@ -375,10 +393,10 @@ impl Task {
                 _ => Err(values.pop_front().unwrap_or(LuaValue::Nil)),
             },
             Some(Err(fault)) => Err(error::from_fault(&lua, &fault)),
-            None => Err(error::to_lua(&lua, &self.reason()).unwrap_or(LuaValue::Nil)),
+            None => Err(self.tell(&lua).unwrap_or(LuaValue::Nil)),
         };
         if ending.is_err() {
-            self.stopper.token.cancel();
+            self.stopper.stop(Error::new(Kind::Cancelled, "the task that started it has failed"));
         }
         self.wait_for_children(&mut ending).await;
         self.finish(ending);
@@ -407,7 +425,8 @@ impl Task {
             {
                 self.inherit_trail(&child, value, None);
                 *ending = Err(value.clone());
-                self.stopper.token.cancel();
+                let why = "another task of the same parent has failed";
+                self.stopper.stop(Error::new(Kind::Cancelled, why));
             }
         }
     }
