@@ -65,9 +65,12 @@ end
 
 -- Cancellation ------------------------------------------------------------------------------------
 
--- What mlua or the count hook raised is a userdata; a script sees our errors only.
+-- What mlua or the count hook raised is a userdata, and what the standard library raised below one
+-- of our functions has a line of ours in front. A script sees neither.
 local function own(e)
-  if type(e) ~= "userdata" then
+  if type(e) == "string" then
+    return (e:gsub("^%[agentlua%]:%d+: ", ""))
+  elseif type(e) ~= "userdata" then
     return e
   elseif cancelled() and raw.is_fault(e) then
     return cancel_error()
@@ -392,12 +395,13 @@ local function write(file, ...)
   return file
 end
 
+-- In parentheses, for a tail call would hide who called from the error above.
 function files.write(file, ...)
-  return write(file, ...)
+  return (write(file, ...))
 end
 
 function io.write(...)
-  return write(io.output(), ...)
+  return (write(io.output(), ...))
 end
 
 function os.exit(code)

@@ -179,18 +179,15 @@ end
 local function settle(group)
   local settled = {}
   for key, ok, value in group.next, group do
-    local outcome
+    local item = { ok = ok }
     if ok then
-      outcome = kit.is_result(value, "outcome") and value or nil
-    elseif getmetatable(value) == kit.Error then
-      outcome = value.outcome
+      item.value = value
+      item.outcome = kit.is_result(value, "outcome") and value or nil
+    else
+      item.error = value
+      item.outcome = getmetatable(value) == kit.Error and value.outcome or nil
     end
-    settled[key] = kit.result("settled item", {
-      ok = ok,
-      value = ok and value or nil,
-      error = not ok and value or nil,
-      outcome = outcome,
-    })
+    settled[key] = kit.result("settled item", item)
   end
   return settled
 end

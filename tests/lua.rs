@@ -11,6 +11,7 @@
 //! `LUA_CASES=cancel cargo test --test lua` runs those whose path has `cancel` in it.
 
 #[path = "support/home.rs"]
+#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 
 use std::path::{Path, PathBuf};
@@ -42,9 +43,8 @@ impl Case {
         let ran = Ran::of(&mut command);
         let expected = says("exit: ").map_or(0, |code| code.parse().expect("an exit code"));
         let complains = ran.stderr.lines().any(|line| line.starts_with("error"));
-        (ran.code != expected || (expected == 0 && complains)).then(|| {
-            format!("{}: exit {}\n{}{}\n", self.name, ran.code, ran.stdout, ran.stderr)
-        })
+        (ran.code != expected || (expected == 0 && complains))
+            .then(|| format!("{}: exit {}\n{}{}\n", self.name, ran.code, ran.stdout, ran.stderr))
     }
 }
 

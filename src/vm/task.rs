@@ -70,6 +70,9 @@ pub struct Trail {
 /// What a task's function returned or raised.
 pub type Ending = Result<LuaMultiValue, LuaValue>;
 
+/// Is told of a child and of what it failed with.
+type Lost = Box<dyn Fn(&Rc<Task>, &LuaValue)>;
+
 /// One running Lua function.
 pub struct Task {
     id: u64,
@@ -89,6 +92,8 @@ pub struct Task {
     awaited: Cell<bool>,
     trail: RefCell<Option<Trail>>,
     on_done: RefCell<Option<Box<dyn FnOnce()>>>,
+    /// Hears of children that failed while nobody awaited them.
+    on_lost: RefCell<Option<Lost>>,
     agent: RefCell<Option<Arc<Live>>>,
 }
 
@@ -165,6 +170,7 @@ impl Task {
             awaited: Cell::new(false),
             trail: RefCell::new(None),
             on_done: RefCell::new(None),
+            on_lost: RefCell::new(None),
             agent: RefCell::new(None),
         }
     }
@@ -328,6 +334,12 @@ impl Task {
         *self.on_done.borrow_mut() = Some(Box::new(then));
     }
 
+    /// Calls `tell` when a child has failed and nobody awaits it; it does not fail this task then.
+    /// For a session, whose end is far away.
+    pub fn on_lost(&self, tell: impl Fn(&Rc<Self>, &LuaValue) + 'static) {
+        *self.on_lost.borrow_mut() = Some(Box::new(tell));
+    }
+
     /// Notes where an error value was raised, unless that is known.
     pub fn note(&self, value: &LuaValue, traceback: String) {
         let mut trail = self.trail.borrow_mut();
@@ -435,6 +447,15 @@ impl Task {
         let failed = ending.is_err();
         *self.ending.borrow_mut() = Some(ending);
         if let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade) {
+            if let (Some(tell), Some(Err(value)), false, false) = (
+                &*parent.on_lost.borrow(),
+                &*self.ending.borrow(),
+                self.awaited.get(),
+                self.was_told(),
+            ) {
+                tell(self, value);
+                self.excuse();
+            }
             // A failure that nobody has looked at yet stays with the parent until that one ends.
             if self.awaited.get() || !failed {
                 parent.children.borrow_mut().remove(&self.id);

@@ -17,4 +17,7 @@ ok, e = pcall(agent.timeout, 0.01, function()
   return agent.timeout(60, agent.sleep, 60)
 end)
 assert(e.message == "not done after 0.01 s", "and here the outer")
-assert(not pcall(agent.timeout, -1, print) and not pcall(agent.timeout, 1, 5), "arguments are checked")
+assert(
+  not pcall(agent.timeout, -1, print) and not pcall(agent.timeout, 1, 5),
+  "arguments are checked"
+)

@@ -20,7 +20,10 @@ do
 end
 assert(#order == 3, "every item once")
 table.sort(order)
-assert(table.concat(order, " ") == "first=1/nil second=nil/two third=3/nil", table.concat(order, " "))
+assert(
+  table.concat(order, " ") == "first=1/nil second=nil/two third=3/nil",
+  table.concat(order, " ")
+)
 
 local closed = 0
 local function endless()

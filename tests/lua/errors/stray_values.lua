@@ -7,9 +7,6 @@ local function fails(f, ...)
 end
 local task = agent.spawn(function() end)
 fails(function()
-  return task[1]
-end)
-fails(function()
   return task[{}]
 end)
 fails(function()

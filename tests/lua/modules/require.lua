@@ -19,7 +19,10 @@ local seen = agent.map({ 1, 2, 3 }, function()
 end)
 assert(loads == 1 and rawequal(seen[1], seen[3]), "three tasks, one load")
 local slow, path = require("lib.slow")
-assert(slow.name == "lib.slow" and slow.path == "lib/slow.lua", "a module is told its name and file")
+assert(
+  slow.name == "lib.slow" and slow.path == "lib/slow.lua",
+  "a module is told its name and file"
+)
 assert(require("lib.deep") == "deep", "a folder with an init.lua")
 assert(require("nothing") == true and package.loaded.nothing == true, "as in Lua")
 

@@ -15,7 +15,7 @@ io.output(io.stdout)
 file:close()
 io.write("g\n")
 print(pcall(io.write, {}))
-print(pcall(print, setmetatable({}, { __tostring = function() return 1 end })))
+print(pcall(print, setmetatable({}, { __tostring = function() return {} end })))
 ]]
 )
 local exe = "/proc/" .. fs.read("/proc/self/stat"):match("^%d+") .. "/exe"

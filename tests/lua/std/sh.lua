@@ -16,7 +16,10 @@ assert(result.stdout == "a b|$HOME|*|", "no shell in between: " .. result.stdout
 result = sh("kill -9 $$")
 assert(not result.ok and result.code == nil, "ended by a signal: no exit code")
 local value, why = sh.try_run { cmd = "no-such-program" }
-assert(value == nil and why.kind == "io" and why.message:find("no-such-program", 1, true), why.message)
+assert(
+  value == nil and why.kind == "io" and why.message:find("no-such-program", 1, true),
+  why.message
+)
 for _, bad in ipairs {
   { sh, "" },
   { sh, 5 },

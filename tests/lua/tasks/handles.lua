@@ -33,7 +33,10 @@ assert(not ok and e.kind == "cancelled", "awaiting it raises the cancellation")
 assert(closed == "the task was cancelled by its handle", "its handlers have run")
 assert(sleeper:status() == "cancelled", sleeper:status())
 local value, why = sleeper:try_await()
-assert(value == nil and why.kind == "cancelled", "somebody else's cancellation is data for the twin")
+assert(
+  value == nil and why.kind == "cancelled",
+  "somebody else's cancellation is data for the twin"
+)
 
 local failing = agent.spawn(error, "oops")
 assert(failing:try_await() == nil and failing:status() == "failed", "a failure is a failure")

@@ -13,7 +13,10 @@ ok = xpcall(error, function(e)
   return "handled"
 end, "boom")
 assert(not ok and seen == "boom", "a handler gets the value")
-ok = select(2, xpcall(function()
-  error("boom")
-end, debug.traceback))
+ok = select(
+  2,
+  xpcall(function()
+    error("boom")
+  end, debug.traceback)
+)
 assert(ok:find("main.lua:%d+: boom") and ok:find("stack traceback:", 1, true), ok)

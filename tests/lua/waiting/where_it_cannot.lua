@@ -18,7 +18,10 @@ assert(message == inside .. "a `table.sort` comparator", message)
 message = refusal(table.sort, { 2, 1 }, function()
   return assert(pcall(nap)) and false
 end)
-assert(message == inside .. "a `table.sort` comparator", "pcall in between hides nothing: " .. message)
+assert(
+  message == inside .. "a `table.sort` comparator",
+  "pcall in between hides nothing: " .. message
+)
 message = refusal(string.gsub, "x", "x", nap)
 assert(message == inside .. "a `string.gsub` replacement function", message)
 local slow = setmetatable({}, { __tostring = nap, __index = nap })
@@ -47,4 +50,7 @@ assert(tostring(why):find("a `load` reader", 1, true), "and says why: " .. tostr
 message = refusal(table.sort, { 2, 1 }, function()
   return coroutine.wrap(nap)()
 end)
-assert(message == "a coroutine has to wait, and nothing may wait inside a `table.sort` comparator", message)
+assert(
+  message == "a coroutine has to wait, and nothing may wait inside a `table.sort` comparator",
+  message
+)
