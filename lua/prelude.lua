@@ -3,6 +3,7 @@
 -- gives results and globals their strictness. `raw` holds what Rust provides (src/vm/runtime.rs).
 local raw = ...
 local PENDING, cancelled, cancel_error = raw.pending, raw.cancelled, raw.cancel_error
+local told, must_stop = raw.told, raw.must_stop
 local error, getmetatable, rawget, rawset, select, setmetatable, tostring, type =
   error, getmetatable, rawget, rawset, select, setmetatable, tostring, type
 local rawpcall, rawxpcall = pcall, xpcall
@@ -62,66 +63,83 @@ local function usage(message, hint)
   raise(new_error("usage", message, hint))
 end
 
--- Waiting -----------------------------------------------------------------------------------------
+-- Cancellation ------------------------------------------------------------------------------------
 
--- A script's own coroutines are transparent to waiting: what mlua yields while a Rust future is
--- pending is passed on outwards, and never shown to the script.
-local closer = {
-  __close = function(guard)
-    if guard.co then
-      co_close(guard.co)
-    end
-  end,
-}
-
-local function drive(co, ok, first, ...)
-  -- An empty yield may be the count hook's, when the time slice was used up inside `co`.
-  if
-    ok
-    and first == nil
-    and select("#", ...) == 0
-    and raw.preempted()
-    and co_status(co) == "suspended"
-  then
-    if isyieldable() then
-      raw.yield()
-    end
-    return drive(co, co_resume(co))
+-- What mlua or the count hook raised is a userdata, and what the standard library raised below one
+-- of our functions has a line of ours in front. A script sees neither.
+local function own(e)
+  if type(e) == "string" then
+    return (e:gsub("^%[agentlua%]:%d+: ", ""))
+  elseif type(e) ~= "userdata" then
+    return e
+  elseif cancelled() and raw.is_fault(e) then
+    return cancel_error()
   end
-  if not (ok and first == PENDING) then
-    if not ok and cancelled() then
-      co_close(co)
-      error(first, 0)
-    end
-    return ok, first, ...
-  end
-  local guard <close> = setmetatable({ co = co }, closer)
-  local results
-  repeat
-    results = pack(co_resume(co, co_yield(PENDING)))
-  until not (results[1] and results[2] == PENDING)
-  guard.co = nil
-  return drive(co, unpack(results, 1, results.n))
+  return raw.own(e)
 end
 
-function coroutine.resume(co, ...)
-  return drive(co, co_resume(co, ...))
-end
-
-local function unwrap(co, ok, ...)
+-- A cancelled task is told once, by an error that no `pcall` returns. `cleaning` says that the task
+-- had been told before the call: then this is a `<close>` handler, which may fail and be caught like
+-- any other code until its grace is over.
+local function passing(cleaning, ok, ...)
   if ok then
-    return ...
+    return ok, ...
   end
-  co_close(co)
-  error((...), 0)
+  local e = own((...))
+  if cancelled() and not (cleaning and not must_stop()) then
+    error(told() and e or cancel_error(), 0)
+  end
+  return false, e
 end
 
-function coroutine.wrap(f)
-  local co = co_create(f)
-  return function(...)
-    return unwrap(co, drive(co, co_resume(co, ...)))
-  end
+function pcall(...)
+  return passing(told(), rawpcall(...))
 end
+
+function xpcall(f, on_error, ...)
+  if type(on_error) ~= "function" then
+    return rawxpcall(f, on_error, ...)
+  end
+  return passing(
+    told(),
+    rawxpcall(f, function(e)
+      return on_error(own(e))
+    end, ...)
+  )
+end
+
+-- The traceback with whole paths: Lua itself cuts those of more than 60 bytes at the front.
+local function whole_traceback()
+  local text = traceback("", 3)
+  if text:find("\t...", 1, true) then
+    for level = 3, 60 do
+      local frame = getinfo(level, "S")
+      if not frame then
+        break
+      end
+      local short = frame.short_src
+      if short:sub(1, 3) == "..." then
+        text = text:gsub("\t" .. short:gsub("%p", "%%%0") .. ":", function()
+          return "\t" .. frame.source:sub(2) .. ":"
+        end)
+      end
+    end
+  end
+  return text
+end
+
+-- The message handler of every task: the value stays as it is, its traceback is noted beside it.
+local function handler(e)
+  e = own(e)
+  raw.note(e, whole_traceback())
+  return e
+end
+
+local function main(f, ...)
+  return rawxpcall(f, handler, ...)
+end
+
+-- Waiting -----------------------------------------------------------------------------------------
 
 -- C functions that call back into Lua; nothing can wait inside them.
 local callers = {
@@ -134,6 +152,9 @@ local callers = {
   [load] = "a `load` reader",
 }
 
+-- C functions that one can wait inside.
+local transparent = { [error] = true, [rawpcall] = true, [rawxpcall] = true, [co_yield] = true }
+
 local function cannot_wait(name)
   local place = "a C function"
   for level = 3, 40 do
@@ -141,55 +162,112 @@ local function cannot_wait(name)
     if not frame then
       break
     end
-    if frame.namewhat == "metamethod" and frame.name == "gc" then
+    if frame.namewhat == "metamethod" and frame.name == "__gc" then
       place = "a `__gc` finalizer"
       break
     end
-    if frame.what == "C" and frame.func ~= error then
+    if frame.what == "C" and not transparent[frame.func] then
       place = callers[frame.func] or (frame.name and "`" .. frame.name .. "`") or place
       break
     end
   end
   return new_error(
     "usage",
-    "`" .. name .. "` has to wait, and nothing may wait inside " .. place,
+    (name == "a coroutine" and name or "`" .. name .. "`")
+      .. " has to wait, and nothing may wait inside "
+      .. place,
     "call it before and use what it returned"
   )
 end
 
--- Cancellation ------------------------------------------------------------------------------------
+-- Coroutines --------------------------------------------------------------------------------------
 
--- A cancelled task is told once, by an error; `pcall` passes that on instead of returning it.
-local function passing(ok, ...)
-  if not ok and cancelled() then
-    local e = ...
-    if type(e) == "userdata" then
-      e = cancel_error() -- raised by the count hook
+-- A script's own coroutines are transparent to waiting: what mlua yields while a Rust future is
+-- pending is passed on outwards, and never shown to the script.
+local waiting = setmetatable({}, { __mode = "k" })
+
+local closer = {
+  __close = function(guard)
+    waiting[guard.co] = nil
+    if guard.open then
+      co_close(guard.co)
     end
-    error(e, 0)
+  end,
+}
+
+local function drive(co, ok, ...)
+  local first = ...
+  if ok and select("#", ...) == 0 and co_status(co) == "suspended" then
+    local frame = getinfo(co, 0, "f")
+    -- Yielded by the count hook, when the time slice was used up inside `co`, and not by the script.
+    if frame and frame.func ~= co_yield then
+      if isyieldable() then
+        raw.yield()
+      end
+      return drive(co, co_resume(co))
+    end
   end
-  return ok, ...
-end
-
-function pcall(f, ...)
-  return passing(rawpcall(f, ...))
-end
-
-function xpcall(f, handler, ...)
-  return passing(rawxpcall(f, handler, ...))
-end
-
--- The message handler of every task: the value stays as it is, its traceback is noted beside it.
-local function handler(e)
-  if type(e) == "userdata" and cancelled() then
-    e = cancel_error()
+  if not (ok and first == PENDING) then
+    return ok, ...
   end
-  raw.note(e, traceback("", 2))
-  return e
+  if not isyieldable() then
+    co_close(co)
+    raise(cannot_wait("a coroutine"))
+  end
+  local guard <close> = setmetatable({ co = co, open = true }, closer)
+  waiting[co] = true
+  local results
+  repeat
+    results = pack(co_resume(co, co_yield(PENDING)))
+  until not (results[1] and results[2] == PENDING)
+  guard.open, waiting[co] = false, nil
+  return drive(co, unpack(results, 1, results.n))
 end
 
-local function main(f, ...)
-  return rawxpcall(f, handler, ...)
+local function finish(ok, ...)
+  if ok then
+    return ...
+  end
+  error((...), 0)
+end
+
+-- The body of a coroutine unwinds inside of it, so that its `<close>` handlers may wait; Lua would
+-- run them later and from outside, or never.
+function coroutine.create(f)
+  if type(f) ~= "function" then
+    return co_create(f)
+  end
+  return co_create(function(...)
+    return finish(rawxpcall(f, handler, ...))
+  end)
+end
+
+function coroutine.resume(co, ...)
+  if waiting[co] then
+    return false, "cannot resume a coroutine that waits in another task"
+  end
+  return passing(told(), drive(co, co_resume(co, ...)))
+end
+
+function coroutine.status(co)
+  return waiting[co] and "normal" or co_status(co)
+end
+
+function coroutine.close(co)
+  if waiting[co] then
+    error("cannot close a coroutine that waits in another task", 2)
+  end
+  return co_close(co)
+end
+
+function coroutine.wrap(f)
+  local co = coroutine.create(f)
+  return function(...)
+    if waiting[co] then
+      error("cannot resume a coroutine that waits in another task", 2)
+    end
+    return finish(drive(co, co_resume(co, ...)))
+  end
 end
 
 -- Primitives --------------------------------------------------------------------------------------
@@ -211,7 +289,7 @@ local function attempt(ok, ...)
     return ...
   end
   local e = ...
-  if cancelled() or (getmetatable(e) == Error and e.kind == "usage") then
+  if raw.is_cancellation(e) or (getmetatable(e) == Error and e.kind == "usage") then
     raise(e)
   end
   return nil, placed(e)
@@ -236,7 +314,7 @@ end
 -- Makes the twin of a function that is written in Lua.
 local function twin(f)
   return function(...)
-    return attempt(rawpcall(f, ...))
+    return attempt(pcall(f, ...))
   end
 end
 
@@ -301,18 +379,47 @@ function print(...)
   raw.write(table.concat(parts, "\t", 1, parts.n) .. "\n")
 end
 
--- One order for `print` and `io.write`, which goes through C's own buffer.
-io.stdout:setvbuf("no")
+-- `io.write` and `io.stdout:write` go the way of `print`: one order, and a closed output is noticed.
+local stdout, files = io.stdout, getmetatable(io.stdout).__index
+local file_write = files.write
+stdout:setvbuf("no")
+
+local function write(file, ...)
+  if file ~= stdout or io.type(file) ~= "file" then
+    return file_write(file, ...)
+  end
+  local parts = pack(...)
+  for i = 1, parts.n do
+    local kind = type(parts[i])
+    if kind ~= "string" and kind ~= "number" then
+      error("bad argument #" .. i .. " to 'write' (string expected, got " .. kind .. ")", 3)
+    end
+  end
+  raw.write(table.concat(parts, "", 1, parts.n))
+  return file
+end
+
+-- In parentheses, for a tail call would hide who called from the error above.
+function files.write(file, ...)
+  return (write(file, ...))
+end
+
+function io.write(...)
+  return (write(io.output(), ...))
+end
 
 function os.exit(code)
   if code == nil or code == true then
     code = 0
   elseif code == false then
     code = 1
-  elseif math.type(code) ~= "integer" then
-    usage("`os.exit` takes a whole number, true or false")
+  else
+    code = type(code) == "number" and math.tointeger(code)
+    if not code then
+      usage("`os.exit` takes a whole number, true or false")
+    end
   end
-  raw.exit(code)
+  raw.exit(code & 0xff)
   error(cancel_error(), 0)
 end
 
@@ -322,22 +429,54 @@ package.loadlib = nil
 package.searchers[3], package.searchers[4] = nil, nil
 
 local loaded, preload, searchers = package.loaded, package.preload, package.searchers
-local loading = {}
+-- Which task loads a module, and which module a task waits for.
+local loading, waits_for = {}, {}
 
--- `require` in Lua, so that the top level of a module may wait.
+-- Reports whether loading `name` waits for this very task, or for one that it belongs to.
+local function is_circular(name)
+  local owner = loading[name]
+  while owner do
+    if raw.within(owner) then
+      return true
+    end
+    owner = loading[waits_for[owner]]
+  end
+  return false
+end
+
+local function wait_for_module(name)
+  if is_circular(name) then
+    usage("module `" .. name .. "` requires itself, perhaps through another")
+  elseif not isyieldable() then
+    raise(cannot_wait("require"))
+  end
+  local id = raw.task_id()
+  waits_for[id] = name
+  local done <close> = setmetatable({}, {
+    __close = function()
+      waits_for[id] = nil
+    end,
+  })
+  while loading[name] do
+    if must_stop() then
+      error(cancel_error(), 0)
+    end
+    raw.rest()
+  end
+end
+
+-- `require` in Lua, so that the top level of a module may wait. Tasks that require a module while
+-- another loads it wait for that one.
 function require(name)
+  if type(name) ~= "string" then
+    error("bad argument #1 to 'require' (string expected, got " .. type(name) .. ")", 2)
+  end
+  while loaded[name] == nil and loading[name] do
+    wait_for_module(name)
+  end
   local module = loaded[name]
   if module ~= nil then
     return module
-  end
-  if loading[name] then
-    if loading[name] == raw.task_id() then
-      usage("module `" .. name .. "` requires itself, perhaps through another")
-    end
-    repeat
-      raw.yield()
-    until not loading[name]
-    return require(name)
   end
   loading[name] = raw.task_id()
   local done <close> = setmetatable({}, {

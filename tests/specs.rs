@@ -64,7 +64,7 @@ impl Spec {
             }
         }
         if self.repo {
-            make_repository(&home);
+            home.repository();
         }
         let mut command = home.command(&["run"]);
         command.args(&self.flags).arg("main.lua").args(&self.args);
@@ -81,22 +81,6 @@ impl Spec {
             }
         }
         text
-    }
-}
-
-fn make_repository(home: &Home) {
-    for args in [
-        &["init", "--quiet", "--initial-branch=main"][..],
-        &["config", "user.name", "Ada"],
-        &["config", "user.email", "ada@example.com"],
-        &["add", "--all"],
-        &["commit", "--quiet", "--allow-empty", "--message=start"],
-    ] {
-        let mut git = home.command_of(Path::new("git"));
-        git.env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z");
-        git.env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z");
-        let ran = Ran::of(git.args(args));
-        assert_eq!(ran.code, 0, "git {args:?}: {}", ran.stderr);
     }
 }
 

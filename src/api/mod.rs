@@ -50,7 +50,7 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.publish("agent", agent)?;
     runtime.publish("git", git::module(lua, host)?)?;
     runtime.publish("github", github::module(lua)?)?;
-    runtime.publish("sh", sh::module(lua, host, kit)?)?;
+    runtime.publish("sh", sh::module(lua, host)?)?;
     runtime.publish("fs", fs::module(lua, host)?)?;
     runtime.publish("json", json::module(lua)?)?;
     runtime.publish("log", log::module(lua, host)?)

@@ -24,13 +24,28 @@ const PROGRAM: Shape = Shape {
     instead: &[],
 };
 
+/// `os.execute` over the primitive that also returns the output.
+const EXECUTE: &str = "
+local execute = ...
+local function show(stdout, stderr, ...)
+  io.stdout:write(stdout)
+  io.stderr:write(stderr)
+  return ...
+end
+return function(command)
+  if command == nil then
+    return true
+  end
+  return show(execute(command))
+end";
+
 /// Output beyond this is not for a variable of a script.
 const MAX_OUTPUT: usize = 256 << 20;
 /// A day: scripts wait for builds, and say `timeout` when they want less.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Makes the module: a table that can be called.
-pub fn module(lua: &Lua, host: &Arc<Host>, kit: &LuaTable) -> LuaResult<LuaTable> {
+pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let at = |host: &Arc<Host>| Arc::clone(host);
     let module = Module::new(lua, "sh")?
         .waiting("call", {
@@ -68,6 +83,23 @@ pub fn module(lua: &Lua, host: &Arc<Host>, kit: &LuaTable) -> LuaResult<LuaTable
                 }
             }
         })?;
+    let module = module.waiting("execute", {
+        let host = at(host);
+        move |lua, args| {
+            let host = Arc::clone(&host);
+            async move {
+                let (invocation, limit) = shell(&lua, &host, args)?;
+                let finished = run(&host, invocation, limit, "os.execute").await?;
+                let (how, code) = match finished.signal {
+                    Some(signal) => ("signal", signal),
+                    None => ("exit", finished.code.unwrap_or(1)),
+                };
+                let bytes = |captured: Captured| lua.create_string(captured.into_bytes());
+                let ok = (finished.code == Some(0)).then_some(true);
+                Ok((bytes(finished.stdout)?, bytes(finished.stderr)?, ok, how, code))
+            }
+        }
+    })?;
     let table = module.build();
     // `sh "make"` and `sh.call` are one; only the first is in the manual.
     let call: LuaFunction = table.get("call")?;
@@ -77,26 +109,15 @@ pub fn module(lua: &Lua, host: &Arc<Host>, kit: &LuaTable) -> LuaResult<LuaTable
     let forward: LuaFunction = lua
         .load("local call = ... return function(_, ...) return call(...) end")
         .set_name("=[agentlua]")
-        .call(call.clone())?;
+        .call(call)?;
     metatable.set("__call", forward)?;
     table.set_metatable(Some(metatable))?;
     // The script's own waiting version; the original would block every task.
-    let execute: LuaFunction = lua
-        .load(
-            "local call = ...
-            return function(command)
-              if command == nil then return true end
-              local done = call(command)
-              io.stdout:write(done.stdout)
-              io.stderr:write(done.stderr)
-              if done.ok then return true, 'exit', 0 end
-              return nil, 'exit', done.code or 1
-            end",
-        )
-        .set_name("=[agentlua]")
-        .call(call)?;
+    let execute: LuaFunction = table.get("execute")?;
+    table.set("execute", LuaValue::Nil)?;
+    table.set("try_execute", LuaValue::Nil)?;
+    let execute: LuaFunction = lua.load(EXECUTE).set_name("=[agentlua]").call(execute)?;
     lua.globals().get::<LuaTable>("os")?.set("execute", execute)?;
-    let _ = kit;
     Ok(table)
 }
 

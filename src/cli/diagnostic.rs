@@ -4,16 +4,26 @@ use std::fmt::Write as _;
 
 use super::terminal::{Styles, say, styles};
 use crate::error::{Error, Kind};
-use crate::vm::Uncaught;
+use crate::vm::{Uncaught, traceback};
 
 /// Prints an error of the command line itself.
 pub fn print(error: &Error) {
-    say(&render(error, None, &styles()));
+    say(&text(error));
 }
 
 /// Prints an error that no script caught.
 pub fn print_uncaught(uncaught: &Uncaught) {
-    say(&render(&uncaught.error, Some(uncaught), &styles()));
+    say(&uncaught_text(uncaught));
+}
+
+/// Returns the block for an error of a line that could not be compiled.
+pub fn text(error: &Error) -> String {
+    render(error, None, &styles())
+}
+
+/// Returns the block for an error that nobody caught.
+pub fn uncaught_text(uncaught: &Uncaught) -> String {
+    render(&uncaught.error, Some(uncaught), &styles())
 }
 
 /// Returns the block for an error.
@@ -33,8 +43,10 @@ fn render(error: &Error, uncaught: Option<&Uncaught>, style: &Styles) -> String 
         for item in &uncaught.items {
             let _ = writeln!(block, "  {dim}in{reset} {item}");
         }
-        // The first frame is the position above.
-        for frame in uncaught.frames.iter().skip(usize::from(error.at.is_some())) {
+        // The first frame is the position above, unless the error was caught and raised again.
+        let known = |frame: &String| traceback::position(frame) == error.at;
+        let again = uncaught.frames.first().is_some_and(known);
+        for frame in uncaught.frames.iter().skip(usize::from(again)) {
             let _ = writeln!(block, "  {dim}from{reset} {frame}");
         }
     }
@@ -54,6 +66,10 @@ fn render(error: &Error, uncaught: Option<&Uncaught>, style: &Styles) -> String 
 fn source_line(at: &str) -> Option<(usize, String)> {
     let (path, number) = at.rsplit_once(':')?;
     let number: usize = number.parse().ok()?;
+    // These are no files, though there may be one of that name.
+    if path == "stdin" || path == "repl" {
+        return None;
+    }
     let text = std::fs::read(path).ok()?;
     let line = text.split(|byte| *byte == b'\n').nth(number.checked_sub(1)?)?;
     let line: String = String::from_utf8_lossy(line).chars().take(160).collect();

@@ -5,6 +5,7 @@
 
 pub mod agents;
 pub mod diagnostic;
+pub mod printer;
 pub mod progress;
 pub mod repl;
 pub mod run;
@@ -27,9 +28,11 @@ use crate::process::{GUARDIAN_ARG, guardian_main};
     name = "agentlua",
     version,
     about = "Script fleets of coding agents in Lua, each in its own git worktree",
-    after_help = "Models: set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model FILE.lua.\n\
-                  Exit codes: 0 ok, 1 script or agent failure, 2 usage, 3 budget, 70 internal error,\n\
-                  129/130/143 hangup, interrupt, terminate, 141 closed output.",
+    after_help = "Without a command, on a terminal, it starts the REPL.\n\n\
+                  Models: set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model FILE.lua.\n\n\
+                  Exit codes: 0 ok, 1 a script or an agent failed, 2 usage, 3 budget,\n\
+                  70 a fault of agentlua, 129 hangup, 130 interrupt, 143 terminate,\n\
+                  141 closed output; a script's own by `os.exit(n)`.",
     args_conflicts_with_subcommands = true
 )]
 struct Cli {
@@ -43,7 +46,7 @@ enum Verb {
     Run(Run),
     /// Type Lua line by line, with the same globals
     Repl(Flags),
-    /// List agents: live ones, and ended ones whose worktree or branch still exists
+    /// List agents that are live or still have a worktree or a branch
     Agents(Agents),
     Logs(Later),
     Diff(Later),
@@ -75,7 +78,7 @@ struct Run {
     flags: Flags,
     /// The script; `-` reads it from standard input
     script: PathBuf,
-    /// What the script finds in `arg[1]`, `arg[2]` …
+    /// What the script finds in `arg[1]`, `arg[2]`…
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
 }
@@ -84,25 +87,25 @@ struct Run {
 /// `agent.config` too.
 #[derive(Args, Clone, Default)]
 struct Flags {
-    /// Model of agents that name none: provider/model, or a Lua file that returns one
+    /// Model of agents that name none of their own
     #[arg(long, value_name = "NAME|FILE.lua")]
     model: Option<String>,
-    /// Agents at work at once; the others wait [default: 4]
+    /// Agents at work at once, others wait [default: 4]
     #[arg(long, value_name = "N")]
     concurrency: Option<usize>,
     /// Model round trips of each agent [default: 20]
     #[arg(long, value_name = "N")]
     max_turns: Option<u32>,
-    /// Seconds that each agent may take
+    /// Time for each agent [default: no limit]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
-    /// Make the run fail when a tool call was denied
+    /// Fail the run when a tool call was denied
     #[arg(long)]
     strict: bool,
-    /// Leave out progress; warnings and failures are still shown
+    /// Show warnings and failures, not progress
     #[arg(long)]
     quiet: bool,
-    /// The repository that agents work on [default: the one around this directory]
+    /// Repository to work on [default: the one here]
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
     /// What standard output holds; `json` and `stream-json` are not built yet
@@ -189,7 +192,7 @@ struct Agents {
     wide: bool,
     #[arg(long, hide = true)]
     watch: bool,
-    /// The repository whose agents to list [default: the one around this directory]
+    /// Repository whose agents to list [default: the one here]
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
 }

@@ -3,6 +3,7 @@
 //! Reading a line blocks, so rustyline has a thread of its own and Lua keeps the main one; tasks that
 //! were started before go on while somebody types. Ctrl-C cancels the evaluation and not the REPL.
 
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
@@ -13,27 +14,34 @@ use rustyline::highlight::Highlighter;
 use rustyline::hint::Hinter;
 use rustyline::history::DefaultHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Editor, ExternalPrinter, Helper};
+use rustyline::{Behavior, Editor, Helper};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::terminal::{Print, Stdout};
-use super::{Flags, diagnostic, progress, session, signals};
+use super::printer::Printer;
+use super::signals::{self, Signalled};
+use super::terminal::Modes;
+use super::{Flags, diagnostic, progress, session};
 use crate::api;
 use crate::config;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
 use crate::vm::task::Stopper;
-use crate::vm::{Runtime, Task, chunk};
+use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
 const PROMPT: &str = "lua> ";
+const BANNER: &str = concat!(
+    "agentlua ",
+    env!("CARGO_PKG_VERSION"),
+    ", Lua 5.4. Ctrl-D leaves; `_` is the last result; a `local` lives for one line.\n"
+);
 /// An evaluation that does not stop is given up, with everything else, at this many Ctrl-C.
 const PATIENCE: u32 = 3;
 
-/// Prints above the line that is being typed.
-type Printer = Arc<Mutex<Print>>;
+/// The evaluation that Ctrl-C cancels.
+type Evaluating = Arc<Mutex<Option<Stopper>>>;
 
 /// What the reading thread sends.
 enum Request {
@@ -52,36 +60,31 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
         .map(|dir| dir.join("repl_history"));
     let sources = session::sources(flags, &environment, &cwd)?;
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
-    let stdout = Stdout::default();
-    let printer: Printer = {
-        let stdout = stdout.clone();
-        Arc::new(Mutex::new(Box::new(move |text| {
-            stdout.write(text.as_bytes());
-        })))
-    };
+    let printer = Printer::start()?;
     let reporter = {
-        let printer = Arc::clone(&printer);
-        progress::Plain::new(quiet, false, Box::new(move |line| print(&printer, line)))
+        let printer = printer.clone();
+        progress::Plain::new(quiet, false, Box::new(move |line| printer.say(line)))
     };
     let events = Events::new(vec![Arc::new(reporter)]);
     let workers = session::workers()?;
     let host = session::host(sources, "repl", environment, events, &workers)?;
     let (requests, incoming) = mpsc::channel(1);
+    let modes = Modes::of_terminal();
     {
-        let printer = Arc::clone(&printer);
+        let printer = printer.clone();
         std::thread::Builder::new()
             .name("readline".to_owned())
             .spawn(move || read_lines(&requests, &printer, history.as_deref()))
             .or_kind(Kind::Io, || "cannot start the reading thread")?;
     }
-    let code = session::on_lua_thread(serve(&host, &workers, incoming, &printer))?;
+    let served = session::on_lua_thread(serve(&host, &workers, incoming, &printer));
+    printer.flush();
+    // The reading thread may be in the middle of a line.
+    modes.restore();
+    let code = served??;
+    progress::summary(host.fleet().run_id(), &host.fleet().tally(), host.config().quiet);
     workers.shutdown_background();
-    code
-}
-
-fn print(printer: &Printer, text: &str) {
-    let mut printer = printer.lock().unwrap_or_else(PoisonError::into_inner);
-    printer(text);
+    Ok(code)
 }
 
 async fn serve(
@@ -92,13 +95,21 @@ async fn serve(
 ) -> Result<i32> {
     let root = Task::root(CancellationToken::new());
     let write = {
-        let printer = Arc::clone(printer);
-        Rc::new(move |text: &[u8]| print(&printer, &String::from_utf8_lossy(text)))
+        let printer = printer.clone();
+        Rc::new(move |text: &[u8]| printer.print(&String::from_utf8_lossy(text)))
     };
     let runtime = session::lua(host, Rc::clone(&root), PathBuf::from("."), write)?;
     api::model::load_default(&runtime, host).await?;
-    let evaluating: Arc<Mutex<Option<Stopper>>> = Arc::default();
-    watch(workers, root.stopper(), &evaluating)?;
+    let evaluating = Evaluating::default();
+    let signalled = watch(workers, root.stopper(), &evaluating)?;
+    {
+        let (lua, printer) = (runtime.lua().clone(), printer.clone());
+        root.on_lost(move |task, value| {
+            let uncaught = Uncaught::new(&lua, task, value);
+            let text = diagnostic::uncaught_text(&uncaught);
+            printer.say(&format!("a task has failed, and nobody awaits it\n{text}"));
+        });
+    }
     host.events().emit(Event::RunStarted {
         run: host.fleet().run_id().to_owned(),
         script: "repl".to_owned(),
@@ -108,52 +119,69 @@ async fn serve(
         () = root.stopper().token().cancelled() => None,
     } {
         evaluate(&runtime, &root, &evaluating, printer, &line).await;
+        printer.end_line();
+        printer.flush();
         let _ = done.send(());
     }
     // Tasks belong to the session: they end with it, and agents keep what they did.
     root.stopper().stop(Error::new(Kind::Cancelled, "the session has ended"));
     root.join_children().await;
     host.close().await;
-    progress::summary(host.fleet().run_id(), &host.fleet().tally(), host.config().quiet);
-    Ok(0)
+    Ok(signalled.code().or(runtime.exit_code()).unwrap_or(0))
 }
 
 async fn evaluate(
     runtime: &Rc<Runtime>,
     root: &Rc<Task>,
-    evaluating: &Mutex<Option<Stopper>>,
+    evaluating: &Evaluating,
     printer: &Printer,
     line: &str,
 ) {
+    let set = |stopper| *evaluating.lock().unwrap_or_else(PoisonError::into_inner) = stopper;
     let function = match chunk::compile_line(runtime.lua(), line) {
         Ok(function) => function,
-        Err(error) => return diagnostic::print(&error),
+        Err(error) => return printer.say(&diagnostic::text(&error)),
     };
     let task = root.line();
     task.excuse();
-    *evaluating.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.stopper().clone());
-    let ended = runtime.run_line(&task, function).await;
-    *evaluating.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    match ended {
+    set(Some(task.stopper().clone()));
+    let ended = match runtime.run(&task, function, Values::new()).await {
         Ok(values) => {
-            let mut text = String::new();
-            for value in &values {
-                text.push_str(&runtime.inspect(value));
-                text.push('\n');
-            }
-            runtime.set_last_result(values.into_iter().next());
-            print(printer, &text);
+            // Another task, for the first has ended; Ctrl-C stops this one just so.
+            let task = root.line();
+            task.excuse();
+            set(Some(task.stopper().clone()));
+            show(runtime, &task, printer, values).await
         }
-        Err(uncaught) => diagnostic::print_uncaught(&uncaught),
+        Err(uncaught) => Err(uncaught),
+    };
+    set(None);
+    if let (Err(uncaught), None) = (ended, runtime.exit_code()) {
+        printer.say(&diagnostic::uncaught_text(&uncaught));
     }
+}
+
+/// Prints what a line returned and keeps the first value as `_`.
+async fn show(
+    runtime: &Rc<Runtime>,
+    task: &Rc<Task>,
+    printer: &Printer,
+    values: Values,
+) -> Result<(), Box<Uncaught>> {
+    runtime.set_last_result(values.iter().next().cloned());
+    for value in values {
+        let shown = runtime.inspect(task, value).await?;
+        printer.print(&format!("{shown}\n"));
+    }
+    Ok(())
 }
 
 /// Ctrl-C cancels the evaluation; hangup and terminate end the session.
 fn watch(
     workers: &tokio::runtime::Runtime,
     session: &Stopper,
-    evaluating: &Arc<Mutex<Option<Stopper>>>,
-) -> Result<()> {
+    evaluating: &Evaluating,
+) -> Result<Signalled> {
     let _guard = workers.enter();
     let mut interrupts =
         signal(SignalKind::interrupt()).or_kind(Kind::Io, || "cannot await signals")?;
@@ -177,15 +205,17 @@ fn watch(
             }
         }
     });
-    for kind in [SignalKind::hangup(), SignalKind::terminate()] {
+    let signalled = Signalled::default();
+    for (kind, code) in [(SignalKind::hangup(), 129), (SignalKind::terminate(), 143)] {
         let mut stream = signal(kind).or_kind(Kind::Io, || "cannot await signals")?;
-        let session = session.clone();
+        let (session, signalled) = (session.clone(), signalled.clone());
         workers.spawn(async move {
             stream.recv().await;
+            signalled.note(code);
             session.stop(Error::new(Kind::Cancelled, "the session was ended by a signal"));
         });
     }
-    Ok(())
+    Ok(signalled)
 }
 
 /// Knows when a line is not finished yet: it compiles in a small Lua state of its own.
@@ -216,7 +246,10 @@ impl Validator for Prompt {
 }
 
 fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Option<&Path>) {
-    let config = rustyline::Config::builder().auto_add_history(true).build();
+    let (stdin, stdout) = (std::io::stdin().is_terminal(), std::io::stdout().is_terminal());
+    // With standard output elsewhere, the prompt still belongs on the terminal.
+    let behavior = if stdin && !stdout { Behavior::PreferTerm } else { Behavior::Stdio };
+    let config = rustyline::Config::builder().auto_add_history(true).behavior(behavior).build();
     let Ok(mut editor) = Editor::<Prompt, DefaultHistory>::with_config(config) else {
         let _ = requests.blocking_send(Request::End);
         return;
@@ -226,10 +259,12 @@ fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Opti
         let _ = editor.load_history(path);
     }
     // Without a terminal there is no line to print above, and text goes out as it is.
-    if let Ok(mut above) = editor.create_external_printer() {
-        *printer.lock().unwrap_or_else(PoisonError::into_inner) = Box::new(move |text| {
-            let _ = above.print(text.to_owned());
-        });
+    if stdout && let Ok(above) = editor.create_external_printer() {
+        printer.print_above(above);
+    }
+    if stdin {
+        printer.say(BANNER);
+        printer.flush();
     }
     loop {
         match editor.readline(PROMPT) {
@@ -246,7 +281,7 @@ fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Opti
                 }
             }
             Err(ReadlineError::Interrupted) => {
-                print(printer, "(Ctrl-D leaves)\n");
+                printer.say("(Ctrl-D leaves)\n");
             }
             Err(_) => {
                 let _ = requests.blocking_send(Request::End);

@@ -23,6 +23,11 @@ const ENDING: [(SignalKind, i32, &str); 3] = [
 pub struct Signalled(Arc<AtomicI32>);
 
 impl Signalled {
+    /// Notes the code of the first signal; tells whether it is the first.
+    pub fn note(&self, code: i32) -> bool {
+        self.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
     /// Returns the exit code, if a signal came.
     pub fn code(&self) -> Option<i32> {
         Some(self.0.load(Ordering::Relaxed)).filter(|code| *code != 0)
@@ -41,9 +46,7 @@ pub fn watch(runtime: &tokio::runtime::Handle, stopper: &Stopper) -> Result<Sign
         let (signalled, stopper) = (signalled.clone(), stopper.clone());
         runtime.spawn(async move {
             while stream.recv().await.is_some() {
-                let before =
-                    signalled.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed);
-                if before.is_ok() {
+                if signalled.note(code) {
                     say(&format!(
                         "\n{what}: agents are stopped, their work is kept (again to quit at once)\n"
                     ));

@@ -70,3 +70,21 @@ impl Stdout {
         self.closed.load(Ordering::Relaxed)
     }
 }
+
+/// The modes of the terminal on standard input, as they were found.
+pub struct Modes(Option<rustix::termios::Termios>);
+
+impl Modes {
+    /// Notes them; nothing without a terminal.
+    pub fn of_terminal() -> Self {
+        Self(rustix::termios::tcgetattr(io::stdin()).ok())
+    }
+
+    /// Puts them back.
+    pub fn restore(&self) {
+        if let Some(modes) = &self.0 {
+            let now = rustix::termios::OptionalActions::Now;
+            let _ = rustix::termios::tcsetattr(io::stdin(), now, modes);
+        }
+    }
+}

@@ -14,7 +14,7 @@ use mlua::prelude::*;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
-use super::error;
+use super::error::Uncaught;
 use super::task::Task;
 use super::value;
 use crate::error::{Error, Kind, Result};
@@ -128,10 +128,9 @@ async fn answer(
             values.iter().map(|value| value::to_json(&lua, value, "the returned value")).collect()
         }
         Err(raised) => {
-            let mut error = error::from_lua(&lua, &raised, Kind::Tool);
-            let (at, message) = super::traceback::split_position(&error.message);
-            if error.at.is_none() && at.is_some() {
-                (error.at, error.message) = (at, message);
+            let Uncaught { mut error, raw, .. } = Uncaught::new(&lua, &task, &raised);
+            if raw {
+                error.kind = Kind::Tool;
             }
             Err(error)
         }

@@ -26,10 +26,14 @@ pub fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<LuaFunction> {
     } else {
         text
     };
-    lua.load(text)
-        .set_name(format!("@{name}"))
-        .into_function()
-        .map_err(|fault| syntax_error(&fault))
+    lua.load(text).set_name(format!("@{name}")).into_function().map_err(|fault| {
+        let mut error = syntax_error(&fault);
+        // Lua cuts long paths at the front.
+        if let Some((_, line)) = error.at.as_deref().and_then(|at| at.rsplit_once(':')) {
+            error.at = Some(format!("{name}:{line}"));
+        }
+        error
+    })
 }
 
 /// Compiles a line of the REPL: an expression first, then statements.

@@ -6,6 +6,7 @@
 
 use mlua::prelude::*;
 
+use super::args::type_of;
 use super::task::Task;
 use super::traceback;
 use super::value;
@@ -13,11 +14,17 @@ use crate::error::{Error, Kind};
 
 const METATABLE: &str = "agentlua.error";
 const RESULTS: &str = "agentlua.results";
+const INSPECTOR: &str = "agentlua.inspector";
 
 /// Keeps what the prelude made: the error metatable, and the function that makes result tables.
 pub fn install(lua: &Lua, metatable: &LuaTable, results: &LuaFunction) -> LuaResult<()> {
     lua.set_named_registry_value(METATABLE, metatable)?;
     lua.set_named_registry_value(RESULTS, results)
+}
+
+/// Keeps the function that shows values as text.
+pub fn install_inspector(lua: &Lua, inspect: &LuaFunction) -> LuaResult<()> {
+    lua.set_named_registry_value(INSPECTOR, inspect)
 }
 
 /// Gives `table` the strictness of a result: reading a field that `kind` does not have raises.
@@ -47,11 +54,11 @@ pub fn to_lua(lua: &Lua, error: &Error) -> LuaResult<LuaValue> {
 /// Turns what a script raised into an error; a value that is not one of ours gets `kind`.
 pub fn from_lua(lua: &Lua, raised: &LuaValue, kind: Kind) -> Error {
     let LuaValue::Table(table) = raised else {
-        return Error::new(kind, text_of(raised));
+        return Error::new(kind, text_of(lua, raised));
     };
     let field = |name: &str| table.raw_get::<Option<String>>(name).ok().flatten();
     if !is_error(lua, raised) {
-        return Error::new(kind, field("message").unwrap_or_else(|| text_of(raised)));
+        return Error::new(kind, field("message").unwrap_or_else(|| text_of(lua, raised)));
     }
     let kind = field("kind").and_then(|word| Kind::from_word(&word)).unwrap_or(kind);
     let mut error = Error::new(kind, field("message").unwrap_or_default());
@@ -77,25 +84,29 @@ pub fn is_error(lua: &Lua, value: &LuaValue) -> bool {
 /// Turns what mlua itself failed with (memory, a panic) into a Lua error value.
 pub fn from_fault(lua: &Lua, fault: &LuaError) -> LuaValue {
     let error = match fault {
-        LuaError::MemoryError(_) => Error::new(Kind::Io, "not enough memory for the script")
-            .hint("a script may use 1 GiB; keep large data in files"),
+        LuaError::MemoryError(_) => out_of_memory(),
         other => Error::internal(traceback::first_line(&other.to_string())),
     };
     to_lua(lua, &error).unwrap_or(LuaValue::Nil)
 }
 
-fn text_of(value: &LuaValue) -> String {
+/// What Lua itself raises, a plain string, when an allocation is refused.
+const OUT_OF_MEMORY: &str = "not enough memory";
+
+fn out_of_memory() -> Error {
+    Error::new(Kind::Io, "not enough memory for the script")
+        .hint("a script may use 1 GiB; keep large data in files")
+}
+
+/// Shows a raised value; a table as the REPL would show it.
+fn text_of(lua: &Lua, value: &LuaValue) -> String {
     match value {
         LuaValue::String(text) => text.to_string_lossy(),
-        LuaValue::Nil => "nil".to_owned(),
         LuaValue::Error(fault) => traceback::first_line(&fault.to_string()),
-        LuaValue::Table(table) => match table.metatable() {
-            Some(metatable) if metatable.raw_get::<LuaFunction>("__tostring").is_ok() => {
-                value.to_string().unwrap_or_default()
-            }
-            _ => "a table".to_owned(),
-        },
-        other => other.to_string().unwrap_or_default(),
+        _ => lua
+            .named_registry_value::<LuaFunction>(INSPECTOR)
+            .and_then(|inspect| inspect.call::<LuaString>(value))
+            .map_or_else(|_| format!("a {}", type_of(value)), |text| text.to_string_lossy()),
     }
 }
 
@@ -120,9 +131,13 @@ impl Uncaught {
         let trail = task.trail_of(raised);
         let frames = trail.as_ref().map(|t| traceback::frames(&t.traceback)).unwrap_or_default();
         if raw {
-            let (at, message) = traceback::split_position(&error.message);
-            error.message = message;
-            error.at = at.or_else(|| frames.first().and_then(|f| traceback::position(f)));
+            if let LuaValue::String(_) = raised {
+                (error.at, error.message) = traceback::claimed_position(&error.message, &frames);
+            }
+            if error.message == OUT_OF_MEMORY {
+                error = out_of_memory();
+            }
+            error.at = error.at.or_else(|| frames.first().and_then(|f| traceback::position(f)));
         }
         Self { error, raw, frames, items: trail.map(|t| t.items).unwrap_or_default() }
     }

@@ -32,6 +32,8 @@ pub use args::Args;
 pub use bridge::{Module, Raised};
 pub use callback::Callback;
 pub use error::Uncaught;
+/// What a function returns, for layers that know no mlua.
+pub use mlua::MultiValue as Values;
 pub use options::{Options, Shape};
 pub use runtime::{Runtime, Setup};
 pub use task::Task;

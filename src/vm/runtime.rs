@@ -6,6 +6,7 @@
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use mlua::prelude::*;
 use mlua::{HookTriggers, LuaOptions, StdLib, VmState};
@@ -21,6 +22,8 @@ use crate::suggest::nearest;
 const MEMORY_LIMIT: usize = 1 << 30;
 /// How often the hook looks whether a loop has to stop.
 const HOOK_EVERY: u32 = 10_000;
+/// How often a task looks whether a module that another one loads is there.
+const REST: Duration = Duration::from_millis(5);
 /// mlua keeps this many finished coroutines for the next calls.
 const COROUTINE_POOL: usize = 256;
 
@@ -81,7 +84,8 @@ impl Runtime {
         let main: LuaFunction = kit.get("main")?;
         error::install(&lua, &kit.get("Error")?, &kit.get("result")?)?;
         bridge::install(&lua, kit.get("define")?)?;
-        let inspect = lua.load(INSPECT).set_name(OURS).call(())?;
+        let inspect: LuaFunction = lua.load(INSPECT).set_name(OURS).call(())?;
+        error::install_inspector(&lua, &inspect)?;
         let callbacks = Callbacks::serve(&lua, main.clone());
         Ok(Self { lua, main, kit, inspect, callbacks, root, exit })
     }
@@ -150,30 +154,23 @@ impl Runtime {
         self.lua.load(source).set_name(OURS).call(args)
     }
 
-    /// Shows a value as the REPL prints it.
-    pub fn inspect(&self, value: &LuaValue) -> String {
-        match self.inspect.call::<LuaString>(value.clone()) {
-            Ok(text) => text.to_string_lossy(),
-            Err(fault) => super::traceback::first_line(&fault.to_string()),
-        }
+    /// Shows a value as the REPL prints it. As a task, because `__tostring` is the script's code.
+    ///
+    /// # Errors
+    /// What nobody caught.
+    pub async fn inspect(&self, task: &Rc<Task>, value: LuaValue) -> Result<String, Box<Uncaught>> {
+        let shown =
+            self.run(task, self.inspect.clone(), LuaMultiValue::from_vec(vec![value])).await?;
+        Ok(match shown.iter().next() {
+            Some(LuaValue::String(text)) => text.to_string_lossy(),
+            _ => String::new(),
+        })
     }
 
     /// Makes the last result of the REPL the global `_`.
     pub fn set_last_result(&self, value: Option<LuaValue>) {
         // It fails only without memory, which the next line will say.
         let _ = self.lua.globals().raw_set("_", value.unwrap_or(LuaValue::Nil));
-    }
-
-    /// Runs a line of the REPL.
-    ///
-    /// # Errors
-    /// What nobody caught.
-    pub async fn run_line(
-        &self,
-        task: &Rc<Task>,
-        function: LuaFunction,
-    ) -> Result<LuaMultiValue, Box<Uncaught>> {
-        self.run(task, function, LuaMultiValue::new()).await
     }
 
     /// Runs `function` as `task`, to its end and that of everything it started.
@@ -209,13 +206,17 @@ fn install_hook(lua: &Lua) -> LuaResult<()> {
 /// Modules beside the script, those that `LuaRocks` installed there, for the user, for the machine.
 /// The working directory is not among them: agents write there.
 fn set_package_path(lua: &Lua, script_dir: &Path) -> LuaResult<()> {
-    let here = script_dir.display();
+    // Positions show what people would type: `lib/x.lua`, not `./lib/x.lua`.
+    let here = match script_dir.display().to_string() {
+        dir if dir == "." => String::new(),
+        dir => format!("{dir}/"),
+    };
     let home = std::env::var("HOME").unwrap_or_default();
     let path = [
-        format!("{here}/?.lua"),
-        format!("{here}/?/init.lua"),
-        format!("{here}/lua_modules/share/lua/5.4/?.lua"),
-        format!("{here}/lua_modules/share/lua/5.4/?/init.lua"),
+        format!("{here}?.lua"),
+        format!("{here}?/init.lua"),
+        format!("{here}lua_modules/share/lua/5.4/?.lua"),
+        format!("{here}lua_modules/share/lua/5.4/?/init.lua"),
         format!("{home}/.luarocks/share/lua/5.4/?.lua"),
         format!("{home}/.luarocks/share/lua/5.4/?/init.lua"),
         "/usr/local/share/lua/5.4/?.lua".to_owned(),
@@ -241,19 +242,54 @@ fn raw(
         lua.create_function(|_, ()| Ok(Task::current().is_ok_and(|task| task.is_cancelled())))?,
     )?;
     raw.set(
+        "told",
+        lua.create_function(|_, ()| Ok(Task::current().is_ok_and(|task| task.was_told())))?,
+    )?;
+    raw.set(
+        "must_stop",
+        lua.create_function(|_, ()| Ok(Task::current().is_ok_and(|task| task.must_stop())))?,
+    )?;
+    raw.set(
+        "is_cancellation",
+        lua.create_function(|_, value: LuaValue| {
+            Ok(Task::current().is_ok_and(|task| task.was_told_with(&value)))
+        })?,
+    )?;
+    raw.set(
+        "is_fault",
+        lua.create_function(|_, value: LuaValue| Ok(matches!(value, LuaValue::Error(_))))?,
+    )?;
+    raw.set(
+        "own",
+        lua.create_function(|lua, value: LuaValue| match value {
+            LuaValue::Error(fault) => Ok(error::from_fault(lua, &fault)),
+            own => Ok(own),
+        })?,
+    )?;
+    raw.set(
         "cancel_error",
         lua.create_function(|lua, ()| match Task::current() {
             Ok(task) => task.tell(lua),
             Err(error) => error::to_lua(lua, &error),
         })?,
     )?;
-    raw.set("preempted", lua.create_function(|_, ()| Ok(slice::take_preempted()))?)?;
     raw.set(
         "yield",
         lua.create_async_function(|_, ()| async {
             tokio::task::yield_now().await;
             Ok(())
         })?,
+    )?;
+    raw.set(
+        "rest",
+        lua.create_async_function(|_, ()| async {
+            tokio::time::sleep(REST).await;
+            Ok(())
+        })?,
+    )?;
+    raw.set(
+        "within",
+        lua.create_function(|_, id: u64| Ok(Task::current().is_ok_and(|task| task.is_within(id))))?,
     )?;
     raw.set(
         "note",

@@ -30,8 +30,7 @@ pub fn preempt() {
     PREEMPTED.set(true);
 }
 
-/// Reports, once, whether the last yield was the hook's.
-pub fn take_preempted() -> bool {
+fn take_preempted() -> bool {
     PREEMPTED.take()
 }
 

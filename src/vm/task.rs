@@ -70,6 +70,9 @@ pub struct Trail {
 /// What a task's function returned or raised.
 pub type Ending = Result<LuaMultiValue, LuaValue>;
 
+/// Is told of a child and of what it failed with.
+type Lost = Box<dyn Fn(&Rc<Task>, &LuaValue)>;
+
 /// One running Lua function.
 pub struct Task {
     id: u64,
@@ -79,6 +82,7 @@ pub struct Task {
     session: Option<Rc<Task>>,
     stopper: Stopper,
     told: Cell<Option<Instant>>,
+    told_with: RefCell<LuaValue>,
     joining: Cell<u32>,
     lent: bool,
     children: RefCell<BTreeMap<u64, Rc<Task>>>,
@@ -88,6 +92,8 @@ pub struct Task {
     awaited: Cell<bool>,
     trail: RefCell<Option<Trail>>,
     on_done: RefCell<Option<Box<dyn FnOnce()>>>,
+    /// Hears of children that failed while nobody awaited them.
+    on_lost: RefCell<Option<Lost>>,
     agent: RefCell<Option<Arc<Live>>>,
 }
 
@@ -154,6 +160,7 @@ impl Task {
             session: None,
             stopper: Stopper { token, reason },
             told: Cell::new(None),
+            told_with: RefCell::new(LuaValue::Nil),
             joining: Cell::new(0),
             lent: false,
             children: RefCell::default(),
@@ -163,6 +170,7 @@ impl Task {
             awaited: Cell::new(false),
             trail: RefCell::new(None),
             on_done: RefCell::new(None),
+            on_lost: RefCell::new(None),
             agent: RefCell::new(None),
         }
     }
@@ -216,6 +224,11 @@ impl Task {
         self.stopper.token.is_cancelled()
     }
 
+    /// Reports whether it knows of its cancellation: what runs then is its cleanup.
+    pub fn was_told(&self) -> bool {
+        self.told.get().is_some()
+    }
+
     /// Reports whether the code that runs now has to be stopped: cancelled and not told yet, or
     /// told so long ago that its cleanup is overdue.
     pub fn must_stop(&self) -> bool {
@@ -235,16 +248,22 @@ impl Task {
 
     /// Returns the cancellation as a Lua error and notes that the task was told.
     pub fn tell(&self, lua: &Lua) -> LuaResult<LuaValue> {
-        if self.told.get().is_none() {
-            self.told.set(Some(Instant::now()));
-        }
-        error::to_lua(lua, &self.reason())
+        self.tell_with(lua, &self.reason())
     }
 
     /// Raises `error` in place of the plain cancellation: the same end, with more in it.
     pub fn tell_with(&self, lua: &Lua, error: &Error) -> LuaResult<LuaValue> {
-        self.tell(lua)?;
-        error::to_lua(lua, error)
+        if self.told.get().is_none() {
+            self.told.set(Some(Instant::now()));
+        }
+        let value = error::to_lua(lua, error)?;
+        self.told_with.replace(value.clone());
+        Ok(value)
+    }
+
+    /// Reports whether `value` is the error by which it was told.
+    pub fn was_told_with(&self, value: &LuaValue) -> bool {
+        self.was_told() && *self.told_with.borrow() == *value
     }
 
     /// Waits until the task has to stop. Once it was told it may wait for its cleanup.
@@ -275,21 +294,26 @@ impl Task {
 
     /// Reports whether `self` is `other` or contains it.
     pub fn contains(self: &Rc<Self>, other: &Rc<Self>) -> bool {
-        let mut task = Some(Rc::clone(other));
-        while let Some(this) = task {
-            if this.id == self.id {
-                return true;
-            }
-            task = this.parent.as_ref().and_then(Weak::upgrade);
-        }
-        false
+        other.is_within(self.id)
+    }
+
+    /// Reports whether it is the task `id` or descends from it.
+    pub fn is_within(self: &Rc<Self>, id: u64) -> bool {
+        self.lineage().any(|task| task.id == id)
+    }
+
+    /// Returns the task, its parent, and so on up to the root.
+    fn lineage(self: &Rc<Self>) -> impl Iterator<Item = Rc<Self>> {
+        std::iter::successors(Some(Rc::clone(self)), |task| {
+            task.parent.as_ref().and_then(Weak::upgrade)
+        })
     }
 
     /// Returns the word for its state, for scripts.
     pub fn status(&self) -> &'static str {
         match &*self.ending.borrow() {
             Some(Ok(_)) => "completed",
-            Some(Err(_)) if self.stopper.reason().is_some() => "cancelled",
+            Some(Err(_)) if self.was_told() => "cancelled",
             Some(Err(_)) => "failed",
             None if self.waits_for_place() => "queued",
             None => "running",
@@ -308,6 +332,12 @@ impl Task {
     /// Calls `then` when it has ended.
     pub fn on_done(&self, then: impl FnOnce() + 'static) {
         *self.on_done.borrow_mut() = Some(Box::new(then));
+    }
+
+    /// Calls `tell` when a child has failed and nobody awaits it; it does not fail this task then.
+    /// For a session, whose end is far away.
+    pub fn on_lost(&self, tell: impl Fn(&Rc<Self>, &LuaValue) + 'static) {
+        *self.on_lost.borrow_mut() = Some(Box::new(tell));
     }
 
     /// Notes where an error value was raised, unless that is known.
@@ -375,10 +405,10 @@ impl Task {
                 _ => Err(values.pop_front().unwrap_or(LuaValue::Nil)),
             },
             Some(Err(fault)) => Err(error::from_fault(&lua, &fault)),
-            None => Err(error::to_lua(&lua, &self.reason()).unwrap_or(LuaValue::Nil)),
+            None => Err(self.tell(&lua).unwrap_or(LuaValue::Nil)),
         };
         if ending.is_err() {
-            self.stopper.token.cancel();
+            self.stopper.stop(Error::new(Kind::Cancelled, "the task that started it has failed"));
         }
         self.wait_for_children(&mut ending).await;
         self.finish(ending);
@@ -407,7 +437,8 @@ impl Task {
             {
                 self.inherit_trail(&child, value, None);
                 *ending = Err(value.clone());
-                self.stopper.token.cancel();
+                let why = "another task of the same parent has failed";
+                self.stopper.stop(Error::new(Kind::Cancelled, why));
             }
         }
     }
@@ -416,6 +447,15 @@ impl Task {
         let failed = ending.is_err();
         *self.ending.borrow_mut() = Some(ending);
         if let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade) {
+            if let (Some(tell), Some(Err(value)), false, false) = (
+                &*parent.on_lost.borrow(),
+                &*self.ending.borrow(),
+                self.awaited.get(),
+                self.was_told(),
+            ) {
+                tell(self, value);
+                self.excuse();
+            }
             // A failure that nobody has looked at yet stays with the parent until that one ends.
             if self.awaited.get() || !failed {
                 parent.children.borrow_mut().remove(&self.id);

@@ -49,12 +49,35 @@ pub fn split_position(message: &str) -> (Option<String>, String) {
     (None, message.to_owned())
 }
 
+/// Splits the position that `error` put in front of a message from it. A text that only looks like
+/// one (`localhost:80: refused`) is left alone; a path that Lua cut at the front becomes whole when a
+/// frame has it.
+pub fn claimed_position(message: &str, frames: &[String]) -> (Option<String>, String) {
+    let (Some(at), rest) = split_position(message) else { return (None, message.to_owned()) };
+    let file = at.rsplit_once(':').map_or(at.as_str(), |(file, _)| file);
+    let tail = file.strip_prefix("...");
+    for whole in frames.iter().filter_map(|frame| position(frame)) {
+        let (whole_file, _) = whole.rsplit_once(':').unwrap_or((&whole, ""));
+        if whole_file == file {
+            return (Some(at), rest);
+        }
+        if let Some(tail) = tail.filter(|tail| whole_file.ends_with(tail)) {
+            return (Some(at.replace(&format!("...{tail}"), whole_file)), rest);
+        }
+    }
+    if file.ends_with(".lua") && !file.contains(char::is_whitespace) {
+        return (Some(at), rest);
+    }
+    (None, message.to_owned())
+}
+
 /// Returns the first line of a text that mlua may have appended tracebacks to.
 pub fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim_start_matches("runtime error: ").to_owned()
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -74,6 +97,18 @@ mod tests {
             ]
         );
         assert_eq!(position("function 'deep' (review.lua:12)").as_deref(), Some("review.lua:12"));
+    }
+
+    #[test]
+    fn only_a_position_that_can_be_one_is_taken() {
+        let frames = ["function 'f' (a/very/long/way/to/main:3)".to_owned()];
+        let claimed = |message| claimed_position(message, &frames);
+        assert_eq!(claimed("localhost:80: refused").0, None);
+        assert_eq!(claimed("...long/way/to/main:3: x").0.unwrap(), "a/very/long/way/to/main:3");
+        assert_eq!(claimed("...long/way/to/main:9: x").0.unwrap(), "a/very/long/way/to/main:9");
+        assert_eq!(claimed("a/very/long/way/to/main:3: x").1, "x");
+        assert_eq!(claimed("lib/x.lua:3: x").0.unwrap(), "lib/x.lua:3");
+        assert_eq!(claimed("cannot read x.lua:3: y").0, None);
     }
 
     #[test]

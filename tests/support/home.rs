@@ -73,6 +73,23 @@ impl Home {
         command
     }
 
+    /// Makes the working directory a git repository with one commit of what is in it.
+    pub fn repository(&self) {
+        for args in [
+            &["init", "--quiet", "--initial-branch=main"][..],
+            &["config", "user.name", "Ada"],
+            &["config", "user.email", "ada@example.com"],
+            &["add", "--all"],
+            &["commit", "--quiet", "--allow-empty", "--message=start"],
+        ] {
+            let mut git = self.command_of(Path::new("git"));
+            git.env("GIT_AUTHOR_DATE", "2026-01-02T03:04:05Z");
+            git.env("GIT_COMMITTER_DATE", "2026-01-02T03:04:05Z");
+            let ran = Ran::of(git.args(args));
+            assert_eq!(ran.code, 0, "git {args:?}: {}", ran.stderr);
+        }
+    }
+
     /// Runs the built binary to its end.
     pub fn run(&self, args: &[&str]) -> Ran {
         Ran::of(&mut self.command(args))
