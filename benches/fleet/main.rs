@@ -10,7 +10,6 @@ mod cost;
 mod field;
 mod table;
 
-#[expect(dead_code, reason = "written for tests, which use more of it")]
 #[path = "../../tests/standin/mod.rs"]
 mod standin;
 
