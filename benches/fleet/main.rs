@@ -50,10 +50,7 @@ fn main() {
 /// From nothing to the end of a script that prints one line.
 fn start() {
     let field = Field::new();
-    let mut rows = vec![
-        Row::new("agentlua run hello.lua"),
-        Row::new("node hello.mjs"),
-    ];
+    let mut rows = vec![Row::new("agentlua run hello.lua"), Row::new("node hello.mjs")];
     for _ in 0..30 {
         let mut agentlua = field.command(AGENTLUA);
         rows[0].add(measured(agentlua.args(["run", "--quiet"]).arg(bench("hello.lua")), "hello"));

@@ -79,11 +79,7 @@ pub trait Workspace: Send + Sync {
 
     /// Lists the files beneath `base` that version control would not ignore (`.git` never), in no
     /// particular order, by calling `visit` until it returns `false`.
-    fn walk(
-        &self,
-        base: &WorkPath,
-        visit: &mut dyn FnMut(WorkPath) -> bool,
-    ) -> Result<(), Denied>;
+    fn walk(&self, base: &WorkPath, visit: &mut dyn FnMut(WorkPath) -> bool) -> Result<(), Denied>;
 }
 
 #[cfg(test)]
