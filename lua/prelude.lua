@@ -201,9 +201,13 @@ local function check(ok, ...)
   raise((...))
 end
 
--- A twin returns the error, save for usage and for the task's own cancellation.
+-- A twin returns the error, save for usage and for the task's own cancellation; and `true` where
+-- there is nothing to return, so that it can be asked whether it went well.
 local function attempt(ok, ...)
   if ok then
+    if select("#", ...) == 0 then
+      return true
+    end
     return ...
   end
   local e = ...

@@ -5,6 +5,15 @@
 local agent, groups, kit = ...
 local new_error, raise, usage, twin = kit.new_error, kit.raise, kit.usage, kit.twin
 
+-- The name under which an item runs is the combinators' business, and no argument of scripts.
+local query, try_query = agent.query, agent.try_query
+function agent.query(spec)
+  return query(spec)
+end
+function agent.try_query(spec)
+  return try_query(spec)
+end
+
 local function describe(key)
   return type(key) == "string" and "`" .. key .. "`" or tostring(key)
 end
@@ -56,9 +65,9 @@ local function runner(name, item, key)
   if kind == "function" then
     return item
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
-    agent.check_query(item, "`" .. name .. "`: item " .. describe(key))
+    kit.check_query(item, "`" .. name .. "`: item " .. describe(key))
     return function()
-      return agent.query(item, type(key) == "string" and key or nil)
+      return query(item, type(key) == "string" and key or nil)
     end
   elseif kit.is_task(item) then
     return function()
@@ -175,18 +184,15 @@ end
 local function settle(group)
   local settled = {}
   for key, ok, value in group.next, group do
-    local outcome
+    local item = { ok = ok }
     if ok then
-      outcome = kit.is_result(value, "outcome") and value or nil
-    elseif getmetatable(value) == kit.Error then
-      outcome = value.outcome
+      item.value = value
+      item.outcome = kit.is_result(value, "outcome") and value or nil
+    else
+      item.error = value
+      item.outcome = getmetatable(value) == kit.Error and value.outcome or nil
     end
-    settled[key] = kit.result("settled item", {
-      ok = ok,
-      value = ok and value or nil,
-      error = not ok and value or nil,
-      outcome = outcome,
-    })
+    settled[key] = kit.result("settled item", item)
   end
   return settled
 end
@@ -300,7 +306,7 @@ function agent.spawn(item, ...)
   if kind == "function" then
     return groups.spawn(item, ...)
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
-    agent.check_query(item, "`agent.spawn`")
+    kit.check_query(item, "`agent.spawn`")
     return groups.spawn(function()
       return agent.query(item)
     end)

@@ -134,7 +134,7 @@ end
 print("\n== what they changed")
 for _, name in ipairs { "shipping", "discount", "dozen" } do
   local diff = git.diff(outcomes[name])
-  print(("%s: +%d -%d in %d files"):format(name, diff.additions, diff.deletions, #diff.files))
+  print(("%-10s +%d -%d"):format(name, diff.additions, diff.deletions))
 end
 print(git.diff(outcomes.shipping))
 

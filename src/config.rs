@@ -53,8 +53,29 @@ pub struct Settings {
 }
 
 /// The names of settings that a repository's file may have.
-const REPOSITORY_KEYS: [&str; 7] =
-    ["model", "concurrency", "max_turns", "timeout", "idle_timeout", "max_output_tokens", "strict"];
+const REPOSITORY_KEYS: [&str; 8] = [
+    "model",
+    "concurrency",
+    "max_turns",
+    "timeout",
+    "idle_timeout",
+    "max_output_tokens",
+    "strict",
+    "quiet",
+];
+
+/// Settings of the manual that this version lacks.
+pub const LATER: [&str; 9] = [
+    "max_budget_usd",
+    "record",
+    "replay",
+    "output_format",
+    "dry_run",
+    "detach",
+    "resume",
+    "worktree",
+    "prices",
+];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
@@ -79,7 +100,7 @@ impl Settings {
     /// # Errors
     /// Usage, for a file that cannot be understood.
     pub fn load_user(path: &Path) -> Result<Self> {
-        let Some(text) = load_if_there(path)? else { return Ok(Self::default()) };
+        let Some((text, _)) = load_if_there(path)? else { return Ok(Self::default()) };
         toml::from_str(&text).map_err(|fault| unreadable(path, &fault))
     }
 
@@ -88,8 +109,7 @@ impl Settings {
     /// # Errors
     /// Usage, for a file that cannot be understood, or that sets what a repository may not.
     pub fn load_repository(path: &Path) -> Result<Self> {
-        let Some(text) = load_if_there(path)? else { return Ok(Self::default()) };
-        let table: toml::Table = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
+        let Some((text, table)) = load_if_there(path)? else { return Ok(Self::default()) };
         if let Some(key) = table.keys().find(|key| !REPOSITORY_KEYS.contains(&key.as_str())) {
             return Err(Error::usage(format!("`{}` may not set `{key}`", path.display())).hint(
                 "a repository sets defaults and limits; the rest goes into your own config.toml",
@@ -111,18 +131,28 @@ pub fn is_lua_file(model: &str) -> bool {
     Path::new(model).extension().is_some_and(|extension| extension == "lua")
 }
 
-fn load_if_there(path: &Path) -> Result<Option<String>> {
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+/// Returns a file's text and its keys, unless it is absent.
+fn load_if_there(path: &Path) -> Result<Option<(String, toml::Table)>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
         Err(fault)
             if matches!(
                 fault.kind(),
                 std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
             ) =>
         {
-            Ok(None)
+            return Ok(None);
         }
-        Err(fault) => Err(fault).or_kind(Kind::Io, || format!("cannot read `{}`", path.display())),
+        Err(fault) => {
+            return Err(fault).or_kind(Kind::Io, || format!("cannot read `{}`", path.display()));
+        }
+    };
+    let table: toml::Table = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
+    match table.keys().find(|key| LATER.contains(&key.as_str())) {
+        Some(key) => {
+            Err(Error::not_built(format_args!("`{}`: the setting `{key}`", path.display())))
+        }
+        None => Ok(Some((text, table))),
     }
 }
 

@@ -1,12 +1,13 @@
 //! What every primitive needs, built once and passed: settings, models, repositories, the fleet.
 //! There are no statics; whoever has the host has the run.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+pub mod roster;
+pub mod worktrees;
+
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::fleet::{Live, Order};
@@ -16,8 +17,8 @@ use crate::config::{self, Config, Settings};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::git::Repo;
-use crate::git::worktree::{self, New, Worktree};
-use crate::journal::{AgentFilter, AgentRow, Status, Store};
+use crate::git::worktree;
+use crate::journal::Store;
 use crate::model::Model;
 use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
@@ -47,8 +48,8 @@ pub struct Host {
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
     announced: Mutex<bool>,
-    /// How many worktrees the script made for itself.
-    worktrees: AtomicU32,
+    /// The worktrees that the script made for itself and has not closed.
+    worktrees: Mutex<worktrees::Open>,
 }
 
 /// What a host is made with.
@@ -98,7 +99,7 @@ impl Host {
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
             announced: Mutex::new(false),
-            worktrees: AtomicU32::new(0),
+            worktrees: Mutex::default(),
         }))
     }
 
@@ -246,34 +247,6 @@ impl Host {
         Ok(store)
     }
 
-    /// Returns the agents around the working directory: live ones, and ended ones whose worktree or
-    /// branch still exists; `all` of them on request. The newest is last.
-    ///
-    /// # Errors
-    /// Io, for a registry that cannot be read.
-    pub async fn agents(&self, all: bool) -> Result<Vec<AgentRow>> {
-        let dir = self.default_dir();
-        let repo = match repository_around(&dir) {
-            Some(_) => Some(self.repo(&dir).await?),
-            None => None,
-        };
-        let store = self.store(repo.as_deref()).await?;
-        self.beside(async move {
-            let rows = store.agents(AgentFilter::default()).await?;
-            if all {
-                return Ok(rows);
-            }
-            let branches: HashSet<String> = match &repo {
-                Some(repo) => {
-                    repo.branches().await?.into_iter().map(|branch| branch.name).collect()
-                }
-                None => HashSet::new(),
-            };
-            Ok(rows.into_iter().filter(|row| is_present(row, &branches)).collect())
-        })
-        .await?
-    }
-
     fn state_dir(&self) -> Result<PathBuf> {
         config::state_dir(|name| self.variable(name))
     }
@@ -292,28 +265,6 @@ impl Host {
             .hint("set XDG_STATE_HOME or `worktree_root` to a folder that does"));
         }
         Ok(root)
-    }
-
-    /// Makes a worktree for the script itself, on a new branch of the repository around `dir`.
-    ///
-    /// # Errors
-    /// Git, when it cannot be had; nothing of it is left behind.
-    pub async fn script_worktree(
-        &self,
-        dir: &Path,
-        branch: String,
-        base: &str,
-    ) -> Result<Worktree> {
-        let repo = self.repo(dir).await?;
-        let root = self.worktree_root()?;
-        let number = self.worktrees.fetch_add(1, Ordering::Relaxed) + 1;
-        let id = format!("script-{}-{number}", self.fleet.run_id().trim_start_matches("run-"));
-        let base = base.to_owned();
-        self.beside(async move {
-            let base_commit = repo.resolve(&base).await?;
-            Worktree::create(&repo, New { id, branch, base_commit, root }).await
-        })
-        .await?
     }
 
     /// Runs an agent to its end.
@@ -371,6 +322,7 @@ impl Host {
 
     /// Ends the run.
     pub async fn close(&self) {
+        self.close_worktrees().await;
         let fleet = Arc::clone(&self.fleet);
         let _ = self.beside(async move { fleet.close().await }).await;
         for store in self.stores.lock().await.values() {
@@ -388,30 +340,6 @@ impl Host {
                 || (strict && agent.denials > 0)
         })
     }
-}
-
-/// Reports whether an agent still has anything: a life, a worktree, a branch.
-fn is_present(row: &AgentRow, branches: &HashSet<String>) -> bool {
-    !(row.status.is_final() || row.status == Status::Interrupted)
-        || row.worktree_path.as_ref().is_some_and(|path| path.exists())
-        || row.branch.as_ref().is_some_and(|branch| branches.contains(branch))
-}
-
-/// Returns an agent as scripts and `--json` show it; `since` is seconds since 1970.
-pub fn agent_json(row: &AgentRow) -> Value {
-    json!({
-        "id": row.id,
-        "status": row.status.as_str(),
-        "branch": row.branch,
-        "since": row.status_at / 1000,
-        "run": row.run,
-        "label": row.label,
-        "turns": row.turns,
-        "usage": row.usage,
-        "worktree_path": row.worktree_path.as_ref().map(|path| path.display().to_string()),
-        "base_commit": row.base_commit,
-        "head_commit": row.head_commit,
-    })
 }
 
 /// Returns the top of the checkout around `dir`, found without starting git.

@@ -1,11 +1,16 @@
 //! "Did you mean": the name that is nearest to what was typed.
 
+/// Returns from 0 to 1 how alike two names are.
+pub fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b)
+}
+
 /// Returns the name in `names` that is nearest to `word`, if one is near.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = snake_case(word);
     names
         .into_iter()
-        .map(|name| (strsim::jaro_winkler(&word, &snake_case(name)), name))
+        .map(|name| (likeness(&word, &snake_case(name)), name))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, name)| name)

@@ -60,6 +60,10 @@ fn sources() -> BTreeMap<String, String> {
     };
     found
         .iter()
+        .filter(|path| {
+            !path.ends_with("tests.rs")
+                && !path.components().any(|part| part.as_os_str() == "tests")
+        })
         .map(|path| {
             let name = path.strip_prefix(&root).expect("below src");
             (name.display().to_string(), code(path))

@@ -20,6 +20,7 @@ use super::place::Places;
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
+use super::tally::{Books, Ended, Tally, Unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
 use crate::git::Repo;
@@ -55,49 +56,6 @@ pub struct Order {
     pub cancel: CancellationToken,
     /// Is told what becomes known.
     pub live: Arc<Live>,
-}
-
-/// What a run is asked about its agents at the end.
-#[derive(Clone, Debug, Default)]
-pub struct Tally {
-    /// Agents that ended, in that order.
-    pub ended: Vec<Ended>,
-    /// Tokens of all.
-    pub usage: Usage,
-}
-
-/// One agent that ended.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// Its id.
-    pub id: String,
-    /// Its label.
-    pub label: String,
-    /// How it ended.
-    pub subtype: Subtype,
-    /// Why, unless it succeeded.
-    pub message: Option<String>,
-    /// The branch that holds its work, if it changed anything.
-    pub branch: Option<String>,
-    /// The worktree that was kept.
-    pub worktree_path: Option<PathBuf>,
-    /// How many paths it changed.
-    pub files_changed: usize,
-    /// How many calls were denied.
-    pub denials: usize,
-}
-
-/// A branch that is deleted at the end of the run if nothing was added to it.
-struct Unchanged {
-    repo: Arc<Repo>,
-    branch: String,
-    commit: String,
-}
-
-#[derive(Default)]
-struct Books {
-    tally: Tally,
-    unchanged: Vec<Unchanged>,
 }
 
 /// The agents of one run.
@@ -265,7 +223,22 @@ impl Fleet {
         });
         let conversed = self.converse(order, &id, &ground).await;
         let harvested = ground.harvest(&id, &self.run, &query.label).await;
+        if let Ok(harvest) = &harvested {
+            self.warn_of_leftovers(&id, harvest);
+        }
         outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
+    }
+
+    /// Says what could not be taken in as usual.
+    fn warn_of_leftovers(&self, id: &str, harvest: &Harvest) {
+        if !harvest.skipped.is_empty() {
+            let paths = harvest.skipped.join(", ");
+            self.events.warn(format!("{id}: git cannot store {paths}; the worktree is kept"));
+        }
+        if let Some(kept) = &harvest.kept_ref {
+            self.events
+                .warn(format!("{id}: it left its branch; what it committed there is on {kept}"));
+        }
     }
 
     async fn converse(&self, order: &Order, id: &str, ground: &Ground) -> Conversed {
@@ -340,53 +313,33 @@ impl Fleet {
             ..AgentChange::default()
         };
         self.note(&order.store, &outcome.id, change).await;
-        if let (Some((ignored_files, ignored_bytes)), Some(path)) =
-            (removed, &outcome.worktree_path)
-        {
-            self.events.emit(Event::WorktreeRemoved {
-                agent: outcome.id.clone(),
-                path: path.clone(),
-                ignored_files,
-                ignored_bytes,
-            });
-        }
-        let branch = outcome.branch.clone().filter(|_| !unchanged);
-        let worktree_path = outcome.worktree_path.clone().filter(|_| !unchanged);
+        let ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
         self.events.emit(Event::AgentFinished {
-            agent: outcome.id.clone(),
-            label: outcome.label.clone(),
+            agent: ended.id.clone(),
+            label: ended.label.clone(),
             subtype: outcome.subtype.as_str().to_owned(),
-            message: outcome.error.as_ref().map(ToString::to_string),
-            branch: branch.clone(),
-            worktree_path: worktree_path.clone(),
+            message: ended.message.clone(),
+            branch: ended.branch.clone(),
+            worktree_path: ended.worktree_path.clone(),
             head_commit: outcome.head_commit.clone(),
-            files_changed: outcome.files_changed.len(),
+            files_changed: ended.files_changed,
             num_turns: outcome.num_turns,
             duration_ms: outcome.duration_ms,
             usage: outcome.usage,
-            denials: outcome.permission_denials.len(),
+            denials: ended.denials,
         });
-        let mut books = self.books();
-        if let (true, Some(repo), Some(branch), Some(commit)) =
-            (unchanged, &order.repo, &outcome.branch, &outcome.base_commit)
+        if let (Some((ignored_files, ignored_bytes)), Some(path)) =
+            (removed, outcome.worktree_path.clone())
         {
-            books.unchanged.push(Unchanged {
-                repo: Arc::clone(repo),
-                branch: branch.clone(),
-                commit: commit.clone(),
-            });
+            let agent = outcome.id.clone();
+            self.events.emit(Event::WorktreeRemoved { agent, path, ignored_files, ignored_bytes });
+        }
+        let mut books = self.books();
+        if unchanged {
+            books.unchanged.extend(Unchanged::of(outcome, order.repo.as_ref()));
         }
         books.tally.usage += outcome.usage;
-        books.tally.ended.push(Ended {
-            id: outcome.id.clone(),
-            label: outcome.label.clone(),
-            subtype: outcome.subtype,
-            message: outcome.error.as_ref().map(ToString::to_string),
-            branch,
-            worktree_path,
-            files_changed: outcome.files_changed.len(),
-            denials: outcome.permission_denials.len(),
-        });
+        books.tally.ended.push(ended);
     }
 }
 

@@ -33,6 +33,10 @@ pub struct Harvest {
     /// Whether the worktree is there no more, because nothing had changed, and what ignored files
     /// went with it: their number and size.
     pub removed: Option<(u64, u64)>,
+    /// Paths that git cannot store.
+    pub skipped: Vec<String>,
+    /// The ref that keeps commits which are not on the branch.
+    pub kept_ref: Option<String>,
 }
 
 impl Ground {
@@ -117,6 +121,8 @@ impl Ground {
             head_commit: Some(finished.head_commit),
             files_changed: finished.files_changed,
             removed,
+            skipped: finished.skipped,
+            kept_ref: finished.kept_ref,
         })
     }
 }

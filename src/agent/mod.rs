@@ -14,6 +14,7 @@ pub mod place;
 pub mod prompt;
 pub mod query;
 pub mod session;
+pub mod tally;
 pub mod turn;
 
 pub use fleet::Fleet;

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::event::{Event, ToolSummary};
 use crate::model::{Reply, ToolCall, ToolResult};
 use crate::tool::ToolError;
+use crate::tool::registry::Registry;
 
 /// The longest argument shown for a call.
 const SUMMARY_WIDTH: usize = 60;
@@ -80,6 +81,12 @@ impl Session<'_> {
 
     /// Returns the input of a call that may run, or what the model is told instead.
     fn checked(&self, call: &ToolCall, denial: &mut Option<Denial>) -> Result<Value, String> {
+        if !self.is_offered(&call.name) && Registry::builtin_names().any(|name| name == call.name) {
+            let offered: Vec<_> = self.tools.tools().map(|tool| tool.name()).collect();
+            let reason =
+                format!("this agent may not use {}; it has {}", call.name, offered.join(", "));
+            return Err(self.deny(call, reason, denial));
+        }
         let input = match &call.input {
             Ok(input @ Value::Object(_)) => input.clone(),
             Ok(_) => return Err("the arguments are not a JSON object".to_owned()),
@@ -89,19 +96,29 @@ impl Session<'_> {
             && let Some(command) = input.get("command").and_then(Value::as_str)
             && let Some(reason) = self.rules.refusal(command)
         {
-            self.events.emit(Event::ToolDenied {
-                agent: self.context.agent.clone(),
-                tool: call.name.clone(),
-                reason: reason.clone(),
-            });
-            *denial = Some(Denial {
-                tool_name: call.name.clone(),
-                tool_use_id: call.id.clone(),
-                tool_input: input,
-            });
-            return Err(format!("denied: {reason}"));
+            return Err(self.deny(call, reason, denial));
         }
         Ok(input)
+    }
+
+    fn is_offered(&self, name: &str) -> bool {
+        self.tools.tool(name).is_some()
+    }
+
+    /// Notes that a call is not allowed; returns what the model is told.
+    fn deny(&self, call: &ToolCall, reason: String, denial: &mut Option<Denial>) -> String {
+        let told = format!("denied: {reason}");
+        *denial = Some(Denial {
+            tool_name: call.name.clone(),
+            tool_use_id: call.id.clone(),
+            tool_input: call.input.clone().unwrap_or_default(),
+        });
+        self.events.emit(Event::ToolDenied {
+            agent: self.context.agent.clone(),
+            tool: call.name.clone(),
+            reason,
+        });
+        told
     }
 
     /// Returns the calls as people see them.

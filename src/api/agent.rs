@@ -14,8 +14,8 @@ use crate::host::Host;
 use crate::vm::{Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 10] =
-    ["integrate", "get", "remove", "budget", "args", "once", "now", "random", "phase", "best_of"];
+pub const LATER: [&str; 9] =
+    ["integrate", "get", "remove", "budget", "args", "once", "now", "random", "phase"];
 
 const LIST: Shape = Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
 
@@ -49,15 +49,6 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                 }
                 Err(error.into())
             }
-        })?
-    };
-    let module = {
-        let (runtime, host, models) = (Rc::clone(runtime), Arc::clone(host), Rc::clone(&models));
-        module.function("check_query", move |_, mut args| {
-            let (spec, function) = (args.any(), args.string("function")?);
-            let task = crate::vm::Task::current()?;
-            query::parse(&runtime, &host, &models, &task, &spec, None, Some(&function))?;
-            Ok(())
         })?
     };
     let module = module.waiting("sleep", |_, mut args| async move {
@@ -97,9 +88,36 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     None => false,
                 };
                 let rows = host.agents(all).await?;
-                Ok(result::list(&lua, "agent", rows.iter().map(crate::host::agent_json))?)
+                Ok(result::list(&lua, "agent", rows.iter().map(crate::host::roster::agent_json))?)
             }
         })?
     };
-    Ok(module.later(&LATER)?.build())
+    keep_check(runtime, host, &models)?;
+    let table = module.later(&LATER)?.build();
+    table.set("budget", later_value(lua, table.get("budget")?)?)?;
+    table.set("try_budget", LuaValue::Nil)?;
+    Ok(table)
+}
+
+/// Gives our own Lua the check of a query before it runs; it is not for scripts.
+fn keep_check(runtime: &Rc<Runtime>, host: &Arc<Host>, models: &Models) -> LuaResult<()> {
+    let kit = runtime.kit();
+    let (runtime, host, models) = (Rc::clone(runtime), Arc::clone(host), Rc::clone(models));
+    let lua = runtime.lua().clone();
+    let module = Module::new(&lua, "agent")?.function("check_query", move |_, mut args| {
+        let (spec, function) = (args.any(), args.string("function")?);
+        let task = crate::vm::Task::current()?;
+        query::parse(&runtime, &host, &models, &task, &spec, None, Some(&function))?;
+        Ok(())
+    })?;
+    kit.set("check_query", module.build().get::<LuaFunction>("check_query")?)
+}
+
+/// Makes a table of the manual that is not built yet: reading a field of it says so.
+fn later_value(lua: &Lua, refuse: LuaFunction) -> LuaResult<LuaTable> {
+    let metatable = lua.create_table()?;
+    metatable.set("__index", refuse)?;
+    let table = lua.create_table()?;
+    table.set_metatable(Some(metatable))?;
+    Ok(table)
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::query::Models;
 use super::{model, result};
-use crate::config::Settings;
+use crate::config::{LATER, Settings};
 use crate::host::Host;
 use crate::vm::{Options, Raised, Shape};
 
@@ -26,17 +26,7 @@ const SHAPE: Shape = Shape {
         "repo",
         "worktree_root",
     ],
-    later: &[
-        "max_budget_usd",
-        "record",
-        "replay",
-        "output_format",
-        "dry_run",
-        "detach",
-        "resume",
-        "worktree",
-        "prices",
-    ],
+    later: &LATER,
     instead: &[
         ("permission_mode", "use `read_only` and rules of the query"),
         ("cwd", "use `repo`, or `cwd` of the query"),

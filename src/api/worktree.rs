@@ -13,8 +13,7 @@ use super::git::diff_table;
 use super::query::repo_dir;
 use super::{revision, sh};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Level};
-use crate::git::worktree::{Released, Worktree};
+use crate::git::worktree::Worktree;
 use crate::git::{self, CommitMessage, Side, Spec};
 use crate::host::Host;
 use crate::vm::bridge::Returned;
@@ -107,7 +106,7 @@ pub async fn open(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaAnyU
         None => "HEAD".to_owned(),
     };
     let dir = repo_dir(&host, options.text("repo")?);
-    let worktree = host.script_worktree(&dir, branch, &base).await?;
+    let worktree = host.make_worktree(&dir, branch, &base).await?;
     let handle = Handle { worktree: Rc::new(worktree), state: Rc::new(Cell::new(State::Open)) };
     Ok(lua.create_userdata(handle)?)
 }
@@ -156,9 +155,17 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 }
             }
         })?
-        .function("keep", |_, mut args| {
-            open_handle(&mut args)?.state.set(State::Kept);
-            Ok(())
+        .joining("keep", {
+            let host = Arc::clone(host);
+            move |_, _, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let handle = open_handle(&mut args)?;
+                    host.keep_worktree(&handle.worktree).await?;
+                    handle.state.set(State::Kept);
+                    Ok(())
+                }
+            }
         })?
         .joining("remove", {
             let host = Arc::clone(host);
@@ -186,13 +193,8 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 async move {
                     let handle = handle(&mut args)?;
                     if handle.state.get() == State::Open && !release(&host, &handle).await? {
-                        host.events().emit(Event::Message {
-                            level: Level::Info,
-                            text: format!(
-                                "the worktree `{}` is kept: it holds changes that no commit has",
-                                handle.worktree.path().display()
-                            ),
-                        });
+                        handle.state.set(State::Kept);
+                        host.announce_kept(&handle.worktree);
                     }
                     Ok(())
                 }
@@ -203,10 +205,9 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
 
 /// Removes the worktree if refs hold all of it; tells whether it is gone.
 async fn release(host: &Arc<Host>, handle: &Handle) -> Result<bool> {
-    let worktree = Worktree::clone(&handle.worktree);
-    let released =
-        host.beside(async move { worktree.close(&worktree.finish(None).await?).await }).await??;
-    let removed = matches!(released, Released::Removed { .. });
-    handle.state.set(if removed { State::Removed } else { State::Kept });
+    let removed = host.close_worktree(&handle.worktree).await?;
+    if removed {
+        handle.state.set(State::Removed);
+    }
     Ok(removed)
 }

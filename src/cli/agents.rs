@@ -11,7 +11,7 @@ use super::terminal::{Stdout, printable};
 use super::{Agents, Flags, session};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
-use crate::host::agent_json;
+use crate::host::roster::agent_json;
 use crate::journal::AgentRow;
 
 /// Lists agents and returns the exit code.

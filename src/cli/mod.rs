@@ -45,39 +45,25 @@ enum Verb {
     Repl(Flags),
     /// List agents: live ones, and ended ones whose worktree or branch still exists
     Agents(Agents),
-    /// Show an agent's transcript
-    #[command(hide = true)]
     Logs(Later),
-    #[command(hide = true)]
     Diff(Later),
-    #[command(hide = true)]
     Merge(Later),
-    #[command(hide = true)]
     Send(Later),
-    #[command(hide = true)]
     Stop(Later),
-    #[command(hide = true)]
     Rm(Later),
-    #[command(hide = true)]
     Runs(Later),
-    #[command(hide = true)]
     Resume(Later),
-    #[command(hide = true)]
     Gc(Later),
-    #[command(hide = true)]
     Check(Later),
-    #[command(hide = true)]
     Test(Later),
-    #[command(hide = true)]
     Doctor(Later),
-    #[command(hide = true)]
     Init(Later),
-    #[command(hide = true)]
     Completions(Later),
 }
 
-/// The arguments of a verb that is not built yet, whatever they are.
+/// The arguments of a verb that is not built yet, whatever they are, `--help` among them.
 #[derive(Args)]
+#[command(about = "Not built yet", hide = true, disable_help_flag = true)]
 struct Later {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     rest: Vec<OsString>,
@@ -139,8 +125,9 @@ struct LaterFlags {
     dry_run: bool,
     #[arg(long, hide = true)]
     detach: bool,
-    #[arg(long, hide = true)]
-    resume: bool,
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, hide = true)]
+    #[arg(default_missing_value = "")]
+    resume: Option<String>,
 }
 
 impl LaterFlags {
@@ -151,7 +138,7 @@ impl LaterFlags {
             ("--replay", self.replay.is_some()),
             ("--dry-run", self.dry_run),
             ("--detach", self.detach),
-            ("--resume", self.resume),
+            ("--resume", self.resume.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => Err(Error::not_built(format_args!("`{flag}`"))),

@@ -1,11 +1,12 @@
 //! Progress in plain lines on standard error, and the summary at the end.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Mutex;
 
 use super::terminal::{Print, Styles, printable, say, styles};
 use crate::agent::Subtype;
-use crate::agent::fleet::{Ended, Tally};
+use crate::agent::tally::{Ended, Tally};
 use crate::event::{Event, Level, Reporter, ToolSummary, Usage};
 
 /// Tools named in one line of progress.
@@ -64,19 +65,22 @@ impl Plain {
                 ..
             } => {
                 let turns = if *num_turns == 1 { "turn" } else { "turns" };
-                let (took, tokens) = (duration(*duration_ms), tokens(usage));
-                let took = format!("{num_turns} {turns}, {took}, {tokens}");
+                let (took, tokens) = (duration(*duration_ms), tokens(usage, ", "));
+                let took = match num_turns {
+                    0 => String::new(),
+                    count => format!(", {count} {turns}, {took}{tokens}"),
+                };
                 let label = printable(label);
                 match (subtype.as_str(), message) {
                     ("success", _) => format!(
-                        "{agent} {label}: {green}done{reset}, {}, {took}",
+                        "{agent} {label}: {green}done{reset}, {}{took}",
                         files(*files_changed)
                     ),
                     ("error_cancelled", _) => {
-                        format!("{agent} {label}: {yellow}cancelled{reset}, {took}")
+                        format!("{agent} {label}: {yellow}cancelled{reset}{took}")
                     }
                     (subtype, message) => format!(
-                        "{agent} {label}: {red}failed{reset}: {}, {took}",
+                        "{agent} {label}: {red}failed{reset}: {}{took}",
                         printable(message.as_deref().unwrap_or(subtype))
                     ),
                 }
@@ -153,10 +157,10 @@ fn render(run: &str, tally: &Tally, style: &Styles) -> String {
     let agents = if tally.ended.len() == 1 { "agent" } else { "agents" };
     let _ = writeln!(
         text,
-        "\n{bold}{} {agents}{reset}: {}; {} {dim}({run}){reset}",
+        "\n{bold}{} {agents}{reset}: {}{} {dim}({run}){reset}",
         tally.ended.len(),
         counts.join(", "),
-        tokens(&tally.usage)
+        tokens(&tally.usage, "; ")
     );
     // Failures first: they are what somebody has to look at.
     let (good, bad): (Vec<&Ended>, Vec<&Ended>) = tally
@@ -172,17 +176,25 @@ fn render(run: &str, tally: &Tally, style: &Styles) -> String {
         let _ =
             writeln!(text, "  … {} more: `agentlua agents --wide`", listed.len() - SHOWN_AGENTS);
     }
-    if let Some(branch) = listed
-        .iter()
-        .filter(|agent| agent.files_changed > 0)
-        .find_map(|agent| agent.branch.as_ref())
+    let landable = listed.iter().find(|agent| agent.files_changed > 0 && agent.branch.is_some());
+    if let Some(Ended { branch: Some(branch), repo: Some(repo), .. }) = landable
+        && repo.exists()
     {
+        let git = git_for(repo);
         let _ = writeln!(
             text,
-            "{dim}look:{reset} git diff HEAD...{branch}   {dim}land:{reset} git merge {branch}"
+            "{dim}look:{reset} {git} diff HEAD...{branch}\n{dim}land:{reset} {git} merge {branch}"
         );
     }
     text
+}
+
+/// Returns how git is called for a repository: plainly, where one stands in it.
+fn git_for(repo: &Path) -> String {
+    match std::env::current_dir() {
+        Ok(here) if here.starts_with(repo) => "git".to_owned(),
+        _ => format!("git -C {}", repo.display()),
+    }
 }
 
 fn agent_line(agent: &Ended, style: &Styles) -> String {
@@ -217,8 +229,13 @@ fn files(count: usize) -> String {
     }
 }
 
-fn tokens(usage: &Usage) -> String {
-    format!("{} tokens in, {} out", thousands(usage.total_input()), thousands(usage.output_tokens))
+/// Returns the tokens, with what separates them from what stands before; nothing for none.
+fn tokens(usage: &Usage, before: &str) -> String {
+    if *usage == Usage::default() {
+        return String::new();
+    }
+    let (input, output) = (thousands(usage.total_input()), thousands(usage.output_tokens));
+    format!("{before}{input} tokens in, {output} out")
 }
 
 /// Shows a count as `842`, `12.3k` or `4.1M`.
@@ -259,6 +276,7 @@ mod tests {
             subtype,
             message: (subtype != Subtype::Success).then(|| "the model\nrefused".into()),
             branch: branch.map(Into::into),
+            repo: Some("/".into()),
             worktree_path: None,
             files_changed: usize::from(branch.is_some()),
             denials: usize::from(subtype == Subtype::ErrorRefusal),
@@ -282,7 +300,8 @@ mod tests {
           agent-0003 failed auth: the model refused 1 denied call
           agent-0004 cancelled auth: the model refused
           agent-0001 done auth on fix/auth (1 file changed)
-        look: git diff HEAD...fix/auth   land: git merge fix/auth
+        look: git diff HEAD...fix/auth
+        land: git merge fix/auth
         ");
     }
 

@@ -17,11 +17,11 @@ use crate::vm::{Runtime, Task, Uncaught, chunk};
 
 /// Runs a script and returns the exit code.
 pub(super) fn main(run: &Run) -> Result<i32> {
-    let script = Script::load(&run.script)?;
     let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
     let environment = session::environment();
     let debug = environment.get("AGENTLUA_LOG").is_some_and(|level| level == "debug");
     let sources = session::sources(&run.flags, &environment, &cwd)?;
+    let script = Script::load(&run.script)?;
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
     let reporter = progress::Plain::new(quiet, debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter)]);

@@ -89,11 +89,9 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
             Err(Error::usage(format!("the variable {name} must be 1 or 0, not `{other}`")))
         }
     };
-    for name in
-        ["MAX_BUDGET_USD", "RECORD", "REPLAY", "OUTPUT_FORMAT", "DRY_RUN", "DETACH", "RESUME"]
-    {
-        let name = format!("AGENTLUA_{name}");
-        if variable(&name).is_some_and(|value| value != "text") {
+    for name in config::LATER.map(|name| format!("AGENTLUA_{}", name.to_uppercase())) {
+        let default = name == "AGENTLUA_OUTPUT_FORMAT";
+        if variable(&name).is_some_and(|value| !(default && value == "text")) {
             return Err(Error::not_built(format_args!("the variable {name}")));
         }
     }

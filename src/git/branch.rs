@@ -103,7 +103,10 @@ impl Repo {
 
     /// Refuses a new branch name that is taken, or that git could not tell from one that is.
     pub(super) async fn require_free_name(&self, name: &str) -> Result<()> {
-        let taken = |error: anyhow::Error| Error::new(Kind::Git, error.to_string());
+        let taken = |error: anyhow::Error| {
+            Error::new(Kind::Git, error.to_string())
+                .hint("choose another name, or none: an agent's branch is then named after it")
+        };
         self.free_name(name)
             .await
             .or_kind(Kind::Git, || "cannot look for the branch")?

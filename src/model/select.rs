@@ -10,6 +10,7 @@ use super::Model;
 use super::anthropic::{self, Anthropic};
 use super::openai::{self, OpenAi};
 use crate::error::{Error, Kind};
+use crate::suggest::nearest;
 
 /// The providers that names may begin with.
 pub const PROVIDERS: [&str; 3] = ["anthropic", "openai", "ollama"];
@@ -127,13 +128,8 @@ fn unknown_provider(name: &str, provider: &str) -> Error {
     let message = format!("the model `{name}` has no provider that is known: {known}");
     // Without a slash it may be the provider that was typed.
     let typed = if provider.is_empty() { name } else { provider };
-    let nearest = PROVIDERS
-        .into_iter()
-        .map(|known| (strsim::damerau_levenshtein(typed, known), known))
-        .filter(|(distance, _)| *distance <= 3)
-        .min();
-    Error::usage(message).hint(match nearest {
-        Some((_, known)) => format!("did you mean {}?", example(known)),
+    Error::usage(message).hint(match nearest(typed, PROVIDERS) {
+        Some(known) => format!("did you mean {}?", example(known)),
         None => "for any other server, set OPENAI_BASE_URL and write `openai/…`".to_owned(),
     })
 }

@@ -73,7 +73,7 @@ fn likeness(path: &WorkPath, other: &WorkPath) -> f64 {
     if wanted == found {
         1.0
     } else if path.parent() == other.parent() {
-        strsim::jaro_winkler(&wanted, &found)
+        crate::suggest::likeness(&wanted, &found)
     } else {
         0.0
     }

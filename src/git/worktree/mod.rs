@@ -143,6 +143,15 @@ impl Worktree {
         to_the_end(async move { release::release(&worktree, &finished).await }, |_| async {}).await
     }
 
+    /// Unlocks the worktree and leaves it as it is.
+    ///
+    /// # Errors
+    /// As [`Worktree::release`].
+    pub async fn keep(&self) -> Result<()> {
+        let worktree = self.clone();
+        to_the_end(async move { release::keep(&worktree).await }, |()| async {}).await
+    }
+
     /// Unlocks the worktree and removes it when its branch holds all of it; keeps it otherwise.
     ///
     /// # Errors

@@ -23,6 +23,13 @@ pub enum Released {
     },
 }
 
+/// Unlocks a worktree and leaves it as it is.
+pub(super) async fn keep(worktree: &Worktree) -> Result<()> {
+    let _lock = worktree.repo.lock().await?;
+    unlock(worktree)
+        .or_kind(Kind::Git, || format!("cannot unlock the worktree `{}`", worktree.path.display()))
+}
+
 /// Keeps a worktree unless it holds nothing that its base does not.
 pub(super) async fn release(worktree: &Worktree, finished: &Finished) -> Result<Released> {
     let base = &worktree.base_commit;

@@ -1,0 +1,32 @@
+---@meta
+
+---@alias agent.Kind
+---| "usage" The script asks for something that cannot be.
+---| "model" A model could not be asked, or answered with nothing usable.
+---| "budget" A limit on turns or money was reached.
+---| "tool" A tool or command failed.
+---| "git" Git refused, or a branch or merge is not in the state that was asked for.
+---| "verify" A verification said no.
+---| "io" The operating system said no.
+---| "timeout" A time limit passed.
+---| "cancelled" Somebody called it off.
+---| "refused" The model refused.
+---| "internal" A fault of agentlua.
+
+---What agentlua raises; `tostring` is the whole of it in a line. A twin `try_x` returns `nil, e` for
+---it; the stubs declare that `e` as always there, so that looking at the first value is enough.
+---@class agent.Error
+---What went wrong, for programs.
+---@field kind agent.Kind
+---What went wrong, for people.
+---@field message string
+---The next thing to type or to change.
+---@field hint? string
+---The script's line, such as `review.lua:12`.
+---@field at? string
+---The outcome of the agent that failed.
+---@field outcome? agent.Outcome
+---The merge that failed.
+---@field merge? git.FailedMerge
+---What the items of `agent.race` raised, by their keys.
+---@field errors? table<any, agent.Error|any>

@@ -1,0 +1,27 @@
+---@meta
+
+---A task in the background, made by `agent.spawn`. Closing it cancels it.
+---@class agent.Task
+---The agent's id; nil for a function, and before the agent has one.
+---@field id? string
+---The agent's branch; nil without one, and before the agent has it.
+---@field branch? string
+local task = {}
+
+---Waits for the end and returns the results; raises what the task raised. Any number of times.
+---@async
+---@return agent.Outcome|any ...
+function task:await() end
+
+---Is `await`, and returns `nil, e` for a failure.
+---@async
+---@return agent.Outcome|any ...
+function task:try_await() end
+
+---Cancels the task, if it has not ended. Its agents keep what they did.
+function task:cancel() end
+
+---Returns what the task is doing.
+---@return "queued"|"running"|"completed"|"failed"|"cancelled"
+---@nodiscard
+function task:status() end

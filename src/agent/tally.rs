@@ -1,0 +1,83 @@
+//! What is written down about agents that ended: for the summary, the exit code, and for the
+//! branches that go at the end of the run because nothing was added to them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::outcome::{Outcome, Subtype};
+use crate::event::Usage;
+use crate::git::Repo;
+
+/// What a run is asked about its agents at the end.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Agents that ended, in that order.
+    pub ended: Vec<Ended>,
+    /// Tokens of all.
+    pub usage: Usage,
+}
+
+/// One agent that ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its id.
+    pub id: String,
+    /// Its label.
+    pub label: String,
+    /// How it ended.
+    pub subtype: Subtype,
+    /// Why, unless it succeeded.
+    pub message: Option<String>,
+    /// The branch that holds its work, if it changed anything.
+    pub branch: Option<String>,
+    /// The checkout of the repository it worked on.
+    pub repo: Option<PathBuf>,
+    /// The worktree that was kept.
+    pub worktree_path: Option<PathBuf>,
+    /// How many paths it changed.
+    pub files_changed: usize,
+    /// How many calls were denied.
+    pub denials: usize,
+}
+
+impl Ended {
+    /// Sums up an outcome. `removed` tells whether its worktree went, because nothing had changed.
+    pub(super) fn new(outcome: &Outcome, repo: Option<&Repo>, removed: bool) -> Self {
+        Self {
+            id: outcome.id.clone(),
+            label: outcome.label.clone(),
+            subtype: outcome.subtype,
+            message: outcome.error.as_ref().map(ToString::to_string),
+            branch: outcome.branch.clone().filter(|_| !removed),
+            repo: repo.map(|repo| repo.top().to_owned()),
+            worktree_path: outcome.worktree_path.clone().filter(|_| !removed),
+            files_changed: outcome.files_changed.len(),
+            denials: outcome.permission_denials.len(),
+        }
+    }
+}
+
+/// A branch that is deleted at the end of the run if nothing was added to it.
+pub(super) struct Unchanged {
+    pub(super) repo: Arc<Repo>,
+    pub(super) branch: String,
+    pub(super) commit: String,
+}
+
+impl Unchanged {
+    /// Returns the branch of an agent that changed nothing.
+    pub(super) fn of(outcome: &Outcome, repo: Option<&Arc<Repo>>) -> Option<Self> {
+        Some(Self {
+            repo: Arc::clone(repo?),
+            branch: outcome.branch.clone()?,
+            commit: outcome.base_commit.clone()?,
+        })
+    }
+}
+
+/// The books of a fleet.
+#[derive(Default)]
+pub(super) struct Books {
+    pub(super) tally: Tally,
+    pub(super) unchanged: Vec<Unchanged>,
+}

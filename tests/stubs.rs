@@ -1,0 +1,303 @@
+//! The stubs in `lua/types` say what Lua has: compared with the real one, both ways.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use agentlua::api::result;
+use agentlua::cli::session;
+use agentlua::event::Events;
+use agentlua::host::{Host, Sources, Surroundings};
+use agentlua::vm::{Task, chunk};
+use mlua::prelude::*;
+use regex::Regex;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+/// Classes of options, and the functions that take them.
+const OPTIONS: [(&str, &[&str]); 15] = [
+    ("agent.Query", &["agent.query"]),
+    ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
+    ("agent.ModelOptions", &["agent.model"]),
+    ("agent.ToolOptions", &["agent.tool"]),
+    ("agent.ListOptions", &["agent.list"]),
+    ("agent.ConfigOptions", &["agent.config"]),
+    ("fs.RemoveOptions", &["fs.remove"]),
+    ("git.DiffOptions", &["git.diff"]),
+    ("git.LogOptions", &["git.log"]),
+    ("git.MergeOptions", &["git.merge"]),
+    ("git.RepoOptions", &["git.branches", "git.conflicts", "git.head", "git.worktrees"]),
+    ("git.WorktreeOptions", &["git.worktree"]),
+    ("json.EncodeOptions", &["json.encode"]),
+    ("sh.Options", &["sh"]),
+    ("sh.Program", &["sh.run"]),
+];
+
+/// Kinds of results, and the classes that share their fields.
+const RESULTS: [(&str, &[&str]); 13] = [
+    ("outcome", &["agent.Outcome"]),
+    ("settled item", &["agent.Settled"]),
+    ("agent", &["agent.Row"]),
+    ("config", &["agent.Config"]),
+    ("command result", &["sh.Result"]),
+    ("merge", &["git.Merge", "git.FailedMerge"]),
+    ("diff", &["git.Diff"]),
+    ("file diff", &["git.FileDiff"]),
+    ("clash", &["git.Clash"]),
+    ("head", &["git.Head"]),
+    ("branch", &["git.Branch"]),
+    ("worktree entry", &["git.WorktreeEntry"]),
+    ("commit", &["git.Commit"]),
+];
+
+/// Twins that the stubs leave out: the function fails by misuse only, which a twin raises too.
+const IDLE_TWINS: [&str; 18] = [
+    "agent.try_all_settled",
+    "agent.try_iter",
+    "agent.try_map_settled",
+    "agent.try_model",
+    "agent.try_sleep",
+    "agent.try_text",
+    "agent.try_tool",
+    "fs.try_exists",
+    "fs.try_glob",
+    "json.try_array",
+    "json.try_encode",
+    "log.try_debug",
+    "log.try_error",
+    "log.try_info",
+    "log.try_warn",
+    "task.try_cancel",
+    "task.try_status",
+    "worktree.try_keep",
+];
+
+#[derive(Deserialize)]
+struct Function {
+    later: bool,
+    waits: bool,
+}
+
+/// What Lua has.
+#[derive(Deserialize)]
+struct Vm {
+    functions: BTreeMap<String, Function>,
+    values: BTreeSet<String>,
+    options: BTreeMap<String, BTreeSet<String>>,
+    seen: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Vm {
+    fn probe() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let workers = session::workers().unwrap();
+        let host = Host::new(Surroundings {
+            sources: Sources::default(),
+            environment: [("HOME".to_owned(), folder.path().display().to_string())].into(),
+            cwd: folder.path().to_owned(),
+            events: Events::new(Vec::new()),
+            runtime: workers.handle().clone(),
+            script: "probe.lua".to_owned(),
+            program: PathBuf::from(env!("CARGO_BIN_EXE_agentlua")),
+        })
+        .unwrap();
+        let answer = session::on_lua_thread(Self::ask(&host, folder.path())).unwrap();
+        workers.shutdown_background();
+        serde_json::from_str(&answer).unwrap()
+    }
+
+    async fn ask(host: &Arc<Host>, dir: &Path) -> String {
+        let root = Task::root(CancellationToken::new());
+        let write = Rc::new(|_: &[u8]| {});
+        let runtime = session::lua(host, Rc::clone(&root), dir.to_owned(), write).unwrap();
+        let lua = runtime.lua();
+        // Methods are behind `__index` and cannot be listed by a script.
+        let methods = ["agentlua.task methods", "agentlua.worktree methods"];
+        let methods = methods.map(|name| lua.named_registry_value::<LuaValue>(name).unwrap());
+        let probe = chunk::compile(lua, include_bytes!("stubs/probe.lua"), "probe.lua").unwrap();
+        let args = LuaMultiValue::from_vec(methods.into());
+        let answer = runtime.run(&root, probe, args).await.unwrap();
+        host.close().await;
+        answer[0].to_string().unwrap()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Class {
+    parents: Vec<String>,
+    /// Whether each field may be absent.
+    fields: BTreeMap<String, bool>,
+}
+
+/// What the stubs say.
+#[derive(Default)]
+struct Stubs {
+    classes: BTreeMap<String, Class>,
+    /// Whether each function is marked as one that waits.
+    functions: BTreeMap<String, bool>,
+}
+
+impl Stubs {
+    fn load() -> Self {
+        let mut stubs = Self::default();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua/types");
+        for entry in std::fs::read_dir(folder).unwrap() {
+            stubs.read(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        }
+        stubs
+    }
+
+    fn read(&mut self, text: &str) {
+        let class = Regex::new(r"^---@class ([\w.]+)(?:: ([\w., ]+))?$").unwrap();
+        let field = Regex::new(r"^---@field (\w+)(\??) .+$").unwrap();
+        let function = Regex::new(r"^function (\w+)[.:](\w+)\(").unwrap();
+        let (mut current, mut before, mut waits) = (String::new(), "", false);
+        assert!(text.starts_with("---@meta"), "a stub is no module that runs");
+        for line in text.lines() {
+            if let Some(found) = class.captures(line) {
+                found[1].clone_into(&mut current);
+                let parents = found.get(2).map_or("", |parents| parents.as_str());
+                let parents = parents.split(", ").filter(|parent| !parent.is_empty());
+                let parents = parents.map(str::to_owned).collect();
+                let class = Class { parents, ..Class::default() };
+                assert!(self.classes.insert(current.clone(), class).is_none(), "{line}: twice");
+            } else if let Some(found) = field.captures(line) {
+                let documented = before.starts_with("---") && !before.starts_with("---@");
+                assert!(documented, "{line} of {current} is not documented");
+                let fields = &mut self.classes.get_mut(&current).unwrap().fields;
+                let added = fields.insert(found[1].to_owned(), &found[2] == "?");
+                assert!(added.is_none(), "{line} of {current} is there twice");
+            } else if let Some(found) = function.captures(line) {
+                let name = format!("{}.{}", &found[1], &found[2]);
+                assert!(self.functions.insert(name, waits).is_none(), "{line}: twice");
+            } else {
+                assert!(!line.starts_with("---@field") && !line.starts_with("---@class"), "{line}");
+            }
+            waits = line == "---@async" || (waits && line.starts_with("---"));
+            before = line;
+        }
+    }
+
+    /// Returns the fields of a class with those of its parents.
+    fn fields(&self, class: &str) -> BTreeMap<&str, bool> {
+        let class = self.classes.get(class).unwrap_or_else(|| panic!("no class {class}"));
+        let own = class.fields.iter().map(|(name, optional)| (name.as_str(), *optional));
+        own.chain(class.parents.iter().flat_map(|parent| self.fields(parent))).collect()
+    }
+
+    fn names(&self, classes: &[&str]) -> BTreeSet<&str> {
+        classes.iter().flat_map(|class| self.fields(class).into_keys()).collect()
+    }
+}
+
+/// Returns what `pattern` finds in the Rust sources of the API.
+fn in_sources(pattern: &str) -> BTreeSet<String> {
+    let pattern = Regex::new(pattern).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
+    let files = std::fs::read_dir(folder).unwrap();
+    files
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .flat_map(|text| pattern.captures_iter(&text).map(|f| f[1].to_owned()).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn every_function_is_in_both() {
+    let (vm, stubs) = (Vm::probe(), Stubs::load());
+    for (name, waits) in &stubs.functions {
+        let Some(function) = vm.functions.get(name) else { panic!("Lua has no `{name}`") };
+        assert!(!function.later, "`{name}` is not built yet, and the stubs have it");
+        // Those written in Lua look at their arguments before they wait.
+        let own = "all all_settled race iter map map_settled pipeline timeout";
+        let name = name.replace("try_", "");
+        let combinator = own.split(' ').any(|own| name.strip_prefix("agent.") == Some(own));
+        assert!(*waits == (function.waits || combinator), "`{name}` waits: {}", function.waits);
+    }
+    for (name, function) in vm.functions.iter().filter(|(_, function)| !function.later) {
+        let idle = IDLE_TWINS.contains(&name.as_str());
+        let stub = stubs.functions.contains_key(name);
+        assert!(stub != idle, "`{name}` (waits: {}) in the stubs: {stub}", function.waits);
+    }
+    for twin in IDLE_TWINS {
+        assert!(vm.functions.contains_key(twin), "`{twin}` is gone");
+    }
+    assert!(vm.functions.values().any(|function| function.later), "the probe sees nothing");
+}
+
+#[test]
+fn values_of_modules_are_fields() {
+    let (vm, stubs) = (Vm::probe(), Stubs::load());
+    let mut fields = BTreeSet::new();
+    for module in ["agent", "fs", "git", "github", "json", "log", "sh"] {
+        let class = stubs.fields(&format!("{module}lib"));
+        fields.extend(class.into_keys().map(|field| format!("{module}.{field}")));
+    }
+    // `agent.budget` is a table already, and not built yet.
+    fields.insert("agent.budget".to_owned());
+    assert_eq!(vm.values, fields);
+}
+
+#[test]
+fn options_are_those_that_are_taken() {
+    let (vm, stubs) = (Vm::probe(), Stubs::load());
+    let mut compared = BTreeSet::new();
+    for (class, functions) in OPTIONS {
+        for function in functions {
+            let taken: BTreeSet<&str> = vm.options[*function].iter().map(String::as_str).collect();
+            assert_eq!(stubs.names(&[class]), taken, "{class} of {function}");
+            compared.insert((*function).to_owned());
+        }
+    }
+    assert_eq!(compared, vm.options.keys().cloned().collect());
+    let known = in_sources(r#"function: "([\w.]+)""#);
+    assert!(known.is_subset(&compared), "new options: {:?}", known.difference(&compared));
+}
+
+#[test]
+fn results_have_the_fields_that_may_be_read() {
+    let stubs = Stubs::load();
+    let mut compared = BTreeSet::new();
+    for (kind, classes) in RESULTS {
+        let fields: BTreeSet<&str> = result::fields(kind).iter().copied().collect();
+        assert_eq!(stubs.names(classes), fields, "{kind}");
+        compared.insert(kind.to_owned());
+    }
+    assert_eq!(in_sources(r#"(?m)^        "([a-z ]+)" => (?:&\[|outcome::)"#), compared);
+}
+
+#[test]
+fn other_tables_are_as_they_are_seen() {
+    let (vm, stubs) = (Vm::probe(), Stubs::load());
+    for (class, seen) in &vm.seen {
+        let fields = stubs.fields(class);
+        for name in seen {
+            assert!(fields.contains_key(name.as_str()), "{class} lacks `{name}`");
+        }
+        for (name, optional) in fields {
+            assert!(optional || seen.contains(name), "{class} has no `{name}`");
+        }
+    }
+    assert_eq!(vm.seen.len(), 7);
+}
+
+#[test]
+fn optional_options_say_their_default() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua/types");
+    let stubs = Stubs::load();
+    let text: String = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
+        .collect();
+    for (class, _) in OPTIONS {
+        let own = text.split(&format!("---@class {class}")).nth(1).unwrap();
+        let own = own.split("\n\n").next().unwrap();
+        for (name, optional) in &stubs.classes[class].fields {
+            let prose = own.split(&format!("\n---@field {name}")).next().unwrap();
+            let prose = prose.lines().last().unwrap();
+            assert_eq!(*optional, prose.contains("(default: "), "{class}: {name}: {prose}");
+        }
+    }
+}

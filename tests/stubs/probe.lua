@@ -1,0 +1,119 @@
+-- Asks Lua as scripts see it what there is: functions by module, options by class, fields of tables
+-- that are no results. `tests/stubs.rs` compares the answer with `lua/types`.
+local task, worktree = ...
+local modules = {
+  agent = agent,
+  fs = fs,
+  git = git,
+  github = github,
+  json = json,
+  log = log,
+  sh = sh,
+  task = task,
+  worktree = worktree,
+}
+
+-- Whether it has to wait is known before its arguments are looked at.
+local function waits(f)
+  local _, e = pcall(table.sort, { 1, 2 }, function()
+    f()
+  end)
+  return tostring(e):find("has to wait", 1, true) ~= nil
+end
+
+local function is_later(f)
+  local ok, e = pcall(f)
+  return not ok and tostring(e):find("is not built yet", 1, true) ~= nil
+end
+
+local functions, values = {}, json.array {}
+for module, members in pairs(modules) do
+  for name, member in pairs(members) do
+    local full_name = module .. "." .. name
+    if type(member) == "function" then
+      functions[full_name] = { later = is_later(member), waits = waits(member) }
+    else
+      values[#values + 1] = full_name
+    end
+  end
+end
+
+-- An unknown option is answered with those that there are.
+local function options(f, ...)
+  local args = table.pack(...)
+  args[args.n + 1] = { zzz_zzz = 1 }
+  local ok, e = pcall(f, table.unpack(args, 1, args.n + 1))
+  assert(not ok and e.kind == "usage" and e.hint:find("^it takes"), tostring(e))
+  local names = {}
+  for name in e.hint:gmatch("`([%w_]+)`") do
+    names[#names + 1] = name
+  end
+  return names
+end
+
+local taken = {
+  ["agent.all"] = options(agent.all, {}),
+  ["agent.config"] = options(agent.config),
+  ["agent.list"] = options(agent.list),
+  ["agent.map"] = options(agent.map, {}, print),
+  ["agent.model"] = options(agent.model),
+  ["agent.pipeline"] = options(agent.pipeline, {}, { print }),
+  ["agent.query"] = options(agent.query),
+  ["agent.tool"] = options(agent.tool),
+  ["fs.remove"] = options(fs.remove, "x"),
+  ["git.branches"] = options(git.branches),
+  ["git.conflicts"] = options(git.conflicts, {}),
+  ["git.diff"] = options(git.diff),
+  ["git.head"] = options(git.head),
+  ["git.log"] = options(git.log),
+  ["git.merge"] = options(git.merge),
+  ["git.worktree"] = options(git.worktree),
+  ["git.worktrees"] = options(git.worktrees),
+  ["json.encode"] = options(json.encode, 1),
+  ["sh"] = options(sh, "true"),
+  ["sh.run"] = options(sh.run),
+}
+
+-- Tables that agentlua hands out and that are no results.
+local seen = {}
+local function see(class, record)
+  local names = {}
+  for name in pairs(record) do
+    names[#names + 1] = name
+  end
+  seen[class] = names
+end
+
+local outcome = agent.query {
+  prompt = "look",
+  allowed_tools = { "Bash(echo *)" },
+  tools = {
+    agent.tool {
+      name = "note",
+      description = "Notes something",
+      run = function(_, ctx)
+        see("agent.ToolContext", ctx)
+        return "noted"
+      end,
+    },
+  },
+  model = agent.model {
+    reply = function(request)
+      if request.turn == 1 then
+        return {
+          tools = { { name = "note" }, { name = "Bash", input = { command = "rm -rf x" } } },
+        }
+      end
+      see("agent.Request", request)
+      see("agent.OfferedTool", request.tools[1])
+      see("agent.ToolResult", request.results[1])
+      return "done"
+    end,
+  },
+}
+see("agent.Usage", outcome.usage)
+see("agent.Denial", outcome.permission_denials[1])
+local _, e = pcall(agent.query, { promt = "x" })
+see("agent.Error", e)
+
+return json.encode { functions = functions, values = values, options = taken, seen = seen }
