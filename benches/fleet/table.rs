@@ -7,7 +7,8 @@ use crate::cost::Cost;
 /// A contender and what its runs took.
 pub struct Row {
     name: &'static str,
-    runs: Vec<Cost>,
+    /// In the order of the rounds.
+    pub runs: Vec<Cost>,
 }
 
 impl Row {
@@ -19,11 +20,6 @@ impl Row {
     /// Adds a run.
     pub fn add(&mut self, cost: Cost) {
         self.runs.push(cost);
-    }
-
-    /// Returns the median of the CPU seconds.
-    pub fn cpu(&self) -> f64 {
-        self.median(|cost| cost.cpu)
     }
 
     fn median(&self, figure: impl Fn(&Cost) -> f64) -> f64 {
