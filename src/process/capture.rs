@@ -98,10 +98,12 @@ impl Capture {
     /// Reads `pipe` until every writer has closed it.
     pub(super) async fn fill(&mut self, pipe: Option<Receiver>) {
         let Some(mut pipe) = pipe else { return };
-        let mut buffer = vec![0; 64 * 1024];
+        // Room, not zeroes: most commands write little, and many run at once.
+        let mut buffer = Vec::with_capacity(64 * 1024);
         // A pipe cannot fail but at its end.
-        while let Ok(count @ 1..) = pipe.read(&mut buffer).await {
-            self.take(&buffer[..count]).await;
+        while let Ok(1..) = pipe.read_buf(&mut buffer).await {
+            self.take(&buffer).await;
+            buffer.clear();
         }
     }
 
