@@ -163,7 +163,6 @@ impl Stage {
         let report = self.report();
         assert_eq!(report["violation_count"], 0, "{report:#}");
         assert_eq!(report["failed_scenarios"], json!([]));
-        assert_eq!(report["rewritten_histories"], 0);
         self.repo.fsck();
         let locks = locks_below(&self.repo.path().join(".git"));
         assert!(locks.is_empty(), "{locks:?}");
