@@ -59,7 +59,7 @@ fn the_first_of_a_race_wins_and_the_others_are_called_off() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stdout.starts_with("fast\t"), "{ran:?}");
     let agents = stage.agents();
-    assert_eq!(agents["work/slow"]["status"], "cancelled", "{agents:?}");
+    assert_eq!(agents["slow"]["status"], "cancelled", "{agents:?}");
     assert_eq!(stage.marks("slow"), 1);
     let go = stage.beside("go").display().to_string();
     eventually("its command is gone", || processes_with(&go).is_empty());
