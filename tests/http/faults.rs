@@ -116,7 +116,8 @@ fn odd_answers(stage: &Stage) -> Vec<Case> {
     vec![
         case(stage, "max-tokens", "max_tokens", (2, 0, "Done after the cut.")),
         case(stage, "refusal", "refusal", (1, 0, "I cannot help with that")).fails("error_refusal"),
-        case(stage, "no-word", "refusal say=\"\"", (1, 0, "the model refused")).fails("error_refusal"),
+        case(stage, "no-word", "refusal say=\"\"", (1, 0, "the model refused"))
+            .fails("error_refusal"),
         case(stage, "empty", "empty", (2, 0, "Here is the text after all.")),
         case(stage, "unknown-tool", "unknown_tool", (2, 0, "The unknown tool was refused.")),
         case(stage, "arguments", "bad_arguments", (2, 0, "The bad arguments were refused.")),

@@ -12,7 +12,7 @@ const SCRIPT: &str = r"
 local queries = json.decode(fs.read(arg[1]))
 agent.query(queries.done)
 local silent = agent.spawn(queries.silent)
-while silent:status() ~= 'running' do
+while not silent.branch do
   agent.sleep(0.01)
 end
 agent.all { silent, queries.first, queries.second, queries.third }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::home::Ran;
 use crate::stage::{Stage, Wire, text};
 
-const ASK: &str = r#"agent.query { prompt = "ask: [[scenario text]]", worktree = true, model = arg[1] }"#;
+const ASK: &str =
+    r#"agent.query { prompt = "ask: [[scenario text]]", worktree = true, model = arg[1] }"#;
 
 /// Runs [`ASK`], with these variables on top.
 fn ask(stage: &Stage, variables: &[(&str, &str)], model: &str) -> Ran {
@@ -60,7 +61,9 @@ fn without_a_key_nothing_is_asked() {
 
 #[test]
 fn an_unknown_model_is_one_error_that_names_it() {
-    for (wire, model) in Wire::BOTH.into_iter().zip(["anthropic/no-such-model", "openai/no-such-model"]) {
+    for (wire, model) in
+        Wire::BOTH.into_iter().zip(["anthropic/no-such-model", "openai/no-such-model"])
+    {
         let stage = Stage::new(wire, &[]);
         let before = stage.repo.fingerprint(&[]);
         let ran = ask(&stage, &[], model);

@@ -38,8 +38,9 @@ fn fan_out_runs_over_http_as_often_as_one_likes() {
         let stage = Stage::new(wire, &[]);
         let before = stage.repo.fingerprint(&["agentlua/"]);
         for round in 1..=2 {
-            let prompts = ["one", "two", "three"]
-                .map(|name| format!("[[scenario write file={name}.txt content=\"round {round}\"]]"));
+            let prompts = ["one", "two", "three"].map(|name| {
+                format!("[[scenario write file={name}.txt content=\"round {round}\"]]")
+            });
             let ran = Ran::of(stage.command(&["run", &script("fan_out.lua")]).args(prompts));
             assert_eq!(ran.code, 0, "{ran:?}");
             for name in ["one", "two", "three"] {
@@ -61,7 +62,8 @@ fn fan_out_brings_its_branches_together() {
     let before = stage.repo.fingerprint(&["agentlua/"]);
     std::fs::write(stage.beside("fixer.lua"), FIXER).unwrap();
     for round in 1..=2 {
-        let mut command = stage.command(&["run", "--model", "../fixer.lua", &script("fan_out.lua")]);
+        let mut command =
+            stage.command(&["run", "--model", "../fixer.lua", &script("fan_out.lua")]);
         let ran = Ran::of(command.args(["fix one", "fix two", "fix three"]));
         assert_eq!(ran.code, 0, "{ran:?}");
         let line = ran.stdout.lines().find_map(|line| line.strip_prefix("land it:    git merge "));
@@ -83,7 +85,9 @@ fn the_demo_runs_as_often_as_one_likes() {
     for _ in 0..2 {
         let ran = Ran::of(&mut stage.command(&["run", &script("demo.lua")]));
         assert_eq!(ran.code, 0, "{ran:?}");
-        for said in ["shipping\tfast_forward", "discount\tmerged", "conflicted", "ok   test/shipping"] {
+        for said in
+            ["shipping\tfast_forward", "discount\tmerged", "conflicted", "ok   test/shipping"]
+        {
             assert!(ran.stdout.contains(said), "`{said}` is not in: {ran:?}");
         }
         stage.repo.assert_untouched(&before, &[]);

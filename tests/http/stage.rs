@@ -126,7 +126,8 @@ impl Stage {
     /// Returns what `agentlua agents --json --all` says, by label.
     pub fn agents(&self) -> BTreeMap<String, Value> {
         let ran = Ran::of(&mut self.command(&["agents", "--json", "--all"]));
-        let rows: Vec<Value> = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
+        let rows: Vec<Value> =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:?}"));
         rows.into_iter().map(|row| (text(&row["label"]).to_owned(), row)).collect()
     }
 
