@@ -88,6 +88,9 @@ fn an_interrupt_stops_everything_in_order_and_keeps_the_work() {
         running.signal("INT");
         let ran = running.wait();
         assert_eq!(ran.code, 130, "{ran:?}");
+        for branch in stage.branches().iter().filter(|branch| *branch != "main") {
+            assert!(ran.stderr.contains(branch), "`{branch}` is not named: {}", ran.stderr);
+        }
         assert_no_process_is_left(&stage);
         assert_eq!(status_of(&stage, "done"), "completed");
         assert_committed(&stage, "done");

@@ -14,7 +14,7 @@ use crate::repo::Repo;
 use crate::standin::{self, Handle, Options};
 
 /// How long to wait for what has to come.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Runs the queries of a file side by side and prints what became of each.
 const SETTLE: &str = r"
