@@ -17,8 +17,8 @@ import openai
 SYSTEM = "You are a careful colleague."
 SCENARIOS = {
     "text": r'[[scenario text say="Grüße, \"world\".\nSecond line." usage=100/20/30/40]]',
-    "look": '[[scenario look turns=4 file=README.md command="echo hi"]]',
-    "thinking": "[[scenario thinking file=README.md]]",
+    "look": '[[scenario look turns=4 file=README.md command="echo hi" usage=100/20/30/40]]',
+    "thinking": "[[scenario thinking file=README.md usage=7/5/3/1]]",
     "retry": "[[scenario text say=again fault=429:10ms@1]]",
 }
 RESULTS = {"Read": "     1\tcanned\n", "Bash": "canned\n"}

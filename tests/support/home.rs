@@ -1,7 +1,7 @@
 //! The built binary in a folder and an environment of its own.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 /// A home, a working directory and a place for worktrees; everything goes when it is dropped.
 pub struct Home {
@@ -105,8 +105,13 @@ impl Home {
 impl Ran {
     /// Runs `command` to its end.
     pub fn of(command: &mut Command) -> Self {
+        command.output().expect("the command starts").into()
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
         use std::os::unix::process::ExitStatusExt;
-        let output = command.output().expect("the command starts");
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let status = output.status;
         Self {
