@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "shared with tests that run scripts")]
 mod home;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use home::Home;
 
 /// How long a loaded machine may take to show something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A REPL on a screen of 100 by 40.
 struct Screen {
@@ -24,7 +25,7 @@ impl Screen {
     /// Starts `agentlua repl`, then a shell that says how it ended; `None` without tmux.
     fn open(name: &str) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
-            println!("skipped: there is no tmux");
+            let _ = writeln!(std::io::stderr(), "skipped: there is no tmux");
             return None;
         }
         let screen =

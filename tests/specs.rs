@@ -11,6 +11,7 @@
 //! `UPDATE_SPECS=1 cargo test --test specs` writes what comes out, to be read before it is committed.
 
 #[path = "support/home.rs"]
+#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 
 use std::fmt::Write as _;
