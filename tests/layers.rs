@@ -29,7 +29,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("clap", &["cli"]),
     ("rusqlite", &["journal"]),
     ("cap_std", &["workspace"]),
-    ("rustix", &["process", "workspace", "journal", "git"]),
+    ("rustix", &["process", "workspace", "journal", "git", "cli/terminal"]),
     ("toml", &["config"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),

@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "shared with tests that run scripts")]
 mod home;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use home::Home;
 
 /// How long a loaded machine may take to show something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A REPL on a screen of 100 by 40.
 struct Screen {
@@ -24,13 +25,13 @@ impl Screen {
     /// Starts `agentlua repl`, then a shell that says how it ended; `None` without tmux.
     fn open(name: &str) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
-            println!("skipped: there is no tmux");
+            let _ = writeln!(std::io::stderr(), "skipped: there is no tmux");
             return None;
         }
         let screen =
             Self { name: format!("agentlua-{}-{name}", std::process::id()), home: Home::new() };
         let binary = env!("CARGO_BIN_EXE_agentlua");
-        let script = format!("'{binary}' repl; echo \"left with $?\"; exec sleep 3600");
+        let script = format!("trap : INT; '{binary}' repl; echo \"left with $?\"; exec sleep 3600");
         let size = ["-x", "100", "-y", "40"];
         screen.tmux(
             &[&["-f", "/dev/null", "new-session", "-d"], &size[..], &["sh", "-c", &script]]
@@ -134,7 +135,6 @@ fn values_lines_and_errors_are_shown() {
     screen.prompts();
     screen.presses("C-d");
     screen.shows_line("left with 0");
-    assert!(!screen.home.beside("home/.local/state/agentlua").join("run_history").exists());
     let history = screen.home.beside("home/.local/state/agentlua/repl_history");
     assert!(std::fs::read_to_string(history).expect("the history").contains("1 + 41"));
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use home::{Home, Ran};
 
 /// How long a loaded machine may take for what takes a moment.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A model that writes a file and then has Bash sleep; it prints when that is under way.
 const WORKER: &str = r#"

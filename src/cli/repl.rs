@@ -6,6 +6,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 
 use rustyline::completion::Completer;
@@ -21,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::printer::Printer;
 use super::signals::{self, Signalled};
-use super::terminal::Modes;
+use super::terminal::{Modes, say};
 use super::{Flags, diagnostic, progress, session};
 use crate::api;
 use crate::config;
@@ -70,17 +71,24 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
     let host = session::host(sources, "repl", environment, events, &workers)?;
     let (requests, incoming) = mpsc::channel(1);
     let modes = Modes::of_terminal();
-    {
-        let printer = printer.clone();
-        std::thread::Builder::new()
-            .name("readline".to_owned())
-            .spawn(move || read_lines(&requests, &printer, history.as_deref()))
-            .or_kind(Kind::Io, || "cannot start the reading thread")?;
-    }
-    let served = session::on_lua_thread(serve(&host, &workers, incoming, &printer));
+    // Whether the session ends while somebody types.
+    let typing = Arc::new(AtomicBool::new(false));
+    let read = {
+        let (printer, typing) = (printer.clone(), Arc::clone(&typing));
+        move || {
+            std::thread::Builder::new()
+                .name("readline".to_owned())
+                .spawn(move || read_lines(&requests, &printer, history.as_deref(), &typing))
+                .or_kind(Kind::Io, || "cannot start the reading thread")
+        }
+    };
+    let served = session::on_lua_thread(serve(&host, &workers, read, incoming, &printer));
     printer.flush();
     // The reading thread may be in the middle of a line.
     modes.restore();
+    if typing.load(Ordering::Relaxed) {
+        say("\n");
+    }
     let code = served??;
     progress::summary(host.fleet().run_id(), &host.fleet().tally(), host.config().quiet);
     workers.shutdown_background();
@@ -90,6 +98,7 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
 async fn serve(
     host: &Arc<Host>,
     workers: &tokio::runtime::Runtime,
+    read: impl FnOnce() -> Result<std::thread::JoinHandle<()>>,
     mut incoming: mpsc::Receiver<Request>,
     printer: &Printer,
 ) -> Result<i32> {
@@ -102,6 +111,8 @@ async fn serve(
     api::model::load_default(&runtime, host).await?;
     let evaluating = Evaluating::default();
     let signalled = watch(workers, root.stopper(), &evaluating)?;
+    // Not before: after each line rustyline puts back the handler of interrupts that it found.
+    read()?;
     {
         let (lua, printer) = (runtime.lua().clone(), printer.clone());
         root.on_lost(move |task, value| {
@@ -147,11 +158,20 @@ async fn evaluate(
     set(Some(task.stopper().clone()));
     let ended = match runtime.run(&task, function, Values::new()).await {
         Ok(values) => {
-            // Another task, for the first has ended; Ctrl-C stops this one just so.
-            let task = root.line();
-            task.excuse();
-            set(Some(task.stopper().clone()));
-            show(runtime, &task, printer, values).await
+            runtime.set_last_result(values.iter().next().cloned());
+            let mut shown = Ok(());
+            for value in values {
+                // Another task, for the first has ended; Ctrl-C stops this one just so.
+                let task = root.line();
+                task.excuse();
+                set(Some(task.stopper().clone()));
+                shown =
+                    runtime.inspect(&task, value).await.map(|text| printer.print(&(text + "\n")));
+                if shown.is_err() {
+                    break;
+                }
+            }
+            shown
         }
         Err(uncaught) => Err(uncaught),
     };
@@ -159,21 +179,6 @@ async fn evaluate(
     if let (Err(uncaught), None) = (ended, runtime.exit_code()) {
         printer.say(&diagnostic::uncaught_text(&uncaught));
     }
-}
-
-/// Prints what a line returned and keeps the first value as `_`.
-async fn show(
-    runtime: &Rc<Runtime>,
-    task: &Rc<Task>,
-    printer: &Printer,
-    values: Values,
-) -> Result<(), Box<Uncaught>> {
-    runtime.set_last_result(values.iter().next().cloned());
-    for value in values {
-        let shown = runtime.inspect(task, value).await?;
-        printer.print(&format!("{shown}\n"));
-    }
-    Ok(())
 }
 
 /// Ctrl-C cancels the evaluation; hangup and terminate end the session.
@@ -245,7 +250,12 @@ impl Validator for Prompt {
     }
 }
 
-fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Option<&Path>) {
+fn read_lines(
+    requests: &mpsc::Sender<Request>,
+    printer: &Printer,
+    history: Option<&Path>,
+    typing: &AtomicBool,
+) {
     let (stdin, stdout) = (std::io::stdin().is_terminal(), std::io::stdout().is_terminal());
     // With standard output elsewhere, the prompt still belongs on the terminal.
     let behavior = if stdin && !stdout { Behavior::PreferTerm } else { Behavior::Stdio };
@@ -267,7 +277,10 @@ fn read_lines(requests: &mpsc::Sender<Request>, printer: &Printer, history: Opti
         printer.flush();
     }
     loop {
-        match editor.readline(PROMPT) {
+        typing.store(stdin, Ordering::Relaxed);
+        let read = editor.readline(PROMPT);
+        typing.store(false, Ordering::Relaxed);
+        match read {
             Ok(line) if line.trim().is_empty() => {}
             Ok(line) => {
                 let (done, wait) = blocking::channel();

@@ -65,7 +65,7 @@ pub fn claimed_position(message: &str, frames: &[String]) -> (Option<String>, St
             return (Some(at.replace(&format!("...{tail}"), whole_file)), rest);
         }
     }
-    if file.ends_with(".lua") && !file.contains(char::is_whitespace) {
+    if !file.contains(char::is_whitespace) && crate::config::is_lua_file(file) {
         return (Some(at), rest);
     }
     (None, message.to_owned())
