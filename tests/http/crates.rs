@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::repo::Repo;
 
-const MANY: usize = 2_500;
+const MANY: usize = 2_100;
 /// Larger files are data; they would make the repository slow and no more real.
-const LARGEST: u64 = 60_000;
+const LARGEST: u64 = 20_000;
 
 /// Adds source files of crates to the folder `vendor`, and commits them.
 pub fn add(repo: &Repo) {

@@ -54,16 +54,19 @@ fn started(stage: &Stage) -> (Running, Vec<&'static str>, &'static str) {
         BUSY.iter().copied().filter(is_busy).count() == 2 && stage.requests_of("silent") == 2
     });
     let (busy, queued): (Vec<_>, Vec<_>) = BUSY.into_iter().partition(is_busy);
-    assert_eq!(status_of(stage, "done"), "completed");
-    assert_eq!(status_of(stage, queued[0]), "queued");
-    for name in busy.iter().copied().chain(["silent"]) {
-        assert_eq!(status_of(stage, name), "running");
-    }
+    eventually("the registry says so too", || {
+        let mut at_work = busy.iter().copied().chain(["silent"]);
+        at_work.all(|name| status_of(stage, name) == "running")
+            && status_of(stage, queued[0]) == "queued"
+            && status_of(stage, "done") == "completed"
+    });
     (running, busy, queued[0])
 }
 
 fn status_of(stage: &Stage, label: &str) -> String {
-    stage.agents()[label]["status"].as_str().unwrap_or_default().to_owned()
+    let agents = stage.agents();
+    let status = agents.get(label).and_then(|row| row["status"].as_str());
+    status.unwrap_or_default().to_owned()
 }
 
 /// Fails unless the file that the agent wrote is on its branch.
