@@ -3,6 +3,7 @@
 //! `tests/contract/api.lua` are copied from the contract.
 
 #[path = "support/home.rs"]
+#[expect(dead_code, reason = "shared with tests that need a repository")]
 mod home;
 
 use std::collections::BTreeMap;
