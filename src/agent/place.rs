@@ -2,103 +2,121 @@
 //! worktree is made and gives it back when it has ended; agents that its own callbacks ask for work
 //! in it too, so a full run cannot wait for itself.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::Notify;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// The places of a run.
+/// The places of a run, given out in the order in which they are asked for.
 pub struct Places {
-    state: Mutex<State>,
-    freed: Notify,
+    free: Arc<Semaphore>,
+    size: Mutex<Size>,
 }
 
-struct State {
-    size: usize,
-    taken: usize,
+struct Size {
+    places: usize,
+    /// Places that are still taken and go when they are given back, because there are fewer now.
+    surplus: usize,
 }
 
 impl Places {
-    /// Makes `size` places.
-    pub fn new(size: usize) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State { size, taken: 0 }), freed: Notify::new() })
+    /// Makes `places` places.
+    pub fn new(places: usize) -> Arc<Self> {
+        let size = Mutex::new(Size { places, surplus: 0 });
+        Arc::new(Self { free: Arc::new(Semaphore::new(places)), size })
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn size(&self) -> MutexGuard<'_, Size> {
+        self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes how many there are; agents at work stay.
-    pub fn set_size(&self, size: usize) {
-        self.state().size = size;
-        self.freed.notify_waiters();
-    }
-
-    fn try_take(self: &Arc<Self>) -> Option<Place> {
-        let mut state = self.state();
-        if state.taken >= state.size {
-            return None;
+    pub fn set_size(&self, places: usize) {
+        let mut size = self.size();
+        if let Some(fewer) = size.places.checked_sub(places) {
+            size.surplus += fewer - self.free.forget_permits(fewer);
+        } else {
+            let more = places - size.places;
+            let kept = more.min(size.surplus);
+            size.surplus -= kept;
+            self.free.add_permits(more - kept);
         }
-        state.taken += 1;
-        Some(Place(Arc::clone(self)))
+        size.places = places;
     }
 
     /// Waits for a free place.
     pub async fn take(self: &Arc<Self>) -> Place {
-        loop {
-            let freed = self.freed.notified();
-            if let Some(place) = self.try_take() {
-                return place;
-            }
-            freed.await;
-        }
+        // The semaphore is never closed: the error cannot be.
+        let permit = Arc::clone(&self.free).acquire_owned().await.ok();
+        Place { places: Arc::clone(self), permit }
     }
 }
 
 /// A place that is taken, until it is dropped.
-pub struct Place(Arc<Places>);
+pub struct Place {
+    places: Arc<Places>,
+    permit: Option<OwnedSemaphorePermit>,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.state().taken -= 1;
-        self.0.freed.notify_one();
+        let mut size = self.places.size();
+        if size.surplus > 0
+            && let Some(permit) = self.permit.take()
+        {
+            size.surplus -= 1;
+            permit.forget();
+        }
     }
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
 
-    #[tokio::test]
-    async fn places_bound_and_grow() {
-        let places = Places::new(1);
-        let first = places.take().await;
-        assert!(places.try_take().is_none());
-        let waiter = tokio::spawn({
-            let places = Arc::clone(&places);
-            async move { places.take().await }
-        });
-        drop(first);
-        let second = waiter.await.ok();
-        assert!(second.is_some() && places.try_take().is_none());
-        places.set_size(2);
-        assert!(places.try_take().is_some());
+    fn free(places: &Arc<Places>) -> bool {
+        places.take().now_or_never().is_some()
     }
 
     #[tokio::test]
-    async fn every_waiter_gets_its_turn() {
-        let places = Places::new(3);
-        let waiters: Vec<_> = (0..100)
-            .map(|_| {
-                let places = Arc::clone(&places);
-                tokio::spawn(async move {
-                    let _place = places.take().await;
-                    tokio::task::yield_now().await;
-                })
-            })
-            .collect();
-        for waiter in waiters {
-            assert!(waiter.await.is_ok());
+    async fn places_bound_grow_and_shrink() {
+        let places = Places::new(2);
+        let (first, second) = (places.take().await, places.take().await);
+        assert!(!free(&places));
+        places.set_size(3);
+        assert!(free(&places));
+        places.set_size(1);
+        drop(first);
+        assert!(!free(&places), "one place, and it is taken");
+        drop(second);
+        assert!(free(&places));
+        let only = places.take().await;
+        assert!(!free(&places));
+        places.set_size(2);
+        assert!(free(&places));
+        drop(only);
+    }
+
+    #[tokio::test]
+    async fn places_are_given_in_order() {
+        let places = Places::new(1);
+        let held = places.take().await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut waiters = Vec::new();
+        for number in 0..20 {
+            let (places, order) = (Arc::clone(&places), Arc::clone(&order));
+            waiters.push(tokio::spawn(async move {
+                let _place = places.take().await;
+                order.lock().unwrap().push(number);
+            }));
+            tokio::task::yield_now().await;
         }
-        assert_eq!(places.state().taken, 0);
+        drop(held);
+        for waiter in waiters {
+            waiter.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), (0..20).collect::<Vec<_>>());
+        assert!(free(&places));
     }
 }
