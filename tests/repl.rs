@@ -93,6 +93,13 @@ impl Screen {
     fn enters(&self, line: &str) {
         self.prompts();
         self.types(line);
+        // What is typed ahead of the next prompt would be lost, as in most line editors.
+        self.wait("the echo", |text| {
+            let last = text.trim_end().lines().last().unwrap_or_default();
+            // A long line is broken: its end is enough.
+            let shown = last.strip_prefix("lua> ").unwrap_or(last);
+            !shown.is_empty() && shown != "lua>" && line.trim_end().ends_with(shown)
+        });
         self.presses("Enter");
     }
 }
