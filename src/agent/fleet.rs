@@ -6,30 +6,25 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::conversation::{self, Conversed};
 use super::ground::{Ground, Harvest};
-use super::history::History;
 use super::id;
 use super::outcome::{Outcome, Subtype};
 use super::place::Places;
-use super::prompt::{self, Surroundings};
 use super::query::Query;
-use super::session::{Ending, Session};
+use super::session::Ending;
 use super::tally::{Books, Ended, Tally, Unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
 use crate::git::Repo;
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
-use crate::model::ToolSpec;
 use crate::process::Processes;
-use crate::tool::registry::Registry;
-use crate::tool::seen::Seen;
-use crate::tool::{Context, Tool};
 
 /// What is known of an agent while it lives, for handles on it.
 #[derive(Debug, Default)]
@@ -61,10 +56,10 @@ pub struct Order {
 /// The agents of one run.
 pub struct Fleet {
     run: String,
-    events: Events,
+    pub(super) events: Events,
     places: Arc<Places>,
-    processes: Processes,
-    environment: BTreeMap<String, String>,
+    pub(super) processes: Processes,
+    pub(super) environment: BTreeMap<String, String>,
     books: Mutex<Books>,
     script: String,
     /// The run's lock in each store, held to its end.
@@ -221,7 +216,7 @@ impl Fleet {
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
         });
-        let conversed = self.converse(order, &id, &ground).await;
+        let conversed = conversation::hold(self, order, &id, &ground).await;
         let harvested = ground.harvest(&id, &self.run, &query.label).await;
         if let Ok(harvest) = &harvested {
             self.warn_of_leftovers(&id, harvest);
@@ -238,66 +233,6 @@ impl Fleet {
         if let Some(kept) = &harvest.kept_ref {
             self.events
                 .warn(format!("{id}: it left its branch; what it committed there is on {kept}"));
-        }
-    }
-
-    async fn converse(&self, order: &Order, id: &str, ground: &Ground) -> Conversed {
-        let query = &order.query;
-        let workspace = match ground.workspace() {
-            Ok(workspace) => Arc::new(workspace),
-            Err(error) => return Conversed::failed(error),
-        };
-        let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
-        let tools = offered(query);
-        let mut env = self.environment.clone();
-        env.extend(query.env.clone());
-        let texts = prompt::first_message(
-            &query.prompt,
-            &Surroundings {
-                directory: ground.path(),
-                branch: branch.as_deref(),
-                date: prompt::date(std::time::SystemTime::now()),
-            },
-        );
-        let system =
-            prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
-        let mut session = Session {
-            model: &*query.model,
-            rules: &query.rules,
-            context: Context {
-                workspace,
-                seen: Seen::default(),
-                env,
-                spill_dir: order.store.dir().join("output").join(id),
-                processes: self.processes.clone(),
-                cancel: order.cancel.child_token(),
-                agent: id.to_owned(),
-                label: query.label.clone(),
-                branch,
-                turn: AtomicU32::new(0),
-            },
-            events: self.events.clone(),
-            limits: &query.limits,
-            system: system.into(),
-            offered: tools.tools().map(|tool| spec(&**tool)).collect(),
-            history: History::new(texts),
-            tools: &tools,
-            turns: 0,
-            denials: Vec::new(),
-            usage: Usage::default(),
-            api_time: Duration::ZERO,
-            last_text: String::new(),
-            stop_reason: None,
-        };
-        let ending = session.run().await;
-        Conversed {
-            ending,
-            text: session.last_text,
-            turns: session.turns,
-            usage: session.usage,
-            api_time: session.api_time,
-            stop_reason: session.stop_reason,
-            denials: session.denials,
         }
     }
 
@@ -340,50 +275,6 @@ impl Fleet {
         }
         books.tally.usage += outcome.usage;
         books.tally.ended.push(ended);
-    }
-}
-
-/// What a conversation came to.
-struct Conversed {
-    ending: Ending,
-    text: String,
-    turns: u32,
-    usage: Usage,
-    api_time: Duration,
-    stop_reason: Option<String>,
-    denials: Vec<super::outcome::Denial>,
-}
-
-impl Conversed {
-    fn failed(error: Error) -> Self {
-        Self {
-            ending: Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) },
-            text: String::new(),
-            turns: 0,
-            usage: Usage::default(),
-            api_time: Duration::ZERO,
-            stop_reason: None,
-            denials: Vec::new(),
-        }
-    }
-}
-
-/// Returns the tools that the rules offer: the built-in ones, then the script's.
-fn offered(query: &Query) -> Registry {
-    let mut tools = Registry::builtin();
-    tools.retain(|tool| query.rules.offers(tool.name()));
-    for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
-        tools.add(Arc::clone(tool));
-    }
-    tools
-}
-
-/// Returns a tool as the model is told of it.
-fn spec(tool: &dyn Tool) -> ToolSpec {
-    ToolSpec {
-        name: tool.name().to_owned(),
-        description: tool.description().to_owned(),
-        input_schema: tool.input_schema(),
     }
 }
 

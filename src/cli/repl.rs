@@ -29,7 +29,7 @@ use crate::config;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
-use crate::vm::task::Stopper;
+use crate::vm::Stopper;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
 const PROMPT: &str = "lua> ";

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::terminal::say;
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::vm::task::Stopper;
+use crate::vm::Stopper;
 
 /// The signals that end a run, with what is said of them.
 const ENDING: [(SignalKind, i32, &str); 3] = [

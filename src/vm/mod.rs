@@ -24,8 +24,10 @@ pub mod group;
 pub mod options;
 pub mod runtime;
 pub mod slice;
+pub mod stopper;
 pub mod task;
 pub mod traceback;
+pub mod trail;
 pub mod value;
 
 pub use args::Args;
@@ -36,4 +38,5 @@ pub use error::Uncaught;
 pub use mlua::MultiValue as Values;
 pub use options::{Options, Shape};
 pub use runtime::{Runtime, Setup};
+pub use stopper::Stopper;
 pub use task::Task;

@@ -12,8 +12,8 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use mlua::prelude::*;
@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error;
 use super::slice::Sliced;
+use super::stopper::Stopper;
+use super::trail::Trail;
 use crate::agent::fleet::Live;
 use crate::error::{Error, Kind, Result};
 
@@ -29,42 +31,6 @@ pub const GRACE: Duration = Duration::from_secs(2);
 
 tokio::task_local! {
     static CURRENT: Rc<Task>;
-}
-
-/// Cancels a task, with the reason that it will raise; can be sent to other threads.
-#[derive(Clone)]
-pub struct Stopper {
-    token: CancellationToken,
-    reason: Arc<OnceLock<Error>>,
-}
-
-impl Stopper {
-    /// Cancels the task and what it started. The first reason stands.
-    pub fn stop(&self, reason: Error) {
-        let _ = self.reason.set(reason);
-        self.token.cancel();
-    }
-
-    /// Returns the token that is cancelled with the task.
-    pub fn token(&self) -> &CancellationToken {
-        &self.token
-    }
-
-    /// Returns why the task was stopped, if it was by name.
-    pub fn reason(&self) -> Option<&Error> {
-        self.reason.get()
-    }
-}
-
-/// Where an error came from, for the report: the value itself stays as the script raised it.
-#[derive(Clone)]
-pub struct Trail {
-    /// The error value.
-    pub value: LuaValue,
-    /// The traceback at the place that raised it.
-    pub traceback: String,
-    /// The items of combinators it came through, innermost first: ``item `auth` of `agent.all` ``.
-    pub items: Vec<String>,
 }
 
 /// What a task's function returned or raised.
@@ -104,17 +70,13 @@ thread_local! {
 impl Task {
     /// Makes a task without a parent: a script, a session.
     pub fn root(token: CancellationToken) -> Rc<Self> {
-        Rc::new(Self::fresh(String::new(), None, token, Arc::default()))
+        Rc::new(Self::fresh(String::new(), None, token))
     }
 
     /// Makes a task whose parent is `self`.
     pub fn child(self: &Rc<Self>, path: String) -> Rc<Self> {
-        let mut child = Self::fresh(
-            path,
-            Some(Rc::downgrade(self)),
-            self.stopper.token.child_token(),
-            Arc::default(),
-        );
+        let mut child =
+            Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
         child.lent = self.lent;
         Rc::new(child)
     }
@@ -122,12 +84,8 @@ impl Task {
     /// Makes the child that runs a callback of an agent: it works in that agent's place.
     pub fn callback_child(self: &Rc<Self>) -> Rc<Self> {
         let path = self.next_path("callback");
-        let mut child = Self::fresh(
-            path,
-            Some(Rc::downgrade(self)),
-            self.stopper.token.child_token(),
-            Arc::default(),
-        );
+        let mut child =
+            Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
         child.lent = true;
         Rc::new(child)
     }
@@ -135,22 +93,13 @@ impl Task {
     /// Makes the child that runs one line of a session; what it spawns belongs to the session.
     pub fn line(self: &Rc<Self>) -> Rc<Self> {
         let path = self.next_path("line");
-        let mut child = Self::fresh(
-            path,
-            Some(Rc::downgrade(self)),
-            self.stopper.token.child_token(),
-            Arc::default(),
-        );
+        let mut child =
+            Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
         child.session = Some(Rc::clone(self));
         Rc::new(child)
     }
 
-    fn fresh(
-        path: String,
-        parent: Option<Weak<Self>>,
-        token: CancellationToken,
-        reason: Arc<OnceLock<Error>>,
-    ) -> Self {
+    fn fresh(path: String, parent: Option<Weak<Self>>, token: CancellationToken) -> Self {
         let id = NEXT_ID.get();
         NEXT_ID.set(id + 1);
         Self {
@@ -158,7 +107,7 @@ impl Task {
             path,
             parent,
             session: None,
-            stopper: Stopper { token, reason },
+            stopper: Stopper::new(token),
             told: Cell::new(None),
             told_with: RefCell::new(LuaValue::Nil),
             joining: Cell::new(0),
@@ -221,7 +170,7 @@ impl Task {
 
     /// Reports whether it was cancelled, told or not.
     pub fn is_cancelled(&self) -> bool {
-        self.stopper.token.is_cancelled()
+        self.stopper.token().is_cancelled()
     }
 
     /// Reports whether it knows of its cancellation: what runs then is its cleanup.
@@ -268,7 +217,7 @@ impl Task {
 
     /// Waits until the task has to stop. Once it was told it may wait for its cleanup.
     pub async fn stopped(&self) {
-        self.stopper.token.cancelled().await;
+        self.stopper.token().cancelled().await;
         if let Some(told) = self.told.get() {
             tokio::time::sleep(GRACE.saturating_sub(told.elapsed())).await;
         }
@@ -416,7 +365,7 @@ impl Task {
 
     /// Waits until a cancelled task has had its grace and nothing below it unwinds any more.
     async fn overdue(&self) {
-        self.stopper.token.cancelled().await;
+        self.stopper.token().cancelled().await;
         loop {
             tokio::time::sleep(GRACE).await;
             if self.joining.get() == 0 {

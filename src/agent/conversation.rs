@@ -1,0 +1,125 @@
+//! One agent's conversation, from its query and its ground: everything that a session needs is put
+//! together here, and what it came to is taken out again.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::Duration;
+
+use super::fleet::{Fleet, Order};
+use super::ground::Ground;
+use super::history::History;
+use super::outcome::{Denial, Subtype};
+use super::prompt::{self, Surroundings};
+use super::query::Query;
+use super::session::{Ending, Session};
+use crate::error::Error;
+use crate::event::Usage;
+use crate::model::ToolSpec;
+use crate::tool::registry::Registry;
+use crate::tool::seen::Seen;
+use crate::tool::{Context, Tool};
+
+/// What a conversation came to.
+pub(super) struct Conversed {
+    pub(super) ending: Ending,
+    pub(super) text: String,
+    pub(super) turns: u32,
+    pub(super) usage: Usage,
+    pub(super) api_time: Duration,
+    pub(super) stop_reason: Option<String>,
+    pub(super) denials: Vec<Denial>,
+}
+
+impl Conversed {
+    fn failed(error: Error) -> Self {
+        Self {
+            ending: Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) },
+            text: String::new(),
+            turns: 0,
+            usage: Usage::default(),
+            api_time: Duration::ZERO,
+            stop_reason: None,
+            denials: Vec::new(),
+        }
+    }
+}
+
+/// Lets the model and the tools work until there is an answer or a limit.
+pub(super) async fn hold(fleet: &Fleet, order: &Order, id: &str, ground: &Ground) -> Conversed {
+    let query = &order.query;
+    let workspace = match ground.workspace() {
+        Ok(workspace) => Arc::new(workspace),
+        Err(error) => return Conversed::failed(error),
+    };
+    let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
+    let tools = offered(query);
+    let mut env = fleet.environment.clone();
+    env.extend(query.env.clone());
+    let texts = prompt::first_message(
+        &query.prompt,
+        &Surroundings {
+            directory: ground.path(),
+            branch: branch.as_deref(),
+            date: prompt::date(std::time::SystemTime::now()),
+        },
+    );
+    let system =
+        prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
+    let mut session = Session {
+        model: &*query.model,
+        rules: &query.rules,
+        context: Context {
+            workspace,
+            seen: Seen::default(),
+            env,
+            spill_dir: order.store.dir().join("output").join(id),
+            processes: fleet.processes.clone(),
+            cancel: order.cancel.child_token(),
+            agent: id.to_owned(),
+            label: query.label.clone(),
+            branch,
+            turn: AtomicU32::new(0),
+        },
+        events: fleet.events.clone(),
+        limits: &query.limits,
+        system: system.into(),
+        offered: tools.tools().map(|tool| spec(&**tool)).collect(),
+        history: History::new(texts),
+        tools: &tools,
+        turns: 0,
+        denials: Vec::new(),
+        usage: Usage::default(),
+        api_time: Duration::ZERO,
+        last_text: String::new(),
+        stop_reason: None,
+    };
+    let ending = session.run().await;
+    Conversed {
+        ending,
+        text: session.last_text,
+        turns: session.turns,
+        usage: session.usage,
+        api_time: session.api_time,
+        stop_reason: session.stop_reason,
+        denials: session.denials,
+    }
+}
+
+/// Returns the tools that the rules offer: the built-in ones, then the script's.
+fn offered(query: &Query) -> Registry {
+    let mut tools = Registry::builtin();
+    tools.retain(|tool| query.rules.offers(tool.name()));
+    for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
+        tools.add(Arc::clone(tool));
+    }
+    tools
+}
+
+/// Returns a tool as the model is told of it.
+fn spec(tool: &dyn Tool) -> ToolSpec {
+    ToolSpec {
+        name: tool.name().to_owned(),
+        description: tool.description().to_owned(),
+        input_schema: tool.input_schema(),
+    }
+}
