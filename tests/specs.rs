@@ -92,6 +92,8 @@ fn normalised(text: &str, home: &Home) -> String {
     for (pattern, replacement) in [
         (r"agent-[0-9a-f]{4,32}", "agent-ID"),
         (r"run-[0-9a-f]{8}", "run-ID"),
+        (r"script-[0-9a-f]{8}", "script-ID"),
+        (r"work-[0-9a-f]{10}/", "work-HASH/"),
         (r"\b[0-9a-f]{40}\b", "COMMIT"),
         (r"\([0-9a-f]{10}\)", "(COMMIT)"),
         (r"\b[0-9.]+ (ms|s)\b", "TIME"),
