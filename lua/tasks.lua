@@ -244,6 +244,11 @@ function agent.race(items, opts)
   local errors, last = {}, nil
   for key, ok, value in group.next, group do
     if ok then
+      for _, e in next, errors do
+        if getmetatable(e) == kit.Error and e.outcome then
+          kit.excuse(e.outcome.id)
+        end
+      end
       return value, key
     end
     errors[key], last = value, value

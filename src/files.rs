@@ -3,6 +3,24 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+/// The largest file that is read whole: as much as a script may have in memory.
+const MAX_READ: u64 = 1 << 30;
+
+/// Reads a regular file whole. Pipes and devices may never end, and nothing could interrupt that.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let metadata = std::fs::metadata(path)?;
+    if metadata.is_dir() {
+        return Err(io::Error::other("it is a directory"));
+    }
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file; `io.open` reads pipes and devices"));
+    }
+    if metadata.len() > MAX_READ {
+        return Err(io::Error::other("it is larger than 1 GiB"));
+    }
+    std::fs::read(path)
+}
+
 /// Replaces or creates a file whole: a reader sees the old content or the new.
 pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     // Through a link the file it names is written; a pipe or device cannot be renamed over.
@@ -105,5 +123,7 @@ mod tests {
         assert_eq!(std::fs::read(&file).unwrap(), b"new");
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o755);
         assert_eq!(list(dir.path()).unwrap(), ["f", "l"]);
+        assert_eq!(read(&link).unwrap(), b"new");
+        assert!(read(Path::new("/dev/zero")).is_err() && read(dir.path()).is_err());
     }
 }

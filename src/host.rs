@@ -274,10 +274,33 @@ impl Host {
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Outcome> {
+        let label = query.label.clone();
+        let order = match self.order(query, cancel, live).await {
+            Ok(order) => order,
+            Err(error) => {
+                self.fleet.count_unstarted(&label, &error);
+                return Err(error);
+            }
+        };
+        let fleet = Arc::clone(&self.fleet);
+        // Not aborted when Lua stops waiting: an agent always takes its work in.
+        self.runtime
+            .spawn(async move { fleet.run(order).await })
+            .await
+            .or_kind(Kind::Internal, || "an agent ended by a fault of ours")
+    }
+
+    /// Puts together what a query needs from around it.
+    async fn order(
+        &self,
+        query: Query,
+        cancel: CancellationToken,
+        live: Arc<Live>,
+    ) -> Result<Order> {
         let repo = match &query.site {
             Site::Worktree { repo, .. } => Some(self.repo(repo).await?),
             // Agents without a worktree are registered where they are seen.
-            Site::Directory(dir) if repository_around(dir).is_some() => self.repo(dir).await.ok(),
+            Site::Directory(dir) if repository_around(dir).is_some() => Some(self.repo(dir).await?),
             Site::Directory(_) => None,
         };
         if let (Site::Worktree { .. }, Some(repo)) = (&query.site, &repo) {
@@ -288,13 +311,7 @@ impl Host {
             Site::Worktree { .. } => self.worktree_root()?,
             Site::Directory(_) => PathBuf::new(),
         };
-        let fleet = Arc::clone(&self.fleet);
-        let order = Order { query, repo, store, worktree_root, cancel, live };
-        // Not aborted when Lua stops waiting: an agent always takes its work in.
-        self.runtime
-            .spawn(async move { fleet.run(order).await })
-            .await
-            .or_kind(Kind::Internal, || "an agent ended by a fault of ours")
+        Ok(Order { query, repo, store, worktree_root, cancel, live })
     }
 
     /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.
@@ -330,22 +347,29 @@ impl Host {
                 self.events.warn(format!("the registry could not be written: {error}"));
             }
         }
+        self.fleet.release().await;
     }
 
     /// Reports whether a run that ended well has to fail all the same.
     pub fn has_failures(&self) -> bool {
         let strict = self.config().strict;
         self.fleet.tally().ended.iter().any(|agent| {
-            !matches!(agent.subtype, Subtype::Success | Subtype::ErrorCancelled)
-                || (strict && agent.denials > 0)
+            let failed = !matches!(agent.subtype, Subtype::Success | Subtype::ErrorCancelled);
+            (failed && !agent.excused) || (strict && agent.denials > 0)
         })
     }
 }
 
 /// Returns the top of the checkout around `dir`, found without starting git.
 pub fn repository_around(dir: &Path) -> Option<PathBuf> {
-    let dir = std::path::absolute(dir).ok()?;
-    dir.ancestors().find(|above| above.join(".git").exists()).map(Path::to_owned)
+    // Through links: the checkout they lead into is the one that counts.
+    let dir = dir.canonicalize().or_else(|_| std::path::absolute(dir)).ok()?;
+    dir.ancestors().find(|above| above.join(".git").exists() || is_bare(above)).map(Path::to_owned)
+}
+
+/// Reports whether a directory is a git directory itself.
+fn is_bare(dir: &Path) -> bool {
+    dir.join("HEAD").is_file() && dir.join("objects").is_dir() && dir.join("refs").is_dir()
 }
 
 fn merge(sources: &Sources) -> Result<Config> {

@@ -104,8 +104,30 @@ impl Fleet {
         self.books().tally.clone()
     }
 
+    /// Counts an agent that failed before it had an id.
+    pub fn count_unstarted(&self, label: &str, error: &Error) {
+        self.books().tally.ended.push(Ended::unstarted(label, error));
+    }
+
+    /// Notes that the failure of an agent is none of the run's.
+    pub fn excuse(&self, id: &str) {
+        for ended in self.books().tally.ended.iter_mut().filter(|ended| ended.id == id) {
+            ended.excused = true;
+        }
+    }
+
+    /// Notes that the script merges a branch.
+    pub fn note_merge(&self, branch: &str) {
+        self.books().tally.merged.insert(branch.to_owned());
+    }
+
     fn books(&self) -> std::sync::MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of the run's locks, when everything about it is written down.
+    pub async fn release(&self) {
+        self.locks.lock().await.clear();
     }
 
     /// Ends the run: branches to which nothing was added are deleted.
@@ -124,6 +146,7 @@ impl Fleet {
         let id = match self.register(&order).await {
             Ok(id) => id,
             Err(error) => {
+                self.count_unstarted(&order.query.label, &error);
                 return unstarted(&order, String::new(), Subtype::ErrorDuringExecution, error);
             }
         };
@@ -248,6 +271,8 @@ impl Fleet {
             ..AgentChange::default()
         };
         self.note(&order.store, &outcome.id, change).await;
+        // Long output was kept for the agent alone.
+        let _ = std::fs::remove_dir_all(order.store.dir().join("output").join(&outcome.id));
         let ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
         self.events.emit(Event::AgentFinished {
             agent: ended.id.clone(),

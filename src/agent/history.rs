@@ -56,14 +56,6 @@ impl History {
             texts.push(text.to_owned());
         }
     }
-
-    /// Returns the results of the last turn's calls.
-    pub fn last_results(&self) -> &[ToolResult] {
-        match self.messages.last() {
-            Some(Message::User { results, .. }) => results,
-            _ => &[],
-        }
-    }
 }
 
 #[cfg(test)]
@@ -109,7 +101,6 @@ mod tests {
             assert!(history.push_answer(wrong, vec![]).is_err());
         }
         history.push_answer(vec![result("a"), result("b")], vec![]).unwrap();
-        assert_eq!(history.last_results().len(), 2);
         assert!(history.push_answer(vec![], vec!["x".into()]).is_err());
     }
 }

@@ -1,10 +1,12 @@
 //! What is written down about agents that ended: for the summary, the exit code, and for the
 //! branches that go at the end of the run because nothing was added to them.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::outcome::{Outcome, Subtype};
+use crate::error::Error;
 use crate::event::Usage;
 use crate::git::Repo;
 
@@ -15,6 +17,8 @@ pub struct Tally {
     pub ended: Vec<Ended>,
     /// Tokens of all.
     pub usage: Usage,
+    /// Branches that the script has merged, or tried to.
+    pub merged: BTreeSet<String>,
 }
 
 /// One agent that ended.
@@ -38,6 +42,8 @@ pub struct Ended {
     pub files_changed: usize,
     /// How many calls were denied.
     pub denials: usize,
+    /// Whether its failure is none of the run's: it lost a race.
+    pub excused: bool,
 }
 
 impl Ended {
@@ -53,6 +59,23 @@ impl Ended {
             worktree_path: outcome.worktree_path.clone().filter(|_| !removed),
             files_changed: outcome.files_changed.len(),
             denials: outcome.permission_denials.len(),
+            excused: false,
+        }
+    }
+
+    /// Sums up an agent that could not even be registered.
+    pub(super) fn unstarted(label: &str, error: &Error) -> Self {
+        Self {
+            id: "-".to_owned(),
+            label: label.to_owned(),
+            subtype: Subtype::ErrorDuringExecution,
+            message: Some(error.to_string()),
+            branch: None,
+            repo: None,
+            worktree_path: None,
+            files_changed: 0,
+            denials: 0,
+            excused: false,
         }
     }
 }

@@ -22,7 +22,7 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let host = at();
             move |lua, mut args| {
                 let name = args.string("path")?;
-                let content = std::fs::read(path(&host, &name))
+                let content = files::read(&path(&host, &name))
                     .or_kind(Kind::Io, || format!("cannot read `{name}`"))?;
                 Ok(lua.create_string(content)?)
             }

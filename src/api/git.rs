@@ -59,8 +59,19 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
         .waiting("branches", with(host, branches))?
         .waiting("worktrees", with(host, worktrees))?
         .waiting("head", with(host, head))?
-        .waiting("worktree", with(host, worktree::open))?;
-    // A merge that has begun to move the target is not cut short.
+        .joining("worktree", {
+            let host = Arc::clone(host);
+            move |lua, task, args| {
+                let host = Arc::clone(&host);
+                async move {
+                    if task.must_stop() {
+                        return Err(crate::vm::Raised::Value(task.tell(&lua)?));
+                    }
+                    worktree::open(lua, host, args).await
+                }
+            }
+        })?;
+    // A merge that has begun to move the target is not cut short, nor is the making of a worktree.
     let module = {
         let host = Arc::clone(host);
         module.joining("merge", move |lua, task, args| {
@@ -235,6 +246,7 @@ async fn merge(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> 
         }
     };
     let name = merge.name.clone();
+    host.fleet().note_merge(&name);
     let merged = host.beside(async move { git::merge(&repo, merge).await }).await??;
     host.events().emit(Event::Merged {
         branch: name,

@@ -43,6 +43,13 @@ pub fn install(runtime: &Rc<Runtime>, host: &Arc<Host>) -> Result<()> {
 fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     let lua = runtime.lua();
     let kit = runtime.kit();
+    kit.set("excuse", {
+        let host = Arc::clone(host);
+        lua.create_function(move |_, id: String| {
+            host.fleet().excuse(&id);
+            Ok(())
+        })?
+    })?;
     kit.set("is_task", lua.create_function(|_, value: LuaValue| Ok(task::is_task(&value)))?)?;
     let agent = agent::module(runtime, host)?;
     runtime.load_own::<()>(TASKS, (&agent, task::groups(runtime, host)?, kit))?;

@@ -184,6 +184,11 @@ async fn run(
             Kind::Timeout,
             format!("`{function}`: `{shown}` was not done after {} s", limit.as_secs_f64()),
         )),
+        _ if finished.stdout.omitted() + finished.stderr.omitted() > 0 => Err(Error::new(
+            Kind::Io,
+            format!("`{function}`: `{shown}` wrote more than {} MiB", MAX_OUTPUT >> 20),
+        )
+        .hint("redirect it to a file")),
         _ => Ok(finished),
     }
 }

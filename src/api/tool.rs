@@ -1,5 +1,6 @@
 //! Tools written in Lua: `agent.tool { name =, description =, input =, run = function … end }`.
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -28,6 +29,9 @@ const SHAPE: Shape = Shape {
         ("handler", "use `run`"),
     ],
 };
+
+/// The most bytes of a result that the model is shown.
+const MAX_RESULT: usize = 30_000;
 
 /// A tool as the script wrote it.
 struct Written {
@@ -169,17 +173,33 @@ impl Tool for LuaTool {
                 returned = self.callback.call(vec![input, about]) => returned,
             };
             match returned {
-                Ok(values) => output(&self.name, &values),
+                Ok(values) => {
+                    output(&self.name, &values).map(capped).map_err(|error| match error {
+                        ToolError::Reply(text) => ToolError::Reply(capped(text)),
+                        fatal @ ToolError::Fatal(_) => fatal,
+                    })
+                }
                 Err(error) if error.kind == Kind::Cancelled => Err(ToolError::reply(error.message)),
                 Err(error) => {
                     let at = error.at.as_deref().map(|at| format!("{at}: ")).unwrap_or_default();
                     self.events.warn(format!("tool `{}`: {at}{}", self.name, error.message));
-                    Err(ToolError::reply(error.message))
+                    Err(ToolError::reply(capped(error.message)))
                 }
             }
         }
         .boxed()
     }
+}
+
+/// Cuts what is longer than a model is shown of a command.
+fn capped(mut text: String) -> String {
+    if text.len() > MAX_RESULT {
+        let cut = text.floor_char_boundary(MAX_RESULT);
+        let left_out = text.len() - cut;
+        text.truncate(cut);
+        let _ = write!(text, "\n[{left_out} bytes left out here]");
+    }
+    text
 }
 
 /// A string or a table is the result; `nil, message` is a failed call.

@@ -176,7 +176,10 @@ fn render(run: &str, tally: &Tally, style: &Styles) -> String {
         let _ =
             writeln!(text, "  … {} more: `agentlua agents --wide`", listed.len() - SHOWN_AGENTS);
     }
-    let landable = listed.iter().find(|agent| agent.files_changed > 0 && agent.branch.is_some());
+    let landable = listed.iter().find(|agent| {
+        let branch = agent.branch.as_ref().filter(|branch| !tally.merged.contains(*branch));
+        branch.is_some() && agent.subtype == Subtype::Success && agent.files_changed > 0
+    });
     if let Some(Ended { branch: Some(branch), repo: Some(repo), .. }) = landable
         && repo.exists()
     {
@@ -211,7 +214,8 @@ fn agent_line(agent: &Ended, style: &Styles) -> String {
         }
         let _ = write!(line, " ({})", files(agent.files_changed));
     }
-    if let (Some(message), true) = (&agent.message, agent.subtype != Subtype::Success) {
+    let told = matches!(agent.subtype, Subtype::Success | Subtype::ErrorCancelled);
+    if let (Some(message), false) = (&agent.message, told) {
         let _ = write!(line, ": {}", printable(message));
     }
     if agent.denials > 0 {
@@ -280,6 +284,7 @@ mod tests {
             worktree_path: None,
             files_changed: usize::from(branch.is_some()),
             denials: usize::from(subtype == Subtype::ErrorRefusal),
+            excused: false,
         }
     }
 
@@ -293,12 +298,13 @@ mod tests {
                 ended("agent-0004", Subtype::ErrorCancelled, None),
             ],
             usage: Usage { input_tokens: 12_345, output_tokens: 67, ..Usage::default() },
+            ..Tally::default()
         };
         insta::assert_snapshot!(render("run-1", &tally, &PLAIN), @r"
 
         4 agents: 2 done, 1 failed, 1 cancelled; 12.3k tokens in, 67 out (run-1)
           agent-0003 failed auth: the model refused 1 denied call
-          agent-0004 cancelled auth: the model refused
+          agent-0004 cancelled auth
           agent-0001 done auth on fix/auth (1 file changed)
         look: git diff HEAD...fix/auth
         land: git merge fix/auth

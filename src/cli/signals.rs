@@ -51,8 +51,8 @@ pub fn watch(runtime: &tokio::runtime::Handle, stopper: &Stopper) -> Result<Sign
                         "\n{what}: agents are stopped, their work is kept (again to quit at once)\n"
                     ));
                     stopper.stop(Error::new(Kind::Cancelled, what));
-                } else if kind == SignalKind::interrupt() {
-                    quit(130);
+                } else {
+                    quit(signalled.code().unwrap_or(code));
                 }
             }
         });

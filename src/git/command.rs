@@ -31,6 +31,17 @@ const KEPT: [&str; 11] = [
     "GIT_SSH_COMMAND",
 ];
 
+/// Variables by which git reaches agents of keys and the user's configuration.
+const REACHED: [&str; 7] = [
+    "DISPLAY",
+    "GNUPGHOME",
+    "GPG_TTY",
+    "SSH_AGENT_PID",
+    "SSH_AUTH_SOCK",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
+];
+
 /// The host profile's variables.
 const VARIABLES: [(&str, &str); 6] = [
     ("GIT_TERMINAL_PROMPT", "0"),
@@ -77,8 +88,11 @@ impl Environment {
 
 impl FromIterator<(OsString, OsString)> for Environment {
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Self {
+        // Git runs what its configuration names, filters above all, and an agent may have written
+        // there: what commands of agents must not see, git must not see either.
         let keep = |name: &OsStr| {
-            !name.as_bytes().starts_with(b"GIT_") || KEPT.iter().any(|kept| name == *kept)
+            KEPT.iter().chain(&REACHED).any(|kept| name == *kept)
+                || name.to_str().is_some_and(crate::process::env::passes)
         };
         let mut rebuilt: BTreeMap<_, _> =
             variables.into_iter().filter(|(name, _)| keep(name)).collect();

@@ -92,9 +92,6 @@ pub enum Message {
     Assistant(Arc<Reply>),
 }
 
-/// How hard the model should think, in the words of the Agent SDK; passed on where given.
-pub type Effort = String;
-
 /// One question to a model.
 #[derive(Clone, Debug)]
 pub struct Request {

@@ -79,9 +79,11 @@ impl OpenAi {
         chunks: &(dyn Fn(Chunk) + Send + Sync),
     ) -> Result<Reply, Failure> {
         loop {
+            // What this try leaves out: a sibling may learn something while it is under way.
+            let known = self.rejects.names();
             match self.answer_once(request, chunks).await {
-                // Each field can be rejected once, so this ends.
-                Err(failure) if self.rejects.learn_from(&failure.error) => {}
+                // Each try leaves out more, so this ends.
+                Err(failure) if self.rejects.learn_from(&failure.error, &known) => {}
                 answer => return answer,
             }
         }
@@ -122,7 +124,8 @@ impl OpenAi {
 
 impl Rejects {
     /// Reports whether `error` rejects an optional field that was sent, and takes note of it.
-    fn learn_from(&self, error: &Error) -> bool {
+    /// `known` are those that had been left out.
+    fn learn_from(&self, error: &Error, known: &[&str]) -> bool {
         let status = error.detail("status").and_then(serde_json::Value::as_u64);
         if !matches!(status, Some(400 | 422)) {
             return false;
@@ -132,8 +135,22 @@ impl Rejects {
             ("max_completion_tokens", &self.max_completion_tokens),
         ];
         fields.into_iter().any(|(name, rejected)| {
-            error.message.contains(name) && !rejected.swap(true, Ordering::Relaxed)
+            let is_news = error.message.contains(name) && !known.contains(&name);
+            if is_news {
+                rejected.store(true, Ordering::Relaxed);
+            }
+            is_news
         })
+    }
+
+    /// Returns the fields that are left out.
+    fn names(&self) -> Vec<&'static str> {
+        let fields = [
+            ("stream_options", &self.stream_options),
+            ("max_completion_tokens", &self.max_completion_tokens),
+        ];
+        let left_out = fields.iter().filter(|(_, rejected)| rejected.load(Ordering::Relaxed));
+        left_out.map(|(name, _)| *name).collect()
     }
 }
 

@@ -77,7 +77,7 @@ impl Args {
             .ok()
             .filter(|duration| duration.as_secs() < crate::config::LONGEST_SECONDS)
             .ok_or_else(|| {
-                Error::usage(format!("`{}`: {seconds} is no duration in seconds", self.function))
+                Error::usage(format!("`{}`: {seconds:?} is no duration in seconds", self.function))
             })
     }
 
