@@ -211,7 +211,7 @@ async fn merge(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> 
             let mut options = Options::read(&lua, table, &MERGE)?;
             let branch = options.any("branch");
             let branch = options.required("branch", branch)?;
-            let branch = revision::read(&branch, "`git.merge`: option `branch`")?;
+            let branch = revision::read(&branch, "`git.merge`: option `branch`")?.to_merge()?;
             let strategy = match options.text("strategy")?.as_deref() {
                 None | Some("merge") => Strategy::Merge,
                 Some("squash") => Strategy::Squash,
@@ -230,11 +230,11 @@ async fn merge(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> 
             };
             let message = options.text("message")?;
             let repo = repo(&host, Some(&mut options)).await?;
-            let name = branch.rev.clone();
-            (repo, Merge { branch: branch.rev, name, into, strategy, message })
+            let name = branch.clone();
+            (repo, Merge { branch, name, into, strategy, message })
         }
         value => {
-            let branch = revision::read(value, "`git.merge`: argument 1")?.rev;
+            let branch = revision::read(value, "`git.merge`: argument 1")?.to_merge()?;
             let merge = Merge {
                 name: branch.clone(),
                 branch,

@@ -1,9 +1,10 @@
 //! Wherever a branch or revision is taken, an outcome, a task or a worktree may stand for it.
 
 use mlua::prelude::*;
+use serde_json::json;
 
 use super::{task, worktree};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::vm::args::type_of;
 use crate::vm::bridge::Returned;
 
@@ -16,11 +17,31 @@ pub struct Revision {
     pub base_commit: Option<String>,
     /// The worktree, where it has one that may still be there.
     pub worktree_path: Option<std::path::PathBuf>,
+    /// Whether it is an outcome whose work stands in its worktree alone (`commit = false`).
+    pub uncommitted: bool,
 }
 
 impl Revision {
     fn plain(rev: String) -> Self {
-        Self { rev, base_commit: None, worktree_path: None }
+        Self { rev, base_commit: None, worktree_path: None, uncommitted: false }
+    }
+}
+
+impl Revision {
+    /// Returns what a merge takes.
+    ///
+    /// # Errors
+    /// Git, for an outcome whose work no commit has: merging its branch would bring nothing.
+    pub fn to_merge(self) -> Result<String, Error> {
+        if self.uncommitted {
+            let message = format!("the work on `{}` is not committed", self.rev);
+            return Err(Error::new(Kind::Git, message)
+                .with("merge", json!({ "status": "refused", "reason": "uncommitted" }))
+                .hint(
+                    "the query said `commit = false`: commit it in its worktree, or leave that out",
+                ));
+        }
+        Ok(self.rev)
     }
 }
 
@@ -35,11 +56,20 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
             Ok(Revision::plain(text))
         }
         LuaValue::Table(table) => match table.raw_get::<Option<String>>("branch")? {
-            Some(branch) => Ok(Revision {
-                rev: branch,
-                base_commit: table.raw_get("base_commit")?,
-                worktree_path: table.raw_get::<Option<String>>("worktree_path")?.map(Into::into),
-            }),
+            Some(branch) => {
+                let base_commit: Option<String> = table.raw_get("base_commit")?;
+                let head_commit: Option<String> = table.raw_get("head_commit")?;
+                let changed: Option<LuaTable> = table.raw_get("files_changed")?;
+                Ok(Revision {
+                    rev: branch,
+                    uncommitted: head_commit == base_commit
+                        && changed.is_some_and(|paths| paths.raw_len() > 0),
+                    base_commit,
+                    worktree_path: table
+                        .raw_get::<Option<String>>("worktree_path")?
+                        .map(Into::into),
+                })
+            }
             None => {
                 Err(Error::usage(format!("{place} has no branch: it worked without a worktree"))
                     .into())
@@ -51,6 +81,7 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                     rev: handle.branch().to_owned(),
                     base_commit: Some(handle.base_commit().to_owned()),
                     worktree_path: Some(handle.path().to_owned()),
+                    uncommitted: false,
                 });
             }
             if let Some(task) = task::of(value) {

@@ -1,4 +1,7 @@
 //! Programs of the host itself (git): run to the end, output kept whole.
+//!
+//! The guardian does not know them: git that is killed in the middle of a merge or a checkout leaves
+//! locks and half a tree behind, while git that is left alone ends by itself, in order.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
