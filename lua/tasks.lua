@@ -309,12 +309,12 @@ end
 function agent.spawn(item, ...)
   local kind = type(item)
   if kind == "function" then
-    return groups.spawn(item, ...)
+    return groups.spawn(item, false, ...)
   elseif kind == "string" or (kind == "table" and not kit.is_result(item, "outcome")) then
     kit.check_query(item, "`agent.spawn`")
     return groups.spawn(function()
       return agent.query(item)
-    end)
+    end, true)
   end
   usage(
     "`agent.spawn` takes a query table, a prompt or a function, not "

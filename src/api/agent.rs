@@ -36,7 +36,9 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     return Err(Raised::Value(task.tell(&lua)?));
                 }
                 let query = query::parse(&runtime, &host, &models, &task, &spec, label, None)?;
-                let live = Arc::new(Live::default());
+                // A spawned query has its note from the start; a second query of a task needs another.
+                let live: Arc<Live> =
+                    task.agent().filter(|live| live.id.get().is_none()).unwrap_or_default();
                 task.set_agent(Arc::clone(&live));
                 let outcome = host.ask(query, task.stopper().token().clone(), live).await?;
                 if outcome.ok() {

@@ -117,8 +117,12 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let main = main.clone();
             move |lua, mut args| {
                 let owner = Task::current()?.owner();
-                let body = args.callable("body")?;
+                let (body, is_query) = (args.callable("body")?, args.any());
                 let task = owner.child(owner.next_path("spawn"));
+                if is_query == LuaValue::Boolean(true) {
+                    // It waits for a place from now on, also before its agent has an id.
+                    task.set_agent(Arc::default());
+                }
                 task.start(lua, &main, body, args.rest());
                 Ok(lua.create_userdata(Handle(task))?)
             }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::body::Body;
 use super::{BASE_VARIABLE, OpenAi, Rejects, WIRE};
+use crate::error::{Error, Kind};
 use crate::model::scripted::{
     Server, Step, answer, ask, head, reply, request, result, stream, tool, user,
 };
@@ -410,4 +411,16 @@ fn results_come_first_and_replies_go_back_verbatim_or_rebuilt() {
         r#"{"role":"user","content":"go"}]}"#,
     );
     assert!(body.ends_with(expected), "{body}");
+}
+
+#[test]
+fn siblings_learn_of_a_rejected_field_each_for_itself() {
+    let rejects = Rejects::default();
+    let error = Error::new(Kind::Model, "unknown field: stream_options").with("status", json!(400));
+    assert!(rejects.learn_from(&error, &[]));
+    // A sibling that had sent the field, too, before this one learned.
+    assert!(rejects.learn_from(&error, &[]));
+    assert!(!rejects.learn_from(&error, &rejects.names()), "it was left out, and still refused");
+    let other = Error::new(Kind::Model, "stream_options").with("status", json!(500));
+    assert!(!rejects.learn_from(&other, &[]));
 }

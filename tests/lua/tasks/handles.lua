@@ -67,3 +67,15 @@ local fine, circle = me:await()
 assert(fine == false and circle.kind == "usage", "a task cannot wait for itself")
 local results = agent.all { shared, me, "x" ~= "y" and shared }
 assert(rawequal(results[1], waiting[1]), "tasks are items too")
+
+-- A query is queued from the moment it is spawned until it has its place.
+local asked = agent.spawn {
+  prompt = "x",
+  model = agent.model {
+    reply = function()
+      return "done"
+    end,
+  },
+}
+assert(asked:status() == "queued" and asked.id == nil, "it has no place yet")
+assert(asked:await().id == asked.id and asked:status() == "completed", "then it has ended")
