@@ -4,13 +4,17 @@
 //! commands that begin with those words, and `Bash(make)`, which allows exactly that. Until
 //! compound commands can be taken apart, a scoped rule allows none with a character that joins,
 //! redirects or substitutes; and where a scoped rule forbids, such a command is refused, because
-//! nobody can say what it runs. Denials are told to the model and recorded; nobody is ever asked.
+//! nobody can say what it runs, and so is one that hides its first word or runs another. Denials are told to the model and recorded; nobody is ever asked.
 
 use crate::error::{Error, Result};
 use crate::suggest::nearest;
 
 /// Characters with which a command can be more than one.
 const JOINTS: [char; 11] = [';', '&', '|', '<', '>', '$', '(', ')', '`', '\n', '\r'];
+
+/// Commands that run what stands behind them.
+const WRAPPERS: &str = " bash builtin command doas env eval exec find ionice nice nohup parallel \
+                        setsid sh stdbuf sudo time timeout watch xargs zsh ";
 
 /// The tools that change nothing, offered without a worktree.
 pub const READING: [&str; 3] = ["Read", "Glob", "Grep"];
@@ -146,12 +150,13 @@ impl Rules {
     pub fn refusal(&self, command: &str) -> Option<String> {
         let compound = command.trim().contains(JOINTS);
         let scoped = |rule: &&Rule| rule.tool() == "Bash" && !matches!(rule, Rule::Tool(_));
+        let unclear = compound || hides_its_program(command);
         if let Some(rule) =
-            self.denied.iter().filter(scoped).find(|rule| compound || rule.covers(command))
+            self.denied.iter().filter(scoped).find(|rule| unclear || rule.covers(command))
         {
-            return Some(if compound {
-                "compound commands cannot be checked against the rules of this agent; \
-                 run simple commands one at a time"
+            return Some(if unclear {
+                "commands that join, wrap or disguise others cannot be checked against the rules of \
+                 this agent; run simple commands one at a time"
                     .to_owned()
             } else {
                 format!("the rules of this agent forbid commands like {}", shown(rule))
@@ -170,6 +175,14 @@ impl Rules {
             list.join(", ")
         ))
     }
+}
+
+/// Reports whether the first word does not say which program runs: a path, a quoted or assigned word,
+/// or a program that runs another.
+fn hides_its_program(command: &str) -> bool {
+    let word = command.split_whitespace().next().unwrap_or_default();
+    word.contains(['/', '=', '\'', '"', '\\', '*', '?', '[', '{', '~', '!'])
+        || WRAPPERS.contains(&format!(" {word} "))
 }
 
 fn shown(rule: &Rule) -> String {
@@ -234,7 +247,9 @@ mod tests {
         assert!(!rules.offers("Read") && rules.offers("Bash") && !rules.offers("Write"));
         assert_eq!(rules.refusal("ls -l"), None);
         assert!(rules.refusal("rm x").is_some());
-        assert!(rules.refusal("ls; rm x").is_some());
+        for disguised in ["ls; rm x", "/bin/rm x", "env rm x", "\"rm\" x", "r\\m x", "A=1 rm x"] {
+            assert!(rules.refusal(disguised).is_some(), "{disguised}");
+        }
     }
 
     #[test]
