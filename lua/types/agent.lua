@@ -36,7 +36,7 @@
 ---@field base? string
 ---What becomes of uncommitted changes of the main checkout (default: `"ignore"`).
 ---@field dirty? "ignore"
----Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`).
+---Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). A rule says how a command begins, and not that it only reads: `git diff --output=f` writes.
 ---@field allowed_tools? string[]
 ---Tools and rules that are refused (default: none).
 ---@field disallowed_tools? string[]
