@@ -117,7 +117,7 @@ impl Repo {
         if self.tip(&format!("refs/heads/{name}")).await?.is_some() {
             return Ok(Err(anyhow::anyhow!("the branch `{name}` already exists")));
         }
-        if self.ignores_case().await? {
+        if self.ignores_case()? {
             return Ok(self.clash(name, true).await?.map_or(Ok(()), Err));
         }
         Ok(Ok(()))
@@ -154,11 +154,11 @@ impl Repo {
         Ok(None)
     }
 
-    async fn ignores_case(&self) -> anyhow::Result<bool> {
+    fn ignores_case(&self) -> anyhow::Result<bool> {
         // As `git init` finds it out; asking the file system costs no child.
         let probe = self.common_dir().join("HEAD");
         let other = self.common_dir().join("hEAD");
-        Ok(probe.exists() && tokio::fs::try_exists(other).await?)
+        Ok(probe.exists() && other.try_exists()?)
     }
 }
 
