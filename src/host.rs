@@ -341,7 +341,9 @@ impl Host {
     pub async fn close(&self) {
         self.close_worktrees().await;
         let fleet = Arc::clone(&self.fleet);
-        let _ = self.beside(async move { fleet.close().await }).await;
+        if let Err(error) = self.beside(async move { fleet.close().await }).await {
+            self.events.warn(format!("the run could not be ended in order: {error}"));
+        }
         for store in self.stores.lock().await.values() {
             if let Err(error) = store.flush().await {
                 self.events.warn(format!("the registry could not be written: {error}"));

@@ -169,9 +169,15 @@ impl Fleet {
         outcome
     }
 
-    async fn place(&self, query: &Query) -> Option<super::place::Place> {
-        // Lent: the agent whose callback asks keeps its place meanwhile.
-        if query.lent { None } else { Some(self.places.take().await) }
+    async fn place(&self, query: &Query) -> super::place::Place {
+        let Some(lent) = &query.lent else { return self.places.take().await };
+        // The agent whose callback asks keeps its place meanwhile, and lends it to one at a time; a free
+        // place will do as well. The lent one is always given back, so this cannot wait for itself.
+        tokio::select! {
+            biased;
+            place = lent.take() => place,
+            place = self.places.take() => place,
+        }
     }
 
     async fn register(&self, order: &Order) -> Result<String> {

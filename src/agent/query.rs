@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::permission::Rules;
+use super::place::Places;
 use crate::model::Model;
 use crate::tool::Tool;
 
@@ -74,6 +75,6 @@ pub struct Query {
     pub env: BTreeMap<String, String>,
     /// The place of the call in the script.
     pub call_path: String,
-    /// Whether it works in the place of the agent whose callback asks.
-    pub lent: bool,
+    /// The place of the agent whose callback asks, where one does.
+    pub lent: Option<Arc<Places>>,
 }

@@ -24,6 +24,7 @@ use super::slice::Sliced;
 use super::stopper::Stopper;
 use super::trail::Trail;
 use crate::agent::fleet::Live;
+use crate::agent::place::Places;
 use crate::error::{Error, Kind, Result};
 
 /// How long a cancelled task may take to unwind.
@@ -50,7 +51,8 @@ pub struct Task {
     told: Cell<Option<Instant>>,
     told_with: RefCell<LuaValue>,
     joining: Cell<u32>,
-    lent: bool,
+    /// The place of the agent whose callback this is.
+    lent: Option<Arc<Places>>,
     children: RefCell<BTreeMap<u64, Rc<Task>>>,
     ordinals: RefCell<BTreeMap<&'static str, u32>>,
     done: CancellationToken,
@@ -77,7 +79,7 @@ impl Task {
     pub fn child(self: &Rc<Self>, path: String) -> Rc<Self> {
         let mut child =
             Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
-        child.lent = self.lent;
+        child.lent.clone_from(&self.lent);
         Rc::new(child)
     }
 
@@ -86,7 +88,8 @@ impl Task {
         let path = self.next_path("callback");
         let mut child =
             Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
-        child.lent = true;
+        // One at a time: it is one agent's place.
+        child.lent = Some(Places::new(1));
         Rc::new(child)
     }
 
@@ -111,7 +114,7 @@ impl Task {
             told: Cell::new(None),
             told_with: RefCell::new(LuaValue::Nil),
             joining: Cell::new(0),
-            lent: false,
+            lent: None,
             children: RefCell::default(),
             ordinals: RefCell::default(),
             done: CancellationToken::new(),
@@ -158,9 +161,9 @@ impl Task {
         &self.stopper
     }
 
-    /// Reports whether it runs in the place of the agent whose callback it is.
-    pub fn lent(&self) -> bool {
-        self.lent
+    /// Returns the place of the agent whose callback it runs in, if it runs in one.
+    pub fn lent(&self) -> Option<Arc<Places>> {
+        self.lent.clone()
     }
 
     /// Returns the task that owns what this one spawns: itself, or the session for a line of it.
