@@ -232,7 +232,7 @@ impl Host {
     ///
     /// # Errors
     /// Usage, for a store that a newer version wrote; io.
-    pub async fn store(&self, repo: Option<&Repo>) -> Result<Arc<Store>> {
+    pub async fn store(&self, repo: Option<&Arc<Repo>>) -> Result<Arc<Store>> {
         let dir = match repo {
             Some(repo) => repo.state_dir(),
             None => self.state_dir()?.join("runs"),
@@ -241,8 +241,16 @@ impl Host {
         if let Some(store) = stores.get(&dir) {
             return Ok(Arc::clone(store));
         }
-        let path = dir.clone();
-        let store = Arc::new(self.beside(async move { Store::open(&path).await }).await??);
+        let store = match repo {
+            Some(repo) => {
+                let repo = Arc::clone(repo);
+                self.beside(async move { repo.store().await }).await??
+            }
+            None => {
+                let path = dir.clone();
+                Arc::new(self.beside(async move { Store::open(&path).await }).await??)
+            }
+        };
         stores.insert(dir, Arc::clone(&store));
         Ok(store)
     }
@@ -306,7 +314,7 @@ impl Host {
         if let (Site::Worktree { .. }, Some(repo)) = (&query.site, &repo) {
             self.announce_dirt(repo).await;
         }
-        let store = self.store(repo.as_deref()).await?;
+        let store = self.store(repo.as_ref()).await?;
         let worktree_root = match &query.site {
             Site::Worktree { .. } => self.worktree_root()?,
             Site::Directory(_) => PathBuf::new(),

@@ -25,6 +25,7 @@ pub mod agent;
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod crash;
 pub mod error;
 pub mod event;
 pub mod files;

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 12] = [
     &["journal"],
     &["process"],
     &["config"],
-    &["event", "error", "suggest", "files"],
+    &["event", "error", "suggest", "files", "crash"],
 ];
 
 /// Crates and the only places that may name them.
@@ -29,7 +29,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("clap", &["cli"]),
     ("rusqlite", &["journal"]),
     ("cap_std", &["workspace"]),
-    ("rustix", &["process", "workspace", "journal", "git", "cli/terminal"]),
+    ("rustix", &["process", "workspace", "journal", "git", "crash", "cli/terminal"]),
     ("toml", &["config"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),

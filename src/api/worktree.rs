@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
-use super::git::diff_table;
+use super::git::diff::diff_table;
 use super::query::repo_dir;
 use super::{revision, sh};
 use crate::error::{Error, Kind, Result};

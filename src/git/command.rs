@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -119,11 +120,18 @@ pub(super) struct Place {
 pub(super) struct Program {
     environment: Arc<Environment>,
     children: Arc<AtomicU64>,
+    lifeline: Arc<OnceLock<File>>,
 }
 
 impl Program {
     pub(super) fn new(environment: Environment) -> Self {
-        Self { environment: Arc::new(environment), children: Arc::default() }
+        let (children, lifeline) = (Arc::default(), Arc::default());
+        Self { environment: Arc::new(environment), children, lifeline }
+    }
+
+    /// Gives every child from now on the locked file of this host to hold open.
+    pub(super) fn hold(&self, lifeline: File) {
+        let _ = self.lifeline.set(lifeline);
     }
 
     /// Returns how many children were started.
@@ -162,6 +170,7 @@ impl Program {
             cwd: Some(cwd.to_owned()),
             env: self.environment.0.clone(),
             stdin: Vec::new(),
+            lifeline: self.lifeline.get().and_then(|file| file.try_clone().ok()),
         };
         Git { command, verb: verb.to_owned(), limit: SHORT, children: Arc::clone(&self.children) }
     }

@@ -8,9 +8,9 @@
 //!
 //! What holds throughout: every git child has a rebuilt environment and an explicit repository
 //! (`command`); refs move only by compare-and-swap; what changes the registry of worktrees or lands on
-//! a branch does so under one lock per repository (`lock`); nothing of the user's is changed but the
+//! a branch does so under one lock per repository (`lock`) and is written down before (`ledger`); nothing of the user's is changed but the
 //! target of a merge; steps that change something run to their end even when their caller goes
-//! away (`to_the_end`). This module knows nothing of agents, Lua or the journal.
+//! away (`to_the_end`). This module knows nothing of agents or Lua.
 
 mod branch;
 mod command;
@@ -18,6 +18,7 @@ mod conflict;
 mod diff;
 mod dirt;
 mod index;
+mod ledger;
 mod lock;
 mod log;
 mod merge;

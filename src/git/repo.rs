@@ -11,8 +11,10 @@ use anyhow::Context;
 use tokio::sync::OnceCell;
 
 use super::command::{Environment, Git, Place, Program, complaint, path};
+use super::ledger::Ledger;
 use super::reader::Reader;
 use crate::error::{Error, Kind, Result, ResultExt};
+use crate::journal::Store;
 
 /// The oldest git whose `merge-tree` and `worktree` do what is needed here.
 const OLDEST: (u32, u32) = (2, 40);
@@ -38,10 +40,12 @@ pub struct Repo {
     bare: bool,
     shallow: bool,
     reader: Reader,
-    program: Program,
+    pub(super) program: Program,
     identity: OnceCell<Vec<(&'static str, String)>>,
     signs: OnceCell<bool>,
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
+    pub(super) store: OnceCell<Arc<Store>>,
+    pub(super) ledger: OnceCell<Ledger>,
 }
 
 impl Repo {
@@ -83,6 +87,8 @@ impl Repo {
             identity: OnceCell::new(),
             signs: OnceCell::new(),
             turn: Arc::default(),
+            store: OnceCell::new(),
+            ledger: OnceCell::new(),
         }))
     }
 

@@ -20,7 +20,7 @@ impl Host {
             Some(_) => Some(self.repo(&dir).await?),
             None => None,
         };
-        let store = self.store(repo.as_deref()).await?;
+        let store = self.store(repo.as_ref()).await?;
         self.beside(async move {
             let rows = store.agents(AgentFilter::default()).await?;
             if all {

@@ -5,10 +5,13 @@
 //! readers open their own connection. Who is alive is told by a lock that ends with its process,
 //! never by a process id. Nothing is made on disk before there is something to write.
 //!
-//! Calls, turns and intents of later versions become tables beside these (`schema`). This module
+//! Steps that change a repository are written down before they are taken (`intent`), so that the next
+//! start can finish or take back what a crash cut off. Calls and turns of later versions become tables
+//! beside these (`schema`). This module
 //! knows nothing of git or Lua.
 
 mod agent;
+mod intent;
 mod run;
 mod schema;
 mod store;
@@ -18,5 +21,6 @@ mod tests;
 mod writer;
 
 pub use agent::{AgentChange, AgentFilter, AgentRow, Status};
+pub use intent::{HostLock, Intent};
 pub use run::RunLock;
 pub use store::Store;

@@ -16,7 +16,7 @@ const TRIES: u32 = 50;
 #[must_use = "the run counts as dead as soon as this is dropped"]
 pub struct RunLock {
     path: PathBuf,
-    _file: File,
+    file: File,
 }
 
 impl RunLock {
@@ -35,7 +35,7 @@ impl RunLock {
                 .or_kind(Kind::Io, trouble)?;
             match file.try_lock() {
                 // The one before may have removed the file between our opening and locking it.
-                Ok(()) if is_at(&file, &path) => return Ok(Self { path, _file: file }),
+                Ok(()) if is_at(&file, &path) => return Ok(Self { path, file }),
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) if attempt + 1 < TRIES => {}
                 Err(TryLockError::WouldBlock) => break,
@@ -44,6 +44,13 @@ impl RunLock {
             std::thread::sleep(Duration::from_millis(4));
         }
         Err(Error::usage(format!("the run `{run}` is going on in another process")))
+    }
+}
+
+impl RunLock {
+    /// Returns the locked file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
     }
 }
 

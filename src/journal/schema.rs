@@ -14,7 +14,8 @@ use crate::error::{Error, Kind, Result, ResultExt};
 const APPLICATION: i32 = 0x614c_7561;
 
 /// What takes a file from each version to the next.
-const STEPS: [&str; NEWEST as usize] = ["
+const STEPS: [&str; NEWEST as usize] = [
+    "
     CREATE TABLE run (
         id         TEXT PRIMARY KEY,
         script     TEXT NOT NULL,
@@ -44,10 +45,24 @@ const STEPS: [&str; NEWEST as usize] = ["
         status_at      INTEGER NOT NULL
     );
     CREATE INDEX agent_of_run ON agent (run);
-"];
+",
+    "
+    CREATE TABLE intent (
+        id         INTEGER PRIMARY KEY AUTOINCREMENT,
+        host       TEXT NOT NULL,
+        kind       TEXT NOT NULL,
+        subject    TEXT NOT NULL,
+        detail     TEXT NOT NULL,
+        outcome    TEXT,
+        created_at INTEGER NOT NULL,
+        settled_at INTEGER
+    );
+    CREATE INDEX intent_unsettled ON intent (id) WHERE outcome IS NULL;
+",
+];
 
 /// The version that this program writes.
-const NEWEST: u32 = 1;
+const NEWEST: u32 = 2;
 
 /// How long one process waits for another's transaction.
 const BUSY: Duration = Duration::from_secs(10);

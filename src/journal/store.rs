@@ -2,11 +2,15 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use rusqlite::{Connection, params};
+use serde_json::Value;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
+use super::intent::{self, HostLock, Intent};
 use super::run::{self, RunLock};
 use super::schema;
 use super::writer::{Write, Writer};
@@ -16,6 +20,12 @@ use crate::error::{Error, Result};
 pub struct Store {
     dir: PathBuf,
     writer: OnceCell<Writer>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.dir).finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -68,7 +78,7 @@ impl Store {
     pub async fn update(&self, id: &str, change: AgentChange) -> Result<()> {
         let id = id.to_owned();
         let act = Box::new(move |connection: &Connection| agent::update(connection, &id, &change));
-        self.writer().await?.send(Write { act, done: None }).await
+        self.writer().await?.send(Write { act, synced: false, done: None }).await
     }
 
     /// Waits until everything so far is written.
@@ -125,13 +135,96 @@ impl Store {
         self.writer.get_or_try_init(start).await
     }
 
+    /// Says that a host is alive. A host is who takes steps that may have to be recovered.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] when one of that name is alive already.
+    pub async fn hold(&self, host: &str) -> Result<HostLock> {
+        let (dir, name) = (self.dir.clone(), host.to_owned());
+        blocking(move || Ok(HostLock { lock: RunLock::take(&dir, &name)?, name })).await
+    }
+
+    /// Writes down what `host` is about to do, and returns its number once that is on the disk.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; nothing must be done then.
+    pub async fn intend(
+        &self,
+        host: &str,
+        kind: &str,
+        subject: &str,
+        detail: Value,
+    ) -> Result<i64> {
+        let (host, kind, subject) = (host.to_owned(), kind.to_owned(), subject.to_owned());
+        let number = Arc::new(AtomicI64::new(0));
+        let told = Arc::clone(&number);
+        self.synced(move |connection| {
+            let number = intent::insert(connection, &host, &kind, &subject, &detail)?;
+            told.store(number, Ordering::SeqCst);
+            Ok(true)
+        })
+        .await?;
+        Ok(number.load(Ordering::SeqCst))
+    }
+
+    /// Changes what is known of an intent, and returns once that is on the disk.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn amend(&self, intent: i64, detail: Value) -> Result<()> {
+        self.synced(move |connection| intent::amend(connection, intent, &detail)).await.map(drop)
+    }
+
+    /// Writes down the outcome of an intent. Not synced: what is finished can be recovered once more.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn settle(&self, intent: i64, outcome: &str) -> Result<()> {
+        let outcome = outcome.to_owned();
+        self.written(move |connection| intent::settle(connection, intent, &outcome)).await.map(drop)
+    }
+
+    /// Lists the intents that have no outcome, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn unsettled(&self) -> Result<Vec<Intent>> {
+        let (file, dir) = (self.file(), self.dir.clone());
+        blocking(move || {
+            let Some(connection) = schema::reader(&file)? else { return Ok(Vec::new()) };
+            let found = intent::unsettled(&connection);
+            let mut found = found.map_err(|error| schema::refusal(&file, error))?;
+            for intent in &mut found {
+                intent.alive = run::is_alive(&dir, &intent.host);
+            }
+            Ok(found)
+        })
+        .await
+    }
+
     /// Writes and waits until it is committed.
     async fn written(
         &self,
         act: impl Fn(&Connection) -> rusqlite::Result<bool> + Send + 'static,
     ) -> Result<bool> {
+        self.wrote(act, false).await
+    }
+
+    /// Writes and waits until it is on the disk.
+    async fn synced(
+        &self,
+        act: impl Fn(&Connection) -> rusqlite::Result<bool> + Send + 'static,
+    ) -> Result<bool> {
+        self.wrote(act, true).await
+    }
+
+    async fn wrote(
+        &self,
+        act: impl Fn(&Connection) -> rusqlite::Result<bool> + Send + 'static,
+        synced: bool,
+    ) -> Result<bool> {
         let (done, wait) = oneshot::channel();
-        let write = Write { act: Box::new(act), done: Some(done) };
+        let write = Write { act: Box::new(act), synced, done: Some(done) };
         self.writer().await?.send(write).await?;
         wait.await.map_err(|_| Error::internal("the journal's thread has ended"))?
     }

@@ -22,9 +22,11 @@ const BATCH: usize = 256;
 /// changed a row.
 pub(super) type Act = Box<dyn Fn(&Connection) -> rusqlite::Result<bool> + Send>;
 
-/// A write: what it does to the tables, and who wants to know whether it changed a row.
+/// A write: what it does to the tables, whether it must be on the disk before anything else happens,
+/// and who wants to know whether it changed a row.
 pub(super) struct Write {
     pub act: Act,
+    pub synced: bool,
     pub done: Option<oneshot::Sender<Result<bool>>>,
 }
 
@@ -41,7 +43,8 @@ impl Writer {
         let connection = schema::writer(&file)?;
         let (queue, waiting) = mpsc::channel(QUEUE);
         let failure = Arc::<Mutex<Option<Error>>>::default();
-        let mut bench = Bench { file, connection, waiting, failure: Arc::clone(&failure) };
+        let failures = Arc::clone(&failure);
+        let mut bench = Bench { file, connection, syncs: false, waiting, failure: failures };
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || bench.run());
         let thread =
             thread.map_err(|error| Error::internal("cannot start a thread").because(error))?;
@@ -79,6 +82,8 @@ impl Drop for Writer {
 struct Bench {
     file: PathBuf,
     connection: Connection,
+    /// Whether the connection waits for the disk at the end of a transaction.
+    syncs: bool,
     waiting: mpsc::Receiver<Write>,
     failure: Arc<Mutex<Option<Error>>>,
 }
@@ -106,6 +111,13 @@ impl Bench {
     }
 
     fn commit(&mut self, batch: &[Write]) -> rusqlite::Result<Vec<bool>> {
+        // Intents must survive a power cut, and share their sync with whatever else has queued up.
+        let synced = batch.iter().any(|write| write.synced);
+        if synced != self.syncs {
+            let level = if synced { "full" } else { "normal" };
+            self.connection.pragma_update(None, "synchronous", level)?;
+            self.syncs = synced;
+        }
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.connection.transaction_with_behavior(immediate)?;
         let changed: rusqlite::Result<Vec<bool>> =

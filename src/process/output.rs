@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use super::group::Group;
 use super::locate::located;
 
 /// A program to run, with nothing inherited but what is said here.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Command {
     /// The program, looked up in the host's own `PATH`.
     pub program: OsString,
@@ -29,6 +30,9 @@ pub struct Command {
     pub env: BTreeMap<OsString, OsString>,
     /// What it reads.
     pub stdin: Vec<u8>,
+    /// An empty file that it is to hold open for as long as it runs: its standard input, when it has
+    /// nothing else to read.
+    pub lifeline: Option<File>,
 }
 
 /// How a program ended and what it wrote.
@@ -55,7 +59,11 @@ pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
     if let Some(cwd) = &command.cwd {
         child.current_dir(cwd);
     }
-    child.stdin(if command.stdin.is_empty() { Stdio::null() } else { Stdio::piped() });
+    child.stdin(match command.lifeline {
+        _ if !command.stdin.is_empty() => Stdio::piped(),
+        Some(file) => file.into(),
+        None => Stdio::null(),
+    });
     child.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn()?;
     let mut group = Group::new(child.id())?;
