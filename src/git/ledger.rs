@@ -79,6 +79,11 @@ impl Pledge {
         Self { store, id }
     }
 
+    /// Returns the number of the intent.
+    pub(super) fn id(&self) -> i64 {
+        self.id
+    }
+
     /// Writes down more about the intent; returns once that is on the disk.
     pub(super) async fn amend(&self, detail: &impl Serialize) -> Result<()> {
         let detail = serde_json::to_value(detail)

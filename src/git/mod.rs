@@ -32,7 +32,10 @@ pub use command::Environment;
 pub use conflict::{Clash, conflicts};
 pub use diff::{Diff, FileDiff, Side, Spec, diff};
 pub use log::{Commit, LogQuery};
-pub use merge::{Merge, Merged, Strategy, merge};
+pub use merge::{
+    Conflict, ConflictedPath, Lane, Merge, Merged, Proposal, Proposed, Strategy, TRIES, Trial, merge,
+    order,
+};
 pub use reader::{Head, Reader};
 pub use repo::{Opening, Repo};
 pub use snapshot::{CommitMessage, Finished};

@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::command::{Environment, Git, Place, Program, complaint, path};
 use super::ledger::Ledger;
+use super::merge::Lanes;
 use super::reader::Reader;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::journal::Store;
@@ -46,6 +47,7 @@ pub struct Repo {
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     pub(super) store: OnceCell<Arc<Store>>,
     pub(super) ledger: OnceCell<Ledger>,
+    pub(super) lanes: Lanes,
 }
 
 impl Repo {
@@ -89,6 +91,7 @@ impl Repo {
             turn: Arc::default(),
             store: OnceCell::new(),
             ledger: OnceCell::new(),
+            lanes: Lanes::default(),
         }))
     }
 

@@ -64,7 +64,7 @@ fn check_id(id: &str) -> Result<()> {
 }
 
 /// Returns the folder for this repository's worktrees, made if need be.
-fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
+pub(in crate::git) fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(root)
         .or_kind(Kind::Usage, || format!("`{}` cannot hold worktrees", root.display()))?;
     let real = list::existing_part(&absolute);

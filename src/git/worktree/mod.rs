@@ -13,6 +13,7 @@ pub use create::New;
 pub use list::WorktreeEntry;
 pub use release::Released;
 
+pub(super) use create::folder;
 pub(super) use list::admin_dir;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use super::to_the_end;
 use crate::error::{Error, Kind, Result, ResultExt};
 
 /// What stands in the lock file of a worktree that belongs to an agent, before its id.
-const LOCK_REASON: &str = "agentlua ";
+pub(super) const LOCK_REASON: &str = "agentlua ";
 
 /// What git leaves in a worktree's own git directory while an operation waits for its user.
 const OPERATIONS: [&str; 7] = [
