@@ -1,6 +1,7 @@
 //! What every primitive needs, built once and passed: settings, models, repositories, the fleet.
 //! There are no statics; whoever has the host has the run.
 
+pub mod merge;
 pub mod roster;
 pub mod worktrees;
 

@@ -3,6 +3,7 @@
 pub mod diff;
 mod merge;
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use mlua::prelude::*;
@@ -14,7 +15,7 @@ use crate::error::Result;
 use crate::git::{LogQuery, Repo};
 use crate::host::Host;
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Module, Options, Shape};
+use crate::vm::{Args, Module, Options, Runtime, Shape};
 
 /// What the manual has and this version lacks.
 pub const LATER: [&str; 6] = ["status", "commit", "show", "fetch", "push", "root"];
@@ -35,7 +36,8 @@ const WORKTREES: Shape =
 const HEAD: Shape = Shape { function: "git.head", known: &["repo"], later: &[], instead: &[] };
 
 /// Makes the module.
-pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
+pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
+    let lua = runtime.lua();
     let module = Module::new(lua, "git")?
         .waiting("diff", with(host, diff::diff))?
         .waiting("conflicts", with(host, merge::conflicts))?
@@ -57,14 +59,14 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
         })?;
     // A merge that has begun to move the target is not cut short, nor is the making of a worktree.
     let module = {
-        let host = Arc::clone(host);
+        let (host, main) = (Arc::clone(host), runtime.main().clone());
         module.joining("merge", move |lua, task, args| {
-            let host = Arc::clone(&host);
+            let (host, main) = (Arc::clone(&host), main.clone());
             async move {
                 if task.must_stop() {
                     return Err(crate::vm::Raised::Value(task.tell(&lua)?));
                 }
-                merge::merge(lua, host, args).await
+                merge::merge(lua, host, merge::Script { task, main }, args).await
             }
         })?
     };

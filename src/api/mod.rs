@@ -55,7 +55,7 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.load_own::<()>(TASKS, (&agent, task::groups(runtime, host)?, kit))?;
     runtime.load_own::<()>(TEXT, (&agent, kit))?;
     runtime.publish("agent", agent)?;
-    runtime.publish("git", git::module(lua, host)?)?;
+    runtime.publish("git", git::module(runtime, host)?)?;
     runtime.publish("github", github::module(lua)?)?;
     runtime.publish("sh", sh::module(lua, host)?)?;
     runtime.publish("fs", fs::module(lua, host)?)?;

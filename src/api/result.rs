@@ -11,7 +11,22 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
     match kind {
         "outcome" => outcome::FIELDS,
         "settled item" => &["ok", "value", "error", "outcome"],
-        "merge" => &["status", "commit", "into", "conflicts", "reason", "paths"],
+        "merge" => {
+            &["status", "commit", "into", "conflicts", "reason", "paths", "output", "merges"]
+        }
+        "conflict" => &["branch", "into", "paths", "conflicts", "worktree"],
+        "merge of a branch" => {
+            &[
+                "branch",
+                "status",
+                "commit",
+                "message",
+                "conflicts",
+                "reason",
+                "paths",
+                "output",
+            ]
+        }
         "diff" => &["patch", "files", "additions", "deletions"],
         "file diff" => &["path", "old_path", "status", "additions", "deletions"],
         "clash" => &["a", "b", "paths"],

@@ -77,6 +77,10 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
         },
         LuaValue::UserData(_) => {
             if let Some(handle) = worktree::of(value) {
+                if handle.branch().is_empty() {
+                    let message = format!("{place} is a merge's worktree, which is on no branch");
+                    return Err(Error::usage(message).into());
+                }
                 return Ok(Revision {
                     rev: handle.branch().to_owned(),
                     base_commit: Some(handle.base_commit().to_owned()),

@@ -41,6 +41,8 @@ enum State {
     Open,
     /// `:keep()` was called: closing leaves it.
     Kept,
+    /// It is a merge's, which ends it.
+    Lent,
     Removed,
 }
 
@@ -48,7 +50,10 @@ impl LuaUserData for Handle {
     fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
         methods.add_meta_method("__index", |lua, this, name: String| match name.as_str() {
             "path" => this.worktree.path().display().to_string().into_lua(lua),
-            "branch" => this.worktree.branch().into_lua(lua),
+            // A merge's is on none.
+            "branch" => {
+                Some(this.worktree.branch()).filter(|name| !name.is_empty()).into_lua(lua)
+            }
             "base_commit" => this.worktree.base_commit().into_lua(lua),
             _ => lua.named_registry_value::<LuaTable>(METHODS)?.get(name),
         });
@@ -88,12 +93,43 @@ fn handle(args: &mut Args) -> Result<Handle> {
 fn open_handle(args: &mut Args) -> Result<Handle> {
     let handle = handle(args)?;
     if handle.state.get() == State::Removed {
-        return Err(Error::usage(format!(
-            "the worktree `{}` was removed",
-            handle.worktree.branch()
-        )));
+        let path = handle.worktree.path().display();
+        return Err(Error::usage(format!("the worktree `{path}` was removed")));
     }
     Ok(handle)
+}
+
+/// Takes a handle on a worktree that the script may do with as it likes.
+fn own_handle(args: &mut Args) -> Result<Handle> {
+    let handle = open_handle(args)?;
+    if handle.state.get() == State::Lent {
+        let function = args.function();
+        return Err(Error::usage(format!("`{function}`: the worktree belongs to the merge"))
+            .hint("return from the function, and the merge goes on"));
+    }
+    Ok(handle)
+}
+
+/// A handle on a worktree of a merge, for as long as a function of the script looks at it.
+pub struct Lent(Handle);
+
+impl Lent {
+    /// Lends a worktree.
+    pub fn new(worktree: Worktree) -> Self {
+        let state = Rc::new(Cell::new(State::Lent));
+        Self(Handle { worktree: Rc::new(worktree), state })
+    }
+
+    /// Returns the handle for the script.
+    pub fn value(&self, lua: &Lua) -> LuaResult<LuaAnyUserData> {
+        lua.create_userdata(self.0.clone())
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.0.state.set(State::Removed);
+    }
 }
 
 /// Makes a worktree: `git.worktree { branch =, base = }`.
@@ -146,7 +182,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
             move |_, _, mut args| {
                 let host = Arc::clone(&host);
                 async move {
-                    let worktree = Worktree::clone(&open_handle(&mut args)?.worktree);
+                    let worktree = Worktree::clone(&own_handle(&mut args)?.worktree);
                     let subject = args.string("message")?;
                     let message = CommitMessage { subject, trailers: Vec::new() };
                     let finished =
@@ -160,7 +196,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
             move |_, _, mut args| {
                 let host = Arc::clone(&host);
                 async move {
-                    let handle = open_handle(&mut args)?;
+                    let handle = own_handle(&mut args)?;
                     host.keep_worktree(&handle.worktree).await?;
                     handle.state.set(State::Kept);
                     Ok(())
@@ -172,7 +208,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
             move |_, _, mut args| {
                 let host = Arc::clone(&host);
                 async move {
-                    let handle = open_handle(&mut args)?;
+                    let handle = own_handle(&mut args)?;
                     if release(&host, &handle).await? {
                         return Ok(());
                     }

@@ -1,85 +1,225 @@
 //! `git.merge` and `git.conflicts`.
 
+mod script;
+
+pub use script::Script;
+
+use std::pin::pin;
 use std::sync::Arc;
 
 use mlua::prelude::*;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::{options, repo};
 use crate::api::{result, revision};
-use crate::error::Error;
-use crate::event::Event;
+use crate::error::{Error, Kind, Result};
 use crate::git::{self, Merge, Strategy};
 use crate::host::Host;
+use crate::host::merge::{Gate, Resolver, Train, Verify};
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Options, Shape};
+use crate::vm::{Args, Options, Raised, Shape};
+use script::{Call, Outlet};
 
 const MERGE: Shape = Shape {
     function: "git.merge",
-    known: &["branch", "into", "strategy", "message", "repo"],
-    later: &["verify", "on_conflict"],
+    known: &[
+        "branch",
+        "branches",
+        "into",
+        "strategy",
+        "message",
+        "verify",
+        "on_conflict",
+        "all",
+        "repo",
+    ],
+    later: &[],
     instead: &[("squash", "use `strategy = \"squash\"`"), ("ff", "use `strategy = \"ff\"`")],
 };
 
 const CONFLICTS: Shape =
     Shape { function: "git.conflicts", known: &["repo"], later: &[], instead: &[] };
 
-pub async fn merge(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
-    let first = args.any();
-    let is_table_of_options = matches!(&first, LuaValue::Table(table)
-        if table.metatable().is_none() && table.raw_get::<LuaValue>("base_commit")?.is_nil());
-    let (repo, merge) = match &first {
-        LuaValue::Table(table) if is_table_of_options => {
-            let mut options = Options::read(&lua, table, &MERGE)?;
-            let branch = options.any("branch");
-            let branch = options.required("branch", branch)?;
-            let branch = revision::read(&branch, "`git.merge`: option `branch`")?.to_merge()?;
-            let strategy = match options.text("strategy")?.as_deref() {
-                None | Some("merge") => Strategy::Merge,
-                Some("squash") => Strategy::Squash,
-                Some("ff") => Strategy::FastForward,
-                Some("rebase") => {
-                    return Err(Error::not_built("`git.merge`: `strategy = \"rebase\"`").into());
-                }
-                Some(other) => {
-                    let why = format!("must be `merge`, `squash`, `ff` or `rebase`, not `{other}`");
-                    return Err(options.bad("strategy", why).into());
-                }
-            };
-            let into = match options.any("into") {
-                Some(into) => Some(revision::read(&into, "`git.merge`: option `into`")?.rev),
-                None => None,
-            };
-            let message = options.text("message")?;
-            let repo = repo(&host, Some(&mut options)).await?;
-            let name = branch.clone();
-            (repo, Merge { branch, name, into, strategy, message })
-        }
-        value => {
-            let branch = revision::read(value, "`git.merge`: argument 1")?.to_merge()?;
-            let merge = Merge {
-                name: branch.clone(),
-                branch,
-                into: None,
-                strategy: Strategy::Merge,
-                message: None,
-            };
-            (repo(&host, None).await?, merge)
-        }
-    };
-    let name = merge.name.clone();
-    host.fleet().note_merge(&name);
-    let merged = host.beside(async move { git::merge(&repo, merge).await }).await??;
-    host.events().emit(Event::Merged {
-        branch: name,
-        into: merged.into.clone(),
-        status: merged.status.to_owned(),
-        commit: merged.commit.clone(),
-    });
-    let fields = json!({ "status": merged.status, "commit": merged.commit, "into": merged.into });
-    Ok(result::table(&lua, "merge", &fields)?)
+/// What to merge, as the script said it.
+enum Job {
+    One(Merge),
+    Train(Train),
 }
 
+/// A call of `git.merge`.
+struct Asked {
+    job: Job,
+    verify: Option<LuaValue>,
+    on_conflict: Option<LuaFunction>,
+    repo: Arc<git::Repo>,
+}
+
+/// Merges a branch or several.
+pub async fn merge(
+    lua: Lua,
+    host: Arc<Host>,
+    script: Script,
+    mut args: Args,
+) -> Returned<LuaTable> {
+    let Asked { job, verify, on_conflict, repo } = read(&lua, &host, &mut args.any()).await?;
+    let outlet = Outlet::default();
+    let call = |function: LuaFunction| Call::new(&lua, &script, function, &outlet);
+    let (command, verifier) = match verify {
+        Some(LuaValue::Function(function)) => (None, Some(call(function))),
+        Some(LuaValue::String(command)) => (Some(command.to_string_lossy()), None),
+        _ => (None, None),
+    };
+    let resolver = on_conflict.map(call);
+    let verify = match (command, &verifier) {
+        (Some(command), _) => Some(Verify::Command(command)),
+        (None, verifier) => verifier.as_ref().map(|call| Verify::Call(call)),
+    };
+    let cancel = CancellationToken::new();
+    let on_conflict = resolver.as_ref().map(|call| call as &dyn Resolver);
+    let gate = Gate { verify, setup: None, on_conflict, cancel: cancel.clone() };
+    let mut work = pin!(run(&host, &repo, &job, &gate));
+    let done = tokio::select! {
+        biased;
+        done = &mut work => done,
+        // What has begun to land is landed; everything before ends at once.
+        () = script.task.stopped() => {
+            cancel.cancel();
+            work.await
+        }
+    };
+    match done {
+        Ok((fields, merges)) => {
+            let merged = result::table(&lua, "merge", &fields)?;
+            if let Some(merges) = merges {
+                merged.raw_set("merges", result::list(&lua, "merge of a branch", merges)?)?;
+            }
+            Ok(merged)
+        }
+        Err(error) if error.kind == Kind::Cancelled && script.task.must_stop() => {
+            Err(Raised::Value(script.task.tell(&lua)?))
+        }
+        // A value that the script raised comes out as it went in.
+        Err(error) => Err(outlet.take().map_or_else(|| error.into(), Raised::Value)),
+    }
+}
+
+/// Runs the merge; returns the fields of its result, and those of each branch of a train.
+async fn run(
+    host: &Arc<Host>,
+    repo: &Arc<git::Repo>,
+    job: &Job,
+    gate: &Gate<'_>,
+) -> Result<(serde_json::Value, Option<Vec<serde_json::Value>>)> {
+    let fields = |merged: &git::Merged| json!({ "status": merged.status, "commit": merged.commit, "into": merged.into });
+    match job {
+        Job::One(merge) => {
+            let merged = host.merge(repo, merge.clone(), gate).await?;
+            Ok((fields(&merged), None))
+        }
+        Job::Train(train) => {
+            let trained = host.merge_train(repo, train, gate).await?;
+            Ok((fields(&trained.merged), Some(trained.merges)))
+        }
+    }
+}
+
+async fn read(lua: &Lua, host: &Arc<Host>, first: &mut LuaValue) -> Returned<Asked> {
+    let is_table_of_options = matches!(&first, LuaValue::Table(table)
+        if table.metatable().is_none() && table.raw_get::<LuaValue>("base_commit")?.is_nil());
+    let LuaValue::Table(table) = &first else { return plain(host, first).await };
+    if !is_table_of_options {
+        return plain(host, first).await;
+    }
+    let mut options = Options::read(lua, table, &MERGE)?;
+    let strategy = strategy(&mut options)?;
+    let message = options.text("message")?;
+    let into = match options.any("into") {
+        Some(into) => Some(revision::read(&into, "`git.merge`: option `into`")?.rev),
+        None => None,
+    };
+    let verify = match options.any("verify") {
+        None => None,
+        Some(value @ LuaValue::Function(_)) => Some(value),
+        Some(LuaValue::String(text)) if text.to_string_lossy().trim().is_empty() => {
+            return Err(options.bad("verify", "is empty").into());
+        }
+        Some(value @ LuaValue::String(_)) => Some(value),
+        Some(other) => return Err(options.wrong("verify", "a command or a function", &other).into()),
+    };
+    let on_conflict = match options.any("on_conflict") {
+        None => None,
+        Some(LuaValue::Function(function)) => Some(function),
+        Some(LuaValue::Table(_)) => {
+            let what = "`git.merge`: a query as `on_conflict`";
+            return Err(Error::not_built(what)
+                .hint("a function can ask an agent: on_conflict = function(conflict) … end")
+                .into());
+        }
+        Some(other) => return Err(options.wrong("on_conflict", "a function", &other).into()),
+    };
+    if on_conflict.is_some() && matches!(strategy, Strategy::Rebase | Strategy::FastForward) {
+        let why = "goes with the strategies `merge` and `squash`";
+        return Err(options.bad("on_conflict", why).into());
+    }
+    let all = options.flag("all")?;
+    let one = |branch: LuaValue, place: &str| -> Returned<Merge> {
+        let branch = revision::read(&branch, place)?.to_merge()?;
+        let (name, into, message) = (branch.clone(), into.clone(), message.clone());
+        Ok(Merge { branch, name, into, strategy, message })
+    };
+    let job = match (options.any("branch"), options.any("branches")) {
+        (Some(_), Some(_)) => {
+            return Err(options.bad("branches", "is given beside `branch`").into());
+        }
+        (branch, None) => {
+            if all.is_some() {
+                return Err(options.bad("all", "goes with `branches`").into());
+            }
+            let branch = options.required("branch", branch)?;
+            Job::One(one(branch, "`git.merge`: option `branch`")?)
+        }
+        (None, Some(LuaValue::Table(list))) if list.metatable().is_none() || list.raw_len() > 0 => {
+            let mut merges = Vec::new();
+            for (index, branch) in list.sequence_values::<LuaValue>().enumerate() {
+                let place = format!("`git.merge`: option `branches`, item {}", index + 1);
+                merges.push(one(branch?, &place)?);
+            }
+            if strategy == Strategy::FastForward {
+                return Err(options.bad("strategy", "`ff` is for one branch").into());
+            }
+            Job::Train(Train { merges, into: into.clone(), all: all.unwrap_or(false) })
+        }
+        (None, Some(other)) => {
+            return Err(options.wrong("branches", "a list of branches", &other).into());
+        }
+    };
+    let repo = repo(host, Some(&mut options)).await?;
+    Ok(Asked { job, verify, on_conflict, repo })
+}
+
+/// Reads a call with nothing but a branch.
+async fn plain(host: &Arc<Host>, value: &LuaValue) -> Returned<Asked> {
+    let branch = revision::read(value, "`git.merge`: argument 1")?.to_merge()?;
+    let (name, strategy) = (branch.clone(), Strategy::Merge);
+    let job = Job::One(Merge { branch, name, into: None, strategy, message: None });
+    Ok(Asked { job, verify: None, on_conflict: None, repo: repo(host, None).await? })
+}
+
+fn strategy(options: &mut Options) -> Result<Strategy> {
+    match options.text("strategy")?.as_deref() {
+        None | Some("merge") => Ok(Strategy::Merge),
+        Some("squash") => Ok(Strategy::Squash),
+        Some("ff") => Ok(Strategy::FastForward),
+        Some("rebase") => Ok(Strategy::Rebase),
+        Some(other) => {
+            let why = format!("must be `merge`, `squash`, `ff` or `rebase`, not `{other}`");
+            Err(options.bad("strategy", why))
+        }
+    }
+}
+
+/// Looks for the pairs of branches that would conflict.
 pub async fn conflicts(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let list = args.table("branches")?;
     let mut given = options(&lua, &mut args, &CONFLICTS)?;

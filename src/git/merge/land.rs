@@ -47,8 +47,8 @@ impl Lane {
     /// # Errors
     /// [`Kind::Git`], with the detail `merge`: `status` is `refused`, `reason` says why.
     pub async fn require_room(&self, proposal: &Proposal) -> Result<()> {
-        let trouble = trouble(&proposal.name, self.into());
-        let target = Target::find(&self.repo, self.into()).await?;
+        let trouble = trouble(&proposal.name, self.branch());
+        let target = Target::find(&self.repo, self.branch()).await?;
         target.require_settled(&trouble)?;
         target.require_clean(&self.repo, &trouble, (&proposal.old, &proposal.commit)).await
     }
@@ -60,7 +60,7 @@ impl Lane {
     /// As [`Lane::require_room`]; nothing has changed then.
     pub async fn land(&self, proposal: &Proposal) -> Result<bool> {
         let repo = self.repo.clone();
-        let (into, full_name) = (self.into().to_owned(), self.full_name());
+        let (into, full_name) = (self.branch().to_owned(), self.full_name());
         let proposal = proposal.clone();
         let step = async move {
             let _lock = repo.lock().await?;

@@ -65,7 +65,7 @@ impl Lane {
     }
 
     /// Returns the branch that takes the merges.
-    pub fn into(&self) -> &str {
+    pub fn branch(&self) -> &str {
         &self.into
     }
 

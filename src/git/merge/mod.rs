@@ -109,7 +109,7 @@ pub async fn merge(repo: &Arc<Repo>, merge: Merge) -> Result<Merged> {
 impl Lane {
     /// Returns the error of a merge into a branch that never holds still.
     pub fn restless(&self) -> Error {
-        let why = format!("`{}` was moved by others {TRIES} times while it was merged into", self.into());
+        let why = format!("`{}` was moved by others {TRIES} times while it was merged into", self.branch());
         refused("moved", why, &[])
     }
 }

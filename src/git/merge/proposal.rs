@@ -39,7 +39,7 @@ impl Proposal {
 
     /// Describes it as landed.
     pub fn merged(&self, lane: &Lane) -> Merged {
-        let into = lane.into().to_owned();
+        let into = lane.branch().to_owned();
         Merged { status: self.status, commit: self.commit.clone(), into }
     }
 }
@@ -95,7 +95,7 @@ impl Lane {
     /// [`Kind::Git`], with the detail `merge` where the merge is refused.
     pub async fn propose(&self, merge: &Merge, ours: &str) -> Result<Proposed> {
         let theirs = self.repo.resolve(&merge.branch).await?;
-        let make = Make { repo: &self.repo, into: self.into(), merge, ours, theirs: &theirs };
+        let make = Make { repo: &self.repo, into: self.branch(), merge, ours, theirs: &theirs };
         make.proposed().await
     }
 
@@ -110,7 +110,7 @@ impl Lane {
         tree: &str,
     ) -> Result<Proposal> {
         let (ours, theirs) = (&*conflict.ours, &*conflict.theirs);
-        let make = Make { repo: &self.repo, into: self.into(), merge, ours, theirs };
+        let make = Make { repo: &self.repo, into: self.branch(), merge, ours, theirs };
         make.committed(tree).await
     }
 }

@@ -10,6 +10,7 @@ use super::{listed, trial};
 use crate::error::{Kind, Result, ResultExt};
 use crate::git::ledger::Pledge;
 use crate::git::repo::Repo;
+use crate::git::to_the_end;
 use crate::journal::Intent;
 
 /// What a merge writes down before it does it.
@@ -29,13 +30,17 @@ pub(super) async fn recover_all(repo: &Arc<Repo>) -> Result<Vec<String>> {
     if !store.unsettled().await?.iter().any(is_cut_off) {
         return Ok(Vec::new());
     }
-    let _lock = repo.lock().await?;
-    let mut told = Vec::new();
-    // Asked again: another process may have done it in the meantime.
-    for intent in store.unsettled().await?.iter().filter(|intent| is_cut_off(intent)) {
-        told.extend(recover(repo, intent).await?);
-    }
-    Ok(told)
+    let repo = Arc::clone(repo);
+    let step = async move {
+        let _lock = repo.lock().await?;
+        let mut told = Vec::new();
+        // Asked again: another process may have done it in the meantime.
+        for intent in store.unsettled().await?.iter().filter(|intent| is_cut_off(intent)) {
+            told.extend(recover(&repo, intent).await?);
+        }
+        Ok(told)
+    };
+    to_the_end(step, |_| async {}).await
 }
 
 /// Finishes or takes back one merge that was cut off and settles its intent; returns what to tell

@@ -1,0 +1,186 @@
+//! The functions of a script that a merge asks: `verify` and `on_conflict`, each call a child task of
+//! the one that merges.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_util::FutureExt;
+use mlua::prelude::*;
+use serde_json::json;
+
+use crate::api::result;
+use crate::api::worktree::Lent;
+use crate::error::{Error, Kind, Result};
+use crate::git::{Conflict, Worktree};
+use crate::host::merge::{Answer, Resolved, Resolver, Verifier};
+use crate::vm::{Task, Uncaught};
+
+/// The script that merges.
+#[derive(Clone)]
+pub struct Script {
+    /// The task that called `git.merge`.
+    pub task: Rc<Task>,
+    /// The prelude's protected call, which every task starts with.
+    pub main: LuaFunction,
+}
+
+/// Holds a value that the script raised while an error of ours stands for it.
+#[derive(Default)]
+pub struct Outlet(RefCell<Option<LuaValue>>);
+
+impl Outlet {
+    pub fn take(&self) -> Option<LuaValue> {
+        self.0.borrow_mut().take()
+    }
+}
+
+/// A function of the script that a merge may call.
+pub struct Call<'c> {
+    lua: &'c Lua,
+    script: &'c Script,
+    function: LuaFunction,
+    outlet: &'c Outlet,
+}
+
+impl<'c> Call<'c> {
+    pub fn new(
+        lua: &'c Lua,
+        script: &'c Script,
+        function: LuaFunction,
+        outlet: &'c Outlet,
+    ) -> Self {
+        Self { lua, script, function, outlet }
+    }
+
+    /// Calls it; returns what it returned, or the value that it raised.
+    async fn run(
+        &self,
+        kind: &'static str,
+        arg: LuaResult<LuaValue>,
+    ) -> Result<Result<Vec<LuaValue>, Raised>> {
+        let parent = &self.script.task;
+        let task = parent.child(parent.next_path(kind));
+        task.excuse();
+        let args = LuaMultiValue::from_vec(vec![arg.map_err(fault)?]);
+        task.start(self.lua, &self.script.main, self.function.clone(), args);
+        match task.join().await {
+            Ok(values) => Ok(Ok(values.into_vec())),
+            Err(value) => {
+                let error = Uncaught::new(self.lua, &task, &value).error;
+                if task.was_told() {
+                    return Err(Error::new(Kind::Cancelled, error.message));
+                }
+                parent.inherit_trail(&task, &value, None);
+                Ok(Err(Raised { value, error }))
+            }
+        }
+    }
+}
+
+/// What a function of the script raised.
+struct Raised {
+    value: LuaValue,
+    error: Error,
+}
+
+fn fault(fault: LuaError) -> Error {
+    Error::internal(fault.to_string())
+}
+
+impl Verifier for Call<'_> {
+    fn verify(&self, worktree: Worktree) -> Answer<'_, Option<String>> {
+        async move {
+            let lent = Lent::new(worktree);
+            let handle = lent.value(self.lua).map(LuaValue::UserData);
+            Ok(match self.run("verify", handle).await? {
+                Ok(values) => objection(&values),
+                Err(Raised { error, .. }) => {
+                    let at = error.at.map(|at| format!("{at}: ")).unwrap_or_default();
+                    Some(format!("{at}{}", error.message))
+                }
+            })
+        }
+        .boxed_local()
+    }
+}
+
+impl Resolver for Call<'_> {
+    fn resolve<'a>(&'a self, conflict: &'a Conflict, worktree: Worktree) -> Answer<'a, Resolved> {
+        async move {
+            let lent = Lent::new(worktree);
+            let table = self.shown(conflict, &lent).map(LuaValue::Table);
+            let values = match self.run("on_conflict", table).await? {
+                Ok(values) => values,
+                Err(Raised { value, error }) => {
+                    *self.outlet.0.borrow_mut() = Some(value);
+                    return Err(error);
+                }
+            };
+            Ok(match &values[..] {
+                [] => Resolved::Unsaid,
+                [LuaValue::Nil] => Resolved::Unsaid,
+                [LuaValue::Nil | LuaValue::Boolean(false), why @ ..] => {
+                    Resolved::Not(why.first().and_then(said))
+                }
+                [LuaValue::Boolean(true), ..] => Resolved::Done,
+                [other, ..] => {
+                    let why = "`git.merge`: `on_conflict` must return true, or false and a reason";
+                    let kind = other.type_name();
+                    return Err(Error::usage(format!("{why}, not a {kind}")));
+                }
+            })
+        }
+        .boxed_local()
+    }
+}
+
+impl Call<'_> {
+    /// Returns a conflict as the script sees it.
+    fn shown(&self, conflict: &Conflict, lent: &Lent) -> LuaResult<LuaTable> {
+        let fields = json!({
+            "branch": conflict.branch,
+            "into": conflict.into,
+            "paths": conflict.paths(),
+            "conflicts": conflict.as_json(),
+        });
+        let table = result::table(self.lua, "conflict", &fields)?;
+        table.raw_set("worktree", lent.value(self.lua)?)?;
+        Ok(table)
+    }
+}
+
+/// Returns what is wrong by what a `verify` function returned: nothing, unless that is false, nil and
+/// a reason, or a table whose `ok` is false.
+fn objection(values: &[LuaValue]) -> Option<String> {
+    let unsaid = || "it returned false".to_owned();
+    match values {
+        [LuaValue::Boolean(false), why @ ..] => {
+            Some(why.first().and_then(said).unwrap_or_else(unsaid))
+        }
+        [LuaValue::Nil, why, ..] if !why.is_nil() => {
+            Some(said(why).unwrap_or_else(|| "it returned nil and no text".to_owned()))
+        }
+        [LuaValue::Table(table), ..] => {
+            // What `:sh` returns, say; an unknown field of a result would raise.
+            let ok: LuaValue = table.raw_get("ok").unwrap_or(LuaValue::Nil);
+            if ok != LuaValue::Boolean(false) {
+                return None;
+            }
+            let text = |name: &str| {
+                let text: Option<LuaString> = table.raw_get(name).ok().flatten();
+                text.map(|text| text.to_string_lossy()).unwrap_or_default()
+            };
+            let output = format!("{}{}", text("stdout"), text("stderr"));
+            Some(if output.is_empty() { "its `ok` is false".to_owned() } else { output })
+        }
+        _ => None,
+    }
+}
+
+fn said(value: &LuaValue) -> Option<String> {
+    match value {
+        LuaValue::Nil => None,
+        LuaValue::Table(table) => table.raw_get::<Option<String>>("message").ok().flatten(),
+        other => other.to_string().ok(),
+    }
+}

@@ -1,0 +1,187 @@
+//! Who is asked before a merge lands: a command or a function that verifies it, a function that
+//! resolves its conflicts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::Host;
+use crate::error::{Error, Kind, Result, ResultExt};
+use crate::git::{Conflict, Lane, Proposal, Trial, Worktree};
+use crate::process::{Ended, Invocation, Limits, What, env};
+
+/// A day, as for every command of a script.
+const TIMEOUT: Duration = Duration::from_hours(24);
+
+/// How much of what a command wrote is kept: its end, where the failures are.
+const MAX_OUTPUT: usize = 16 << 10;
+
+/// What somebody on the script's thread will have said.
+pub type Answer<'a, T> = LocalBoxFuture<'a, Result<T>>;
+
+/// Verifies merged files.
+pub trait Verifier {
+    /// Looks at the files in a worktree; returns what is wrong with them, if anything.
+    fn verify(&self, worktree: Worktree) -> Answer<'_, Option<String>>;
+}
+
+/// Resolves conflicts.
+pub trait Resolver {
+    /// Makes of the half-merged files in a worktree what they are to be.
+    fn resolve<'a>(&'a self, conflict: &'a Conflict, worktree: Worktree) -> Answer<'a, Resolved>;
+}
+
+/// What came of resolving conflicts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolved {
+    /// The files are as they are to be.
+    Done,
+    /// Nothing was said: the files have to speak for themselves.
+    Unsaid,
+    /// They are not, perhaps with a reason.
+    Not(Option<String>),
+}
+
+/// How merged files are verified.
+pub enum Verify<'a> {
+    /// A command that has to succeed.
+    Command(String),
+    /// A function.
+    Call(&'a dyn Verifier),
+}
+
+/// Who is asked before a merge lands.
+#[derive(Default)]
+pub struct Gate<'a> {
+    /// How the merged files are verified.
+    pub verify: Option<Verify<'a>>,
+    /// The command that prepares the worktree in which that is done.
+    pub setup: Option<String>,
+    /// Who resolves conflicts.
+    pub on_conflict: Option<&'a dyn Resolver>,
+    /// Calls the merge off. What has begun to land is landed.
+    pub cancel: CancellationToken,
+}
+
+impl Gate<'_> {
+    pub(super) fn cancelled(&self) -> Error {
+        Error::new(Kind::Cancelled, "the merge was called off before anything moved")
+    }
+
+    pub(super) fn require_going(&self) -> Result<()> {
+        if self.cancel.is_cancelled() { Err(self.cancelled()) } else { Ok(()) }
+    }
+}
+
+/// A verification that said no.
+pub(super) struct Failure {
+    /// What said no, and how: the beginning of a sentence.
+    what: String,
+    /// Its last lines.
+    pub output: String,
+}
+
+impl Failure {
+    /// Returns the error of the merge that was verified.
+    pub fn error(&self, name: &str, into: &str) -> Error {
+        let message = format!("{} after merging `{name}` into `{into}`", self.what);
+        Error::new(Kind::Verify, message)
+            .with("merge", json!({ "status": "verify_failed", "output": self.output }))
+    }
+
+    /// Returns the error for a target that is not good as it is.
+    pub fn error_of_base(&self, into: &str) -> Error {
+        let message = format!("{} on `{into}` as it is, with nothing merged", self.what);
+        Error::new(Kind::Verify, message)
+            .with("merge", json!({ "status": "verify_failed", "output": self.output }))
+    }
+}
+
+impl Host {
+    /// Verifies the merged files in a temporary worktree; returns how that failed, if it did.
+    pub(super) async fn verified(
+        &self,
+        lane: &Arc<Lane>,
+        proposal: &Proposal,
+        gate: &Gate<'_>,
+    ) -> Result<Option<Failure>> {
+        let Some(verify) = &gate.verify else { return Ok(None) };
+        gate.require_going()?;
+        let root = self.worktree_root()?;
+        let (repo, proposal) = (Arc::clone(lane.repo()), proposal.clone());
+        let trial = self.beside(async move { Trial::of(&repo, &proposal, &root).await }).await??;
+        let verdict = self.judged(trial.worktree(), verify, gate).await;
+        self.close_trial(Arc::new(trial)).await;
+        gate.require_going()?;
+        verdict
+    }
+
+    async fn judged(
+        &self,
+        worktree: &Worktree,
+        verify: &Verify<'_>,
+        gate: &Gate<'_>,
+    ) -> Result<Option<Failure>> {
+        if let Some(setup) = &gate.setup
+            && let Some(mut failure) = self.command(setup, worktree, gate).await?
+        {
+            failure.what = format!("the setup {}", failure.what);
+            return Ok(Some(failure));
+        }
+        match verify {
+            Verify::Command(command) => self.command(command, worktree, gate).await,
+            Verify::Call(verifier) => {
+                let why = verifier.verify(worktree.clone()).await?;
+                let failed = |output| Failure { what: "`verify` failed".to_owned(), output };
+                Ok(why.map(|why| failed(last(why))))
+            }
+        }
+    }
+
+    /// Runs a command in a worktree; returns how it failed, if it did.
+    async fn command(
+        &self,
+        command: &str,
+        worktree: &Worktree,
+        gate: &Gate<'_>,
+    ) -> Result<Option<Failure>> {
+        let invocation = Invocation {
+            what: What::Shell(command.to_owned()),
+            cwd: worktree.path().to_owned(),
+            // What it runs was written by agents: it sees what their own commands see.
+            env: env::allowed(self.environment.clone().into_iter()),
+            stdin: Vec::new(),
+            merge_stderr: true,
+        };
+        let limits =
+            Limits { timeout: TIMEOUT, head: 0, tail: MAX_OUTPUT, spill: None, spill_max: 0 };
+        let (processes, cancel) = (self.processes.clone(), gate.cancel.clone());
+        let finished = self
+            .beside(async move { processes.run(invocation, limits, &cancel).await })
+            .await?
+            .or_kind(Kind::Io, || format!("cannot run `{command}`"))?;
+        let how = match (finished.ended, finished.code, finished.signal) {
+            (Ended::Cancelled, ..) => return Err(gate.cancelled()),
+            (Ended::TimedOut, ..) => format!("was not done after {} h", TIMEOUT.as_secs() / 3600),
+            (Ended::Exited, Some(0), _) => return Ok(None),
+            (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
+            (Ended::Exited, None, Some(signal)) => format!("was ended by signal {signal}"),
+            (Ended::Exited, None, None) => "failed".to_owned(),
+        };
+        let output = finished.stdout.text();
+        Ok(Some(Failure { what: format!("`{command}` {how}"), output: last(output) }))
+    }
+}
+
+/// Cuts all but the end of a long text.
+fn last(text: String) -> String {
+    let text = text.trim().to_owned();
+    if text.len() <= MAX_OUTPUT {
+        return text;
+    }
+    let cut = text.ceil_char_boundary(text.len() - MAX_OUTPUT);
+    format!("[{cut} bytes left out here]\n{}", &text[cut..])
+}
