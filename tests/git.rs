@@ -9,6 +9,8 @@ mod repo;
 mod diffs;
 #[path = "git/kinds.rs"]
 mod kinds;
+#[path = "git/merge_crash.rs"]
+mod merge_crash;
 #[path = "git/merges.rs"]
 mod merges;
 #[path = "git/races.rs"]
