@@ -11,6 +11,10 @@ mod diffs;
 mod kinds;
 #[path = "git/merge_crash.rs"]
 mod merge_crash;
+#[path = "git/merge_faults.rs"]
+mod merge_faults;
+#[path = "git/merge_queue.rs"]
+mod merge_queue;
 #[path = "git/merges.rs"]
 mod merges;
 #[path = "git/races.rs"]
