@@ -41,14 +41,31 @@
 ---@field deletions? integer
 
 ---@class git.MergeOptions: git.RepoOptions
----What to merge.
----@field branch git.Revision
+---What to merge (default: `branches`, one of the two has to be).
+---@field branch? git.Revision
+---What to merge one on another, in the order with the fewest conflicts, to land by one move of the
+---target: what conflicts or fails `verify` is left out, and the call raises once the rest has landed
+---(default: only `branch`).
+---@field branches? git.Revision[]
+---Whether nothing lands unless all `branches` do (default: false).
+---@field all? boolean
 ---The branch to merge into, checked out or not (default: the current one).
 ---@field into? git.Revision
----How (default: `"merge"`).
----@field strategy? "merge"|"squash"|"ff"
+---How; `"rebase"` replays the branch's own commits on the target, as `git rebase` does: without merge
+---commits, and without those that change nothing there (default: `"merge"`).
+---@field strategy? "merge"|"squash"|"ff"|"rebase"
 ---The commit's message (default: git's).
 ---@field message? string
+---Has to agree before anything moves: a command in a temporary worktree with the merged files, or a
+---function that gets that worktree and fails when it raises, returns false, nil and a reason, or a
+---table whose `ok` is false. A command sees the variables that agents' commands see
+---(default: no one is asked).
+---@field verify? string|fun(worktree: git.Worktree): any, string?
+---Resolves conflicts in a temporary worktree with the half-merged files. When it returns true the files
+---as they are become the merge commit, unless a conflict marker is left; when it returns nothing, each
+---path in conflict must have changed too. False or nil, with a reason, raises the conflict
+---(default: raises it).
+---@field on_conflict? fun(conflict: git.Dispute): boolean?, string?
 
 ---@class git.Merge
 ---What happened.
@@ -57,17 +74,62 @@
 ---@field commit string
 ---The branch that was merged into.
 ---@field into string
+---What became of each of `branches`, in that order; nil without.
+---@field merges? git.BranchMerge[]
 
----Why a merge did not happen; the target is as it was.
+---Why a merge did not happen; the target is as it was, save with the status `"partial"`.
 ---@class git.FailedMerge
----What happened.
----@field status "conflicted"|"refused"
+---What happened; `"partial"` when some of `branches` have landed.
+---@field status "conflicted"|"refused"|"verify_failed"|"partial"
+---What conflicts.
+---@field conflicts? git.Conflict[]
+---Why it was refused: `"diverged"` is no fast-forward, `"merges"` a rebase that would lose what merge
+---commits resolved, `"failed"` a checkout that could not follow (all is undone), `"moved"` a target
+---that others kept moving, `"uncommitted"` an outcome without a commit.
+---@field reason? "dirty"|"parked"|"unmerged"|"no_common_base"|"diverged"|"merges"|"failed"|"moved"|"uncommitted"
+---The paths that it is about.
+---@field paths? string[]
+---The last lines of what `verify` wrote, or its reason.
+---@field output? string
+---The commit that could not be replayed; of several branches, the head of the target now.
+---@field commit? string
+---The target of several branches.
+---@field into? string
+---What became of each of `branches`.
+---@field merges? git.BranchMerge[]
+
+---What became of one of several branches.
+---@class git.BranchMerge
+---The branch.
+---@field branch string
+---What happened; `"held_back"` is good and did not land because of `all`.
+---@field status "merged"|"fast_forward"|"up_to_date"|"conflicted"|"refused"|"verify_failed"|"held_back"
+---The commit that it became, or that could not be replayed.
+---@field commit? string
+---What went wrong, in a sentence.
+---@field message? string
 ---What conflicts.
 ---@field conflicts? git.Conflict[]
 ---Why it was refused.
----@field reason? "dirty"|"parked"|"unmerged"|"no_common_base"
+---@field reason? string
 ---The paths that it is about.
 ---@field paths? string[]
+---The last lines of what `verify` wrote.
+---@field output? string
+
+---Conflicts that `on_conflict` is to resolve.
+---@class git.Dispute
+---What is merged.
+---@field branch string
+---The target.
+---@field into string
+---The paths in conflict.
+---@field paths string[]
+---What conflicts.
+---@field conflicts git.Conflict[]
+---Holds the half-merged files, with markers, and all sides in its index. It goes when the function
+---returns.
+---@field worktree git.Worktree
 
 ---@class git.Conflict
 ---The path.
@@ -169,8 +231,8 @@ function git.diff(x) end
 ---@overload async fun(from: git.Revision, to: git.Revision): git.Diff?, agent.Error
 function git.try_diff(x) end
 
----Merges a branch. A conflict or changes in the way raise, with `e.merge`; the target is never left
----half merged.
+---Merges a branch, or several. A conflict, a `verify` that fails or changes in the way raise, with
+---`e.merge`; the target is never left half merged. Merges into one target wait for each other.
 ---@async
 ---@param x git.Revision|git.MergeOptions
 ---@return git.Merge

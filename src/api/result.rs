@@ -16,16 +16,7 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
         }
         "conflict" => &["branch", "into", "paths", "conflicts", "worktree"],
         "merge of a branch" => {
-            &[
-                "branch",
-                "status",
-                "commit",
-                "message",
-                "conflicts",
-                "reason",
-                "paths",
-                "output",
-            ]
+            &["branch", "status", "commit", "message", "conflicts", "reason", "paths", "output"]
         }
         "diff" => &["patch", "files", "additions", "deletions"],
         "file diff" => &["path", "old_path", "status", "additions", "deletions"],

@@ -51,9 +51,7 @@ impl LuaUserData for Handle {
         methods.add_meta_method("__index", |lua, this, name: String| match name.as_str() {
             "path" => this.worktree.path().display().to_string().into_lua(lua),
             // A merge's is on none.
-            "branch" => {
-                Some(this.worktree.branch()).filter(|name| !name.is_empty()).into_lua(lua)
-            }
+            "branch" => Some(this.worktree.branch()).filter(|name| !name.is_empty()).into_lua(lua),
             "base_commit" => this.worktree.base_commit().into_lua(lua),
             _ => lua.named_registry_value::<LuaTable>(METHODS)?.get(name),
         });

@@ -33,8 +33,8 @@ pub use conflict::{Clash, conflicts};
 pub use diff::{Diff, FileDiff, Side, Spec, diff};
 pub use log::{Commit, LogQuery};
 pub use merge::{
-    Conflict, ConflictedPath, Lane, Merge, Merged, Proposal, Proposed, Strategy, TRIES, Trial, merge,
-    order,
+    Conflict, ConflictedPath, Lane, Merge, Merged, Proposal, Proposed, Strategy, TRIES, Trial,
+    merge, order,
 };
 pub use reader::{Head, Reader};
 pub use repo::{Opening, Repo};

@@ -54,7 +54,7 @@ impl Host {
         let entering = self.beside(async move { Lane::enter(&repo, into.as_deref()).await });
         let lane = tokio::select! {
             lane = entering => lane??,
-            () = gate.cancel.cancelled() => return Err(gate.cancelled()),
+            () = gate.cancel.cancelled() => return Err(gate::called_off()),
         };
         for told in lane.recovered() {
             self.events.warn(told.clone());

@@ -91,7 +91,8 @@ fn kill_9_at_every_step_is_recovered_from() {
     assert_eq!(code, Some(0), "{said}");
     let points = std::fs::read_to_string(log).unwrap();
     let names: Vec<&str> = points.lines().collect();
-    for name in ["trial.registered", "merge.intended", "merge.moved", "merge.files", "merge.index"] {
+    for name in ["trial.registered", "merge.intended", "merge.moved", "merge.files", "merge.index"]
+    {
         assert!(names.contains(&name), "{name} is among {names:?}");
     }
     // Three at a time: each is its own repository.

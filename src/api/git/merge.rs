@@ -90,11 +90,11 @@ pub async fn merge(
     };
     match done {
         Ok((fields, merges)) => {
-            let merged = result::table(&lua, "merge", &fields)?;
+            let table = result::table(&lua, "merge", &fields)?;
             if let Some(merges) = merges {
-                merged.raw_set("merges", result::list(&lua, "merge of a branch", merges)?)?;
+                table.raw_set("merges", result::list(&lua, "merge of a branch", merges)?)?;
             }
-            Ok(merged)
+            Ok(table)
         }
         Err(error) if error.kind == Kind::Cancelled && script.task.must_stop() => {
             Err(Raised::Value(script.task.tell(&lua)?))
@@ -140,12 +140,13 @@ async fn read(lua: &Lua, host: &Arc<Host>, first: &mut LuaValue) -> Returned<Ask
     };
     let verify = match options.any("verify") {
         None => None,
-        Some(value @ LuaValue::Function(_)) => Some(value),
         Some(LuaValue::String(text)) if text.to_string_lossy().trim().is_empty() => {
             return Err(options.bad("verify", "is empty").into());
         }
-        Some(value @ LuaValue::String(_)) => Some(value),
-        Some(other) => return Err(options.wrong("verify", "a command or a function", &other).into()),
+        Some(value @ (LuaValue::Function(_) | LuaValue::String(_))) => Some(value),
+        Some(other) => {
+            return Err(options.wrong("verify", "a command or a function", &other).into());
+        }
     };
     let on_conflict = match options.any("on_conflict") {
         None => None,

@@ -48,7 +48,8 @@ impl HalfMerged {
 
     /// Returns the conflicts as scripts read them.
     pub fn as_json(&self) -> Vec<Value> {
-        let one = |c: &ConflictedPath| json!({ "path": c.path, "kind": c.kind, "message": c.message });
+        let one =
+            |c: &ConflictedPath| json!({ "path": c.path, "kind": c.kind, "message": c.message });
         self.conflicts.iter().map(one).collect()
     }
 }
@@ -106,7 +107,9 @@ fn unexplained(name: &[u8]) -> ConflictedPath {
 }
 
 /// Reads each message: a count of paths, the paths, a stable short name, and a sentence.
-fn messages<'f>(fields: &mut impl Iterator<Item = &'f [u8]>) -> anyhow::Result<Vec<ConflictedPath>> {
+fn messages<'f>(
+    fields: &mut impl Iterator<Item = &'f [u8]>,
+) -> anyhow::Result<Vec<ConflictedPath>> {
     let mut conflicts = Vec::new();
     while let Some(count) = fields.next() {
         if count.is_empty() {

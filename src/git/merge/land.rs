@@ -79,7 +79,8 @@ impl Lane {
             crash::point("merge.begun");
             let pledge = repo.intend(KIND, &into, &Step::Land(landing.clone())).await?;
             crash::point("merge.intended");
-            let job = Job { repo: &repo, name: &proposal.name, trouble: &trouble, landing: &landing };
+            let job =
+                Job { repo: &repo, name: &proposal.name, trouble: &trouble, landing: &landing };
             let end = job.run(&pledge).await;
             let outcome = match &end {
                 End::Landed => "done",
@@ -121,9 +122,7 @@ impl Job<'_> {
         if let Err(error) = self.repo.move_ref(into, new, Some(old), &reason).await {
             return match self.repo.tip(into).await {
                 Ok(now) if now.as_ref() != Some(old) => End::Moved,
-                _ => End::Refused(
-                    Error::new(Kind::Git, self.trouble.to_owned()).because(error),
-                ),
+                _ => End::Refused(Error::new(Kind::Git, self.trouble.to_owned()).because(error)),
             };
         }
         crash::point("merge.moved");
@@ -143,9 +142,8 @@ impl Job<'_> {
         let mut held = Vec::new();
         for (nth, checkout) in checkouts.iter().enumerate() {
             let taken = Held::take(self.repo, checkout.clone(), pledge.id(), nth).await;
-            let taken = taken.map_err(|error| {
-                refused("parked", format!("{}: {error:#}", self.trouble), &[])
-            })?;
+            let taken = taken
+                .map_err(|error| refused("parked", format!("{}: {error:#}", self.trouble), &[]))?;
             crash::point("merge.locked");
             taken.require_clean(self.repo, self.trouble, (old, new)).await?;
             held.push(taken);

@@ -58,8 +58,7 @@ impl Held<'_> {
         // `from` is what the index has, `to` the other commit's.
         let differs = differences(repo, have, other).await?;
         let judged = self.judge(repo, &differs, new).await?;
-        let left: Vec<String> =
-            judged.theirs.iter().map(|at| text(&differs[*at].path)).collect();
+        let left: Vec<String> = judged.theirs.iter().map(|at| text(&differs[*at].path)).collect();
         let back: Vec<&Differs> = judged.ours.iter().map(|at| &differs[*at]).collect();
         self.write(&back, |differs| differs.from.as_ref()).await?;
         if have != want {
@@ -106,12 +105,7 @@ impl Held<'_> {
     }
 
     /// Tells the files that the refresh wrote from those that somebody else changed since.
-    async fn judge(
-        &self,
-        repo: &Repo,
-        differs: &[Differs],
-        new: &str,
-    ) -> anyhow::Result<Judged> {
+    async fn judge(&self, repo: &Repo, differs: &[Differs], new: &str) -> anyhow::Result<Judged> {
         let root = &self.checkout.work_tree;
         // Files that were only touched are not meant.
         self.git("update-index").args(["-q", "--refresh"]).run().await?;
@@ -217,9 +211,8 @@ async fn differences(repo: &Repo, from: &str, to: &str) -> anyhow::Result<Vec<Di
         let [from_mode, to_mode, from_id, to_id, _] = words[..] else {
             bail!("git diff-tree wrote something new");
         };
-        let entry = |mode: &[u8], id: &[u8]| {
-            (mode != b"000000").then(|| (mode.to_vec(), id.to_vec()))
-        };
+        let entry =
+            |mode: &[u8], id: &[u8]| (mode != b"000000").then(|| (mode.to_vec(), id.to_vec()));
         let from = entry(from_mode.strip_prefix(b":").unwrap_or(from_mode), from_id);
         let differs = Differs { path: name.to_vec(), from, to: entry(to_mode, to_id) };
         found.insert(name.to_vec(), differs);
@@ -229,8 +222,7 @@ async fn differences(repo: &Repo, from: &str, to: &str) -> anyhow::Result<Vec<Di
 
 /// Tells whether anything but a folder stands at a path, itself and not through a link.
 fn stands(root: &Path, name: &Path) -> bool {
-    is_plain(root, name)
-        && root.join(name).symlink_metadata().is_ok_and(|there| !there.is_dir())
+    is_plain(root, name) && root.join(name).symlink_metadata().is_ok_and(|there| !there.is_dir())
 }
 
 /// Tells whether no folder above a path is a link that leads elsewhere.

@@ -24,8 +24,8 @@ mod train;
 mod trial;
 
 pub use attempt::ConflictedPath;
-pub(super) use lane::Lanes;
 pub use lane::Lane;
+pub(super) use lane::Lanes;
 pub use proposal::{Conflict, Proposal, Proposed};
 #[expect(unused_imports, reason = "recovery of everything calls it")]
 pub(super) use recover::recover;
@@ -109,7 +109,10 @@ pub async fn merge(repo: &Arc<Repo>, merge: Merge) -> Result<Merged> {
 impl Lane {
     /// Returns the error of a merge into a branch that never holds still.
     pub fn restless(&self) -> Error {
-        let why = format!("`{}` was moved by others {TRIES} times while it was merged into", self.branch());
+        let why = format!(
+            "`{}` was moved by others {TRIES} times while it was merged into",
+            self.branch()
+        );
         refused("moved", why, &[])
     }
 }

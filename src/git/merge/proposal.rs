@@ -197,9 +197,9 @@ impl Make<'_> {
         let parents: &[&str] = if squash { &[ours] } else { &[ours, self.theirs] };
         let sign = repo.signs().await.or_kind(Kind::Git, trouble)?;
         let commit = repo.commit_tree(tree, parents, &self.message(), sign).await;
-        let commit = commit.or_kind(Kind::Git, trouble).map_err(|error| match sign {
-            true => error.hint("git signs here: `git config commit.gpgsign` and `user.signingkey`"),
-            false => error,
+        let commit = commit.or_kind(Kind::Git, trouble).map_err(|error| {
+            let hint = "git signs here: see `git config commit.gpgsign` and `user.signingkey`";
+            if sign { error.hint(hint) } else { error }
         })?;
         Ok(self.proposal("merged", &commit))
     }

@@ -65,8 +65,8 @@ impl Trial {
     async fn same(&self, conflict: &Conflict, tree: &str) -> anyhow::Result<Vec<String>> {
         let changes = self.worktree().repo().changes(&conflict.half.tree, tree).await;
         let changes = changes.context("cannot compare the files")?;
-        let changed: BTreeSet<&[u8]> = changes.iter().map(|change| &*change.path).collect();
-        let same = conflict.half.unmerged.iter().filter(|name| !changed.contains(&***name));
+        let other: BTreeSet<&[u8]> = changes.iter().map(|change| &*change.path).collect();
+        let same = conflict.half.unmerged.iter().filter(|name| !other.contains(&***name));
         Ok(same.map(|name| text(name)).collect())
     }
 }

@@ -67,13 +67,14 @@ pub struct Gate<'a> {
 }
 
 impl Gate<'_> {
-    pub(super) fn cancelled(&self) -> Error {
-        Error::new(Kind::Cancelled, "the merge was called off before anything moved")
-    }
-
+    /// Refuses to go on with a merge that was called off.
     pub(super) fn require_going(&self) -> Result<()> {
-        if self.cancel.is_cancelled() { Err(self.cancelled()) } else { Ok(()) }
+        if self.cancel.is_cancelled() { Err(called_off()) } else { Ok(()) }
     }
+}
+
+pub(super) fn called_off() -> Error {
+    Error::new(Kind::Cancelled, "the merge was called off before anything moved")
 }
 
 /// A verification that said no.
@@ -136,7 +137,7 @@ impl Host {
             Verify::Call(verifier) => {
                 let why = verifier.verify(worktree.clone()).await?;
                 let failed = |output| Failure { what: "`verify` failed".to_owned(), output };
-                Ok(why.map(|why| failed(last(why))))
+                Ok(why.map(|why| failed(last(&why))))
             }
         }
     }
@@ -164,7 +165,7 @@ impl Host {
             .await?
             .or_kind(Kind::Io, || format!("cannot run `{command}`"))?;
         let how = match (finished.ended, finished.code, finished.signal) {
-            (Ended::Cancelled, ..) => return Err(gate.cancelled()),
+            (Ended::Cancelled, ..) => return Err(called_off()),
             (Ended::TimedOut, ..) => format!("was not done after {} h", TIMEOUT.as_secs() / 3600),
             (Ended::Exited, Some(0), _) => return Ok(None),
             (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
@@ -172,15 +173,15 @@ impl Host {
             (Ended::Exited, None, None) => "failed".to_owned(),
         };
         let output = finished.stdout.text();
-        Ok(Some(Failure { what: format!("`{command}` {how}"), output: last(output) }))
+        Ok(Some(Failure { what: format!("`{command}` {how}"), output: last(&output) }))
     }
 }
 
 /// Cuts all but the end of a long text.
-fn last(text: String) -> String {
-    let text = text.trim().to_owned();
+fn last(text: &str) -> String {
+    let text = text.trim();
     if text.len() <= MAX_OUTPUT {
-        return text;
+        return text.to_owned();
     }
     let cut = text.ceil_char_boundary(text.len() - MAX_OUTPUT);
     format!("[{cut} bytes left out here]\n{}", &text[cut..])

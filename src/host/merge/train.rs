@@ -149,16 +149,16 @@ impl Host {
         if held_back {
             (merged.status, merged.commit) = ("up_to_date", assembly.base.clone());
         }
-        let merges = assembly.report(held_back);
+        let fates = assembly.report(held_back);
         if !held_back {
             for car in &assembly.cars {
                 let name = &assembly.train.merges[car.which].name;
                 self.note_landed(name, &car.proposal.merged(lane));
             }
         }
-        match assembly.error(&merged, &merges) {
+        match assembly.error(&merged, &fates) {
             Some(error) => Err(error),
-            None => Ok(Trained { merged, merges }),
+            None => Ok(Trained { merged, merges: fates }),
         }
     }
 }
@@ -166,8 +166,7 @@ impl Host {
 impl Assembly<'_> {
     /// Returns the first `count` cars as one move of the target.
     fn tip(&self, count: usize) -> Proposal {
-        let names: Vec<&str> =
-            self.cars[..count].iter().map(|car| &*car.proposal.name).collect();
+        let names: Vec<&str> = self.cars[..count].iter().map(|car| &*car.proposal.name).collect();
         let last = self.cars[..count].last().map(|car| &car.proposal);
         Proposal {
             status: if count == 0 { "up_to_date" } else { "merged" },
@@ -183,10 +182,15 @@ impl Assembly<'_> {
         let Some((&bad, rest)) = again.split_first() else { return Vec::new() };
         let conflicted = |which: &usize| {
             let error = self.failed[*which].as_ref();
-            error.is_some_and(|error| error.detail("merge").is_some_and(|m| m["status"] == "conflicted"))
+            error.is_some_and(|error| {
+                error.detail("merge").is_some_and(|m| m["status"] == "conflicted")
+            })
         };
-        let next =
-            order.iter().copied().filter(|which| rest.contains(which) || conflicted(which)).collect();
+        let next = order
+            .iter()
+            .copied()
+            .filter(|which| rest.contains(which) || conflicted(which))
+            .collect();
         let name = &self.train.merges[bad].name;
         self.failed[bad] = Some(failure.error(name, self.lane.branch()));
         next
@@ -214,7 +218,7 @@ impl Assembly<'_> {
     }
 
     /// Returns the error of a train of which a branch did not arrive.
-    fn error(&self, merged: &Merged, merges: &[Value]) -> Option<Error> {
+    fn error(&self, merged: &Merged, fates: &[Value]) -> Option<Error> {
         let failed: Vec<&Error> = self.failed.iter().flatten().collect();
         let first = failed.first()?;
         let only_verify = failed.iter().all(|error| error.kind == Kind::Verify);
@@ -228,7 +232,7 @@ impl Assembly<'_> {
         let message =
             format!("{count} of {of} branches did not land on `{into}`: {}", why.join("; "));
         let merge = json!({
-            "status": status, "commit": merged.commit, "into": into, "merges": merges,
+            "status": status, "commit": merged.commit, "into": into, "merges": fates,
         });
         Some(Error::new(kind, message).with("merge", merge))
     }

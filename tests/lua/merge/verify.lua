@@ -66,3 +66,56 @@ for _, bad in ipairs { 1, "" } do
   local ok, e = pcall(git.merge, { branch = "work", verify = bad })
   assert(not ok and e.kind == "usage", "no command and no function")
 end
+
+-- When the target moves meanwhile, the merge is made and verified again.
+sh.check("git checkout -q -b more main && echo more > more && git add . && git commit -qm more")
+sh.check("git checkout -q main")
+local times = 0
+merged = git.merge {
+  branch = "more",
+  verify = function(wt)
+    times = times + 1
+    if times == 1 then
+      sh.check("git commit -q --allow-empty -m between")
+    end
+    return wt:sh("git log --format=%s -3 | grep -q between || test " .. times .. " = 1")
+  end,
+}
+assert(times == 2 and merged.status == "merged", "verified on what it lands on")
+-- Never twice the same: in the end it gives up.
+sh.check("git checkout -q -b last main && echo last > last && git add . && git commit -qm last")
+sh.check("git checkout -q main")
+local _, gave_up = git.try_merge {
+  branch = "last",
+  verify = function()
+    sh.check("git commit -q --allow-empty -m again")
+  end,
+}
+assert(gave_up.merge.reason == "moved", tostring(gave_up))
+
+-- A cancelled merge ends its command and moves nothing.
+local tip = git_of("rev-parse main")
+for _, verify in ipairs {
+  "echo $$ > ../pid; exec sleep 300",
+  function()
+    agent.sleep(300)
+  end,
+} do
+  local ok, stopped = pcall(agent.timeout, 0.5, function()
+    git.merge { branch = "last", verify = verify }
+  end)
+  assert(not ok and stopped.kind == "timeout", tostring(stopped))
+  assert(git_of("rev-parse main") == tip and #git.worktrees() == 1, "nothing moved, nothing left")
+end
+-- Waiting for the turn is cut short too.
+local first = agent.spawn(function()
+  git.merge { branch = "last", verify = "sleep 2" }
+end)
+agent.sleep(0.3)
+local ok, stopped = pcall(agent.timeout, 0.3, function()
+  git.merge("last")
+end)
+assert(not ok and stopped.kind == "timeout", tostring(stopped))
+assert(git_of("rev-parse main") == tip, "the first is not through")
+first:await()
+assert(git_of("rev-parse main") ~= tip, "then it is")

@@ -61,7 +61,8 @@ impl<'c> Call<'c> {
         let parent = &self.script.task;
         let task = parent.child(parent.next_path(kind));
         task.excuse();
-        let args = LuaMultiValue::from_vec(vec![arg.map_err(fault)?]);
+        let args =
+            LuaMultiValue::from_vec(vec![arg.map_err(|fault| Error::internal(fault.to_string()))?]);
         task.start(self.lua, &self.script.main, self.function.clone(), args);
         match task.join().await {
             Ok(values) => Ok(Ok(values.into_vec())),
@@ -81,10 +82,6 @@ impl<'c> Call<'c> {
 struct Raised {
     value: LuaValue,
     error: Error,
-}
-
-fn fault(fault: LuaError) -> Error {
-    Error::internal(fault.to_string())
 }
 
 impl Verifier for Call<'_> {
@@ -117,8 +114,7 @@ impl Resolver for Call<'_> {
                 }
             };
             Ok(match &values[..] {
-                [] => Resolved::Unsaid,
-                [LuaValue::Nil] => Resolved::Unsaid,
+                [] | [LuaValue::Nil] => Resolved::Unsaid,
                 [LuaValue::Nil | LuaValue::Boolean(false), why @ ..] => {
                     Resolved::Not(why.first().and_then(said))
                 }
