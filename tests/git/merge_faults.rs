@@ -174,6 +174,9 @@ async fn odd_checkouts_follow() {
         })
         .await;
         assert!(!has(&repo, "other"), "{kind}");
+        // Its own git finds it as it would have left it.
+        let folded = repo.git(&["ls-files", "--sparse"]).lines().any(|name| name == "other/");
+        assert_eq!(folded, kind == "--sparse-index");
         repo.git(&["commit", "-qam", "mine"]);
         assert_eq!(repo.git(&["show", "HEAD:other/new"]), "n", "{kind}");
     }
