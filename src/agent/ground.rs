@@ -59,7 +59,7 @@ impl Ground {
                 return Err(Error::internal("a worktree without a repository"));
             }
         };
-        let base_commit = repo.resolve(base.as_deref().unwrap_or("HEAD")).await?;
+        let base_commit = repo.resolve_base(base.as_deref().unwrap_or("HEAD")).await?;
         let new = New {
             id: id.to_owned(),
             branch: branch.clone().unwrap_or_else(|| format!("agentlua/{id}")),
