@@ -3,6 +3,8 @@
 //! It is taken with the shared git directory and a private index, so that neither the worktree's
 //! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there.
 
+use serde::{Deserialize, Serialize};
+
 use super::command::{LONG, Place, complaint, fields, path, text};
 use super::index;
 use super::reader::Head;
@@ -12,7 +14,7 @@ use super::worktree::Worktree;
 const TRIES: u32 = 4;
 
 /// The message of a snapshot's commit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitMessage {
     /// The first line; line breaks become spaces.
     pub subject: String,
@@ -189,7 +191,7 @@ async fn keep_foreign_head(
     if head.branch.is_some() {
         return Ok(None);
     }
-    let name = format!("refs/agentlua/keep/{}/HEAD", worktree.id());
+    let name = format!("{}/HEAD", worktree.namespace());
     let old = repo.tip(&name).await?;
     if old.as_ref() != Some(commit) {
         repo.move_ref(&name, commit, old.as_deref(), "agentlua: keep HEAD").await?;
