@@ -3,6 +3,7 @@
 //! It is taken with the shared git directory and a private index, so that neither the worktree's
 //! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there.
 
+use serde::{Deserialize, Serialize};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ use super::worktree::Worktree;
 const TRIES: u32 = 4;
 
 /// The message of a snapshot's commit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitMessage {
     /// The first line; line breaks become spaces.
     pub subject: String,
@@ -216,7 +217,7 @@ async fn keep_foreign_head(
     if head.branch.is_some() {
         return Ok(None);
     }
-    let name = format!("refs/agentlua/keep/{}/HEAD", worktree.id());
+    let name = format!("{}/HEAD", worktree.namespace());
     let old = repo.tip(&name).await?;
     if old.as_ref() != Some(commit) {
         repo.move_ref(&name, commit, old.as_deref(), "agentlua: keep HEAD").await?;

@@ -47,11 +47,7 @@ impl Worktree {
     }
 }
 
-async fn take(
-    worktree: &Worktree,
-    turn: u32,
-    touched: Touched,
-) -> anyhow::Result<Option<String>> {
+async fn take(worktree: &Worktree, turn: u32, touched: Touched) -> anyhow::Result<Option<String>> {
     let repo = worktree.repo();
     let place = worktree.private();
     let tree = match touched {
@@ -66,8 +62,7 @@ async fn take(
         return Ok(None);
     }
     crate::crash::point("turn.staged");
-    let message =
-        format!("turn {turn}\n\nAgentlua-Agent: {}\n{TURN}: {turn}\n", worktree.id());
+    let message = format!("turn {turn}\n\nAgentlua-Agent: {}\n{TURN}: {turn}\n", worktree.id());
     let commit = repo.commit_tree(&tree, &[&parent], &message, false).await?;
     repo.move_ref(&name, &commit, last.as_deref(), "agentlua: turn").await?;
     crate::crash::point("turn.kept");
@@ -98,9 +93,10 @@ impl Repo {
         let Some(base) = row.base_commit.clone() else {
             return Err(Error::new(Kind::Git, format!("`{}` had no worktree", row.id)));
         };
-        let snapshots = self.snapshots(&row).await.or_kind(Kind::Git, || {
-            format!("cannot list the snapshots of `{}`", row.id)
-        })?;
+        let snapshots = self
+            .snapshots(&row)
+            .await
+            .or_kind(Kind::Git, || format!("cannot list the snapshots of `{}`", row.id))?;
         let newest = snapshots.first().map_or(0, |(turn, _)| *turn).max(row.turns);
         if turn > newest {
             let had = if newest == 1 { "1 turn".to_owned() } else { format!("{newest} turns") };
@@ -155,7 +151,8 @@ impl Repo {
         let format = format!("--format=%H%x00%(trailers:key={TURN},valueonly)%x00");
         let git = self.git("log").args(["--first-parent", "--no-show-signature", &format]);
         let bytes = git.limit(LONG).args([&name, &format!("^{base}")]).bytes().await?;
-        let fields: Vec<String> = fields(&bytes).map(|field| text(field).trim().to_owned()).collect();
+        let fields: Vec<String> =
+            fields(&bytes).map(|field| text(field).trim().to_owned()).collect();
         let snapshot = |pair: &[String]| match pair[1].parse() {
             Ok(turn) => Ok((turn, pair[0].clone())),
             Err(_) => bail!("`{}` does not say its turn", pair[0]),
