@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use super::checkpoint::Checkpoints;
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
 use super::history::History;
@@ -51,6 +52,9 @@ pub(super) async fn hold(fleet: &Fleet, order: &Order, id: &str, ground: &Ground
         Ok(workspace) => Arc::new(workspace),
         Err(error) => return Conversed::failed(error),
     };
+    let checkpoints = ground.worktree().map(|worktree| {
+        Checkpoints::new(worktree.clone(), Arc::clone(&workspace), fleet.events.clone())
+    });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
     let tools = offered(query);
     let mut env = fleet.environment.clone();
@@ -86,6 +90,7 @@ pub(super) async fn hold(fleet: &Fleet, order: &Order, id: &str, ground: &Ground
         offered: tools.tools().map(|tool| spec(&**tool)).collect(),
         history: History::new(texts),
         tools: &tools,
+        checkpoints,
         turns: 0,
         denials: Vec::new(),
         usage: Usage::default(),
@@ -94,6 +99,9 @@ pub(super) async fn hold(fleet: &Fleet, order: &Order, id: &str, ground: &Ground
         stop_reason: None,
     };
     let ending = session.run().await;
+    if let Some(checkpoints) = &mut session.checkpoints {
+        checkpoints.settled().await;
+    }
     Conversed {
         ending,
         text: session.last_text,

@@ -218,8 +218,8 @@ impl Fleet {
         let began = Instant::now();
         order.live.working.store(true, Ordering::Relaxed);
         let query = &order.query;
-        let prepared =
-            Ground::prepare(&query.site, &id, order.repo.as_ref(), &order.worktree_root).await;
+        let (repo, root) = (order.repo.as_ref(), &order.worktree_root);
+        let prepared = Ground::prepare(&query.site, &id, &self.run, repo, root).await;
         let ground = match prepared {
             Ok(ground) => ground,
             Err(error) => return (unstarted(order, id, Subtype::ErrorWorktree, error), None),

@@ -47,6 +47,7 @@ impl Ground {
     pub async fn prepare(
         site: &Site,
         id: &str,
+        run: &str,
         repo: Option<&Arc<Repo>>,
         root: &Path,
     ) -> Result<Self> {
@@ -59,9 +60,10 @@ impl Ground {
                 return Err(Error::internal("a worktree without a repository"));
             }
         };
-        let base_commit = repo.resolve(base.as_deref().unwrap_or("HEAD")).await?;
+        let base_commit = repo.resolve_base(base.as_deref().unwrap_or("HEAD")).await?;
         let new = New {
             id: id.to_owned(),
+            run: run.to_owned(),
             branch: branch.clone().unwrap_or_else(|| format!("agentlua/{id}")),
             base_commit,
             root: root.to_owned(),

@@ -4,6 +4,7 @@
 //! a plain directory); a [`Session`](session::Session) runs the loop; the [`Outcome`] tells how it
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
+mod checkpoint;
 mod conversation;
 pub mod fleet;
 pub mod ground;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::checkpoint::Checkpoints;
 use super::history::History;
 use super::outcome::{Denial, Subtype};
 use super::permission::Rules;
@@ -31,6 +32,7 @@ pub struct Session<'a> {
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
+    pub(super) checkpoints: Option<Checkpoints>,
     pub(super) turns: u32,
     pub(super) denials: Vec<Denial>,
     pub(super) usage: Usage,

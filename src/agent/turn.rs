@@ -29,6 +29,9 @@ impl Session<'_> {
     /// # Errors
     /// What a tool says that the agent cannot go on with.
     pub(super) async fn run_calls(&mut self, reply: &Reply) -> Result<Vec<ToolResult>, Error> {
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.settled().await;
+        }
         let mut answered = Vec::with_capacity(reply.calls.len());
         let mut rest = reply.calls.as_slice();
         while let Some(first) = rest.first() {
@@ -44,6 +47,10 @@ impl Session<'_> {
                 answered.push(self.run_call(first).await?);
             }
         }
+        let swept = reply.calls.iter().any(|call| self.sweeps(call));
+        if let Some(checkpoints) = &mut self.checkpoints {
+            checkpoints.begin(self.turns, swept);
+        }
         let mut results = Vec::with_capacity(answered.len());
         for one in answered {
             self.denials.extend(one.denial);
@@ -54,6 +61,12 @@ impl Session<'_> {
 
     fn only_reads(&self, call: &ToolCall) -> bool {
         self.tools.tool(&call.name).is_some_and(|tool| tool.read_only())
+    }
+
+    /// Tells whether a call can write more than the workspace knows of.
+    fn sweeps(&self, call: &ToolCall) -> bool {
+        let tells = ["Write", "Edit"].contains(&&*call.name);
+        !tells && self.tools.tool(&call.name).is_some_and(|tool| !tool.read_only())
     }
 
     async fn run_call(&self, call: &ToolCall) -> Result<Answered, Error> {

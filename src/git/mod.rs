@@ -25,6 +25,7 @@ mod merge;
 mod reader;
 mod repo;
 mod snapshot;
+mod turns;
 pub mod worktree;
 
 pub use branch::{Branch, check_branch_name};
@@ -39,6 +40,7 @@ pub use merge::{
 pub use reader::{Head, Reader};
 pub use repo::{Opening, Repo};
 pub use snapshot::{CommitMessage, Finished};
+pub use turns::Touched;
 pub use worktree::{Worktree, WorktreeEntry};
 
 use std::future::Future;

@@ -3,6 +3,10 @@
 //! It is taken with the shared git directory and a private index, so that neither the worktree's
 //! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there.
 
+use serde::{Deserialize, Serialize};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
 use super::command::{LONG, Place, complaint, fields, path, text};
 use super::index;
 use super::reader::Head;
@@ -12,7 +16,7 @@ use super::worktree::Worktree;
 const TRIES: u32 = 4;
 
 /// The message of a snapshot's commit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitMessage {
     /// The first line; line breaks become spaces.
     pub subject: String,
@@ -146,6 +150,30 @@ pub(super) async fn stage(worktree: &Worktree, place: &Place) -> anyhow::Result<
     Ok(Snapshot { tree, skipped })
 }
 
+/// Brings the index of `place` up to these files alone and returns its tree.
+pub(super) async fn stage_paths(
+    worktree: &Worktree,
+    place: &Place,
+    paths: &[PathBuf],
+) -> anyhow::Result<String> {
+    let repo = worktree.repo();
+    if !place.index.as_ref().is_some_and(|index| index.exists()) {
+        return Ok(stage(worktree, place).await?.tree);
+    }
+    let mut names = Vec::new();
+    for path in paths {
+        names.extend_from_slice(path.as_os_str().as_bytes());
+        names.push(0);
+    }
+    let git = repo.git_at(place, "add").args(["--all", "--sparse", "--ignore-errors"]);
+    let git = git.args(["--pathspec-from-file=-", "--pathspec-file-nul"]).stdin(names);
+    match git.limit(LONG).run().await?.code {
+        // Ignored files are told by code 1 and left out.
+        Some(0 | 1) => repo.git_at(place, "write-tree").line().await,
+        _ => Ok(stage(worktree, place).await?.tree),
+    }
+}
+
 /// Takes over which files the worktree leaves out: of a sparse checkout they are absent, not deleted.
 async fn carry_sparse(worktree: &Worktree, place: &Place) -> anyhow::Result<()> {
     let repo = worktree.repo();
@@ -189,7 +217,7 @@ async fn keep_foreign_head(
     if head.branch.is_some() {
         return Ok(None);
     }
-    let name = format!("refs/agentlua/keep/{}/HEAD", worktree.id());
+    let name = format!("{}/HEAD", worktree.namespace());
     let old = repo.tip(&name).await?;
     if old.as_ref() != Some(commit) {
         repo.move_ref(&name, commit, old.as_deref(), "agentlua: keep HEAD").await?;

@@ -29,12 +29,13 @@ impl Host {
             worktrees.made += 1;
             worktrees.made
         };
-        let id = format!("script-{}-{number}", self.fleet.run_id().trim_start_matches("run-"));
+        let run = self.fleet.run_id().to_owned();
+        let id = format!("script-{}-{number}", run.trim_start_matches("run-"));
         let base = base.to_owned();
         let worktree = self
             .beside(async move {
                 let base_commit = repo.resolve(&base).await?;
-                Worktree::create(&repo, New { id, branch, base_commit, root }).await
+                Worktree::create(&repo, New { id, run, branch, base_commit, root }).await
             })
             .await??;
         locked(&self.worktrees).open.insert(worktree.id().to_owned(), worktree.clone());

@@ -7,6 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, FileType, FileTypeExt, OpenOptions, OpenOptionsExt, Permissions};
@@ -20,6 +21,7 @@ pub struct Disk {
     dir: Dir,
     root: PathBuf,
     given: PathBuf,
+    written: Mutex<Vec<PathBuf>>,
 }
 
 impl Disk {
@@ -34,7 +36,12 @@ impl Disk {
         let dir = Dir::open_ambient_dir(root, ambient_authority()).map_err(named)?;
         let canonical = root.canonicalize().map_err(named)?;
         let given = std::path::absolute(root).map_err(named)?;
-        Ok(Self { dir, root: canonical, given })
+        Ok(Self { dir, root: canonical, given, written: Mutex::default() })
+    }
+
+    /// Returns the files written since it was last asked, from the root and with symlinks resolved.
+    pub fn take_written(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Returns where `path` leads beneath the root once symlinks are followed. Names that do not
@@ -157,11 +164,13 @@ impl Workspace for Disk {
             }
             dir.rename(&temporary, &dir, name)
         };
-        write().map_err(|error| {
+        let wrote = write().map_err(|error| {
             // What is left of it is of no use; that it may never have been made is no news.
             let _ = dir.remove_file(&temporary);
             denied(path, &error)
-        })
+        });
+        self.written.lock().unwrap_or_else(PoisonError::into_inner).push(real.clone());
+        wrote
     }
 
     fn walk(&self, base: &WorkPath, visit: &mut dyn FnMut(WorkPath) -> bool) -> Result<(), Denied> {

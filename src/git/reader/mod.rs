@@ -74,6 +74,9 @@ impl Repo {
     /// # Errors
     /// [`Kind::Git`], naming the revision, when it names no commit.
     pub async fn resolve(&self, rev: &str) -> Result<String> {
+        if let Some(snapshot) = self.resolve_turn(rev).await? {
+            return Ok(snapshot);
+        }
         let named = rev.to_owned();
         if self.reader() == Reader::Library
             && let Ok(id) = self.library(self.git_dir(), move |r| library::resolve(r, &named)).await

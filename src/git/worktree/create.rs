@@ -22,6 +22,8 @@ const TRIES: u32 = 6;
 pub struct New {
     /// The agent's id: the name of the folder and of what is kept about it.
     pub id: String,
+    /// The run that it belongs to, as refs are named after it; empty if none.
+    pub run: String,
     /// The branch to make.
     pub branch: String,
     /// The commit to start from, as a full id.
@@ -32,6 +34,9 @@ pub struct New {
 
 pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
     check_id(&new.id)?;
+    if !new.run.is_empty() {
+        check_id(&new.run)?;
+    }
     check_branch_name(&new.branch)?;
     let folder = folder(&repo, &new.root)?;
     let path = folder.join(&new.id);
@@ -40,9 +45,11 @@ pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
         repo,
         admin: PathBuf::new(),
         id: new.id,
+        run: new.run,
         branch: new.branch,
         base_commit: new.base_commit,
         path,
+        record: Arc::default(),
     };
     register(&mut worktree).await?;
     if let Err(error) = check_out(&worktree).await {

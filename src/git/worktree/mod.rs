@@ -6,10 +6,12 @@
 //! its own index what it likes.
 
 mod create;
+mod life;
 mod list;
 mod release;
 
 pub use create::New;
+pub(super) use life::{KIND, Life, State};
 pub use list::WorktreeEntry;
 pub use release::Released;
 
@@ -17,9 +19,10 @@ pub(super) use create::folder;
 pub(super) use list::admin_dir;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::command::Place;
+use super::ledger::Pledge;
 use super::repo::Repo;
 use super::snapshot::{self, CommitMessage, Finished};
 use super::to_the_end;
@@ -44,10 +47,21 @@ const OPERATIONS: [&str; 7] = [
 pub struct Worktree {
     repo: Arc<Repo>,
     id: String,
+    run: String,
     branch: String,
     base_commit: String,
     path: PathBuf,
     admin: PathBuf,
+    record: Arc<Mutex<Option<Record>>>,
+}
+
+/// What is written down about a worktree that has no outcome yet.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// The intent.
+    pub pledge: Pledge,
+    /// What it says now.
+    pub life: Life,
 }
 
 impl Worktree {
@@ -87,10 +101,12 @@ impl Worktree {
         Ok(Self {
             repo: Arc::clone(repo),
             id: id.to_owned(),
+            run: String::new(),
             branch: branch.to_owned(),
             base_commit: base_commit.to_owned(),
             path: path.to_owned(),
             admin,
+            record: Arc::default(),
         })
     }
 
@@ -102,6 +118,11 @@ impl Worktree {
     /// Returns the id it was made under.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Returns the run it belongs to; empty if none.
+    pub fn run(&self) -> &str {
+        &self.run
     }
 
     /// Returns its branch.
@@ -184,6 +205,22 @@ impl Worktree {
     /// Returns the private index.
     pub(super) fn index(&self) -> PathBuf {
         self.repo.state_dir().join("index").join(&self.id)
+    }
+
+    /// Returns what refs for its work start with, without the last slash.
+    pub(super) fn namespace(&self) -> String {
+        let run = if self.run.is_empty() { "keep" } else { &self.run };
+        format!("refs/agentlua/{run}/{}", self.id)
+    }
+
+    /// Returns what is written down about it.
+    pub(super) fn record(&self) -> Option<Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over what is written down about it: nothing once it has its outcome.
+    pub(super) fn set_record(&self, record: Option<Record>) {
+        *self.record.lock().unwrap_or_else(PoisonError::into_inner) = record;
     }
 
     /// Tells whether a merge, rebase or the like is in progress.
