@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::checkout::{Checkout, Held};
 use super::land::{KIND, Landing};
 use super::{listed, trial};
+use crate::crash;
 use crate::error::{Kind, Result, ResultExt};
 use crate::git::ledger::Pledge;
 use crate::git::repo::Repo;
@@ -25,27 +26,17 @@ pub(super) enum Step {
 
 /// Sees to every merge that was cut off; returns what to tell people.
 pub(super) async fn recover_all(repo: &Arc<Repo>) -> Result<Vec<String>> {
-    let store = repo.store().await?;
-    let is_cut_off = |intent: &Intent| intent.kind == KIND && !intent.alive;
-    if !store.unsettled().await?.iter().any(is_cut_off) {
-        return Ok(Vec::new());
-    }
-    let repo = Arc::clone(repo);
-    let step = async move {
-        let _lock = repo.lock().await?;
-        let mut told = Vec::new();
-        // Asked again: another process may have done it in the meantime.
-        for intent in store.unsettled().await?.iter().filter(|intent| is_cut_off(intent)) {
-            told.extend(recover(&repo, intent).await?);
+    let mut told = Vec::new();
+    for intent in repo.store().await?.unsettled().await? {
+        if intent.kind == KIND && !intent.alive {
+            told.extend(recover(repo, &intent).await?);
         }
-        Ok(told)
-    };
-    to_the_end(step, |_| async {}).await
+    }
+    Ok(told)
 }
 
 /// Finishes or takes back one merge that was cut off and settles its intent; returns what to tell
-/// people, if anything. Its host must be gone and the repository's lock held. Doing it again changes
-/// nothing.
+/// people, if anything. Its host must be gone. Doing it again changes nothing.
 ///
 /// # Errors
 /// When it could not be done, such as on a full disk; the intent stays for the next time.
@@ -54,20 +45,25 @@ pub(in crate::git) async fn recover(repo: &Arc<Repo>, intent: &Intent) -> Result
     let step = step.or_kind(Kind::Git, || {
         format!("cannot read what a merge into `{}` wrote down", intent.subject)
     })?;
-    let told = match step {
-        Step::Trial(record) => {
-            trial::remove(repo, &record).await?;
-            None
+    let (repo, id, subject) = (Arc::clone(repo), intent.id, intent.subject.clone());
+    let work = async move {
+        let _lock = repo.lock().await?;
+        let store = repo.store().await?;
+        if !store.unsettled().await?.iter().any(|open| open.id == id) {
+            // Another process has done it in the meantime.
+            return Ok(None);
         }
-        Step::Land(landing) => {
-            let told = landed(repo, intent.id, &landing).await;
-            told.or_kind(Kind::Git, || {
-                format!("cannot finish the merge into `{}` that was cut off", intent.subject)
-            })?
-        }
+        let told = match step {
+            Step::Trial(record) => trial::remove(&repo, &record).await.map(|()| None)?,
+            Step::Land(landing) => landed(&repo, id, &landing).await.or_kind(Kind::Git, || {
+                format!("cannot finish the merge into `{subject}` that was cut off")
+            })?,
+        };
+        crash::point("merge.recovered");
+        Pledge::adopted(store, id).settle("recovered").await;
+        Ok(told)
     };
-    Pledge::adopted(repo.store().await?, intent.id).settle("recovered").await;
-    Ok(told)
+    to_the_end(work, |_| async {}).await
 }
 
 async fn landed(repo: &Repo, intent: i64, landing: &Landing) -> anyhow::Result<Option<String>> {
