@@ -30,7 +30,7 @@ pub mod worktree;
 pub use branch::{Branch, check_branch_name};
 pub use command::Environment;
 pub use conflict::{Clash, conflicts};
-pub use diff::{Diff, FileDiff, Side, Spec, diff};
+pub use diff::{Diff, FileDiff, Flag, Side, Spec, diff};
 pub use log::{Commit, LogQuery};
 pub use merge::{Merge, Merged, Strategy, merge};
 pub use reader::{Head, Reader};
