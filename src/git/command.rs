@@ -135,6 +135,11 @@ impl Program {
         let _ = self.lifeline.set(lifeline);
     }
 
+    /// Returns a variable that every child gets.
+    pub(super) fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
     /// Returns how many children were started.
     pub(super) fn children(&self) -> u64 {
         self.children.load(Ordering::Relaxed)
