@@ -64,11 +64,14 @@ where
     move |lua, args| body(lua, Arc::clone(&host), args)
 }
 
+/// What a function that runs to its end returns.
+type Answer<Out> = Pin<Box<dyn Future<Output = Returned<Out>>>>;
+
 /// Gives a function that runs to its end the host; in a task that must stop it does not begin.
 fn whole<Out, F, Fut>(
     host: &Arc<Host>,
     body: F,
-) -> impl Fn(Lua, Rc<Task>, Args) -> Pin<Box<dyn Future<Output = Returned<Out>>>> + 'static
+) -> impl Fn(Lua, Rc<Task>, Args) -> Answer<Out> + 'static
 where
     Out: 'static,
     F: Fn(Lua, Arc<Host>, Args) -> Fut + Clone + 'static,

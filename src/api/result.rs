@@ -39,7 +39,8 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             &["branch", "commit", "upstream", "ahead", "behind", "operation", "clean", "files"]
         }
         "file status" => &["path", "old_path", "staged", "unstaged", "untracked", "conflicted"],
-        "fetch" | "push" => &["remote", "refs"],
+        "fetch" => &["remote", "refs"],
+        "push" => &["remote", "refs"],
         "ref change" => &["ref", "old", "new", "status"],
         "agent" => &[
             "id",

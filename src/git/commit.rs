@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::command::{Git, LONG, complaint, fields, text};
+use super::command::{LONG, complaint, fields, text};
 use super::diff::Scratch;
 use super::repo::Repo;
 use super::status::{Status, StatusQuery, Untracked};
@@ -171,13 +171,13 @@ impl Repo {
     /// Returns which of the paths are ignored and not known to git all the same.
     async fn ignored(&self, paths: &[String]) -> anyhow::Result<Vec<String>> {
         // The program takes no literal paths; in front of a name, `./` makes it one.
-        let named = |path: &String| match path.strip_prefix('/') {
-            Some(_) => format!("{path}\0"),
-            None => format!("./{path}\0"),
-        };
-        let list: String = paths.iter().map(named).collect();
+        let named = paths.iter().map(|path| match path.strip_prefix('/') {
+            Some(_) => path.clone(),
+            None => format!("./{path}"),
+        });
+        let list = nul_list(&named.collect::<Vec<_>>());
         let git = self.git("check-ignore").env("GIT_LITERAL_PATHSPECS", "0");
-        let output = git.args(["-z", "--stdin"]).stdin(list.into_bytes()).run().await?;
+        let output = git.args(["-z", "--stdin"]).stdin(list).run().await?;
         match output.code {
             Some(0 | 1) => {}
             _ => anyhow::bail!("git check-ignore: {}", complaint(&output)),
@@ -191,7 +191,8 @@ impl Repo {
             return Ok(());
         }
         let git = self.git_at(&self.here(), "add").limit(LONG).arg("--sparse");
-        named(git, fresh).bytes().await.map(drop)
+        let git = git.args(["--pathspec-from-file=-", "--pathspec-file-nul"]);
+        git.stdin(nul_list(fresh)).bytes().await.map(drop)
     }
 
     async fn unstage(&self, fresh: &[&str]) -> anyhow::Result<()> {
@@ -200,8 +201,7 @@ impl Repo {
         }
         let git =
             self.git_at(&self.here(), "update-index").args(["--force-remove", "-z", "--stdin"]);
-        let names: String = fresh.iter().map(|name| format!("{name}\0")).collect();
-        git.stdin(names.into_bytes()).bytes().await.map(drop)
+        git.stdin(nul_list(fresh)).bytes().await.map(drop)
     }
 
     async fn run_commit(self: &Arc<Self>, new: &NewCommit) -> anyhow::Result<()> {
@@ -231,8 +231,7 @@ impl Repo {
             What::All => git.arg("--all"),
             What::Paths(paths) => {
                 let file = scratch.path("paths");
-                let names: String = paths.iter().map(|path| format!("{path}\0")).collect();
-                std::fs::write(&file, names).context("cannot write down the paths")?;
+                std::fs::write(&file, nul_list(paths)).context("cannot write down the paths")?;
                 let list = format!("--pathspec-from-file={}", file.display());
                 git.args(["--only", "--pathspec-file-nul"]).arg(list)
             }
@@ -241,10 +240,9 @@ impl Repo {
     }
 }
 
-/// Gives a child paths in a way that has no largest size.
-fn named(git: Git, paths: &[&str]) -> Git {
-    let names: String = paths.iter().map(|path| format!("{path}\0")).collect();
-    git.args(["--pathspec-from-file=-", "--pathspec-file-nul"]).stdin(names.into_bytes())
+/// Returns paths as git reads them with `-z`.
+fn nul_list(paths: &[impl AsRef<str>]) -> Vec<u8> {
+    paths.iter().flat_map(|path| path.as_ref().bytes().chain([0])).collect()
 }
 
 /// Refuses a checkout where something waits for its user: a commit would conclude or garble it.

@@ -25,6 +25,9 @@ impl Repo {
         let trouble = || format!("cannot read `{path}` at `{rev}`");
         let tree = diff::revision(self, rev).await?;
         let wanted = path.trim_start_matches("./").trim_end_matches('/');
+        if wanted.is_empty() || wanted == "." {
+            return Err(Error::new(Kind::Git, format!("`{path}` is a folder at `{rev}`")));
+        }
         // As a path and never as a pattern: `ls-tree` knows none.
         let git = self.git("ls-tree").args(["-z", "--long", "--full-tree", &tree, "--", wanted]);
         let listed = git.bytes().await.or_kind(Kind::Git, trouble)?;
@@ -47,9 +50,6 @@ impl Repo {
             }
             (Some("tree"), _) => refuse(format!("`{path}` is a folder at `{rev}`")),
             (Some("commit"), _) => refuse(format!("`{path}` is a submodule at `{rev}`")),
-            _ if wanted.is_empty() || wanted == "." => {
-                refuse(format!("`{path}` is a folder at `{rev}`"))
-            }
             _ => Err(self.no_such_file(rev, &tree, path).await),
         }
     }

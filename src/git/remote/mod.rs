@@ -108,8 +108,8 @@ impl Remotes {
                 let why = "the repository has no remote";
                 return Error::new(Kind::Git, why).hint("git remote add origin URL");
             }
-            let names: Vec<_> = self.names.iter().map(|name| format!("`{name}`")).collect();
-            let why = format!("nothing says which of the remotes {} to take", names.join(", "));
+            let all = self.names.join("`, `");
+            let why = format!("nothing says which of the remotes `{all}` to take");
             Error::new(Kind::Git, why).hint("name it as the first argument")
         })
     }
