@@ -44,7 +44,7 @@ const OPTIONS: [(&str, &[&str]); 19] = [
 ];
 
 /// Kinds of results, and the classes that share their fields.
-const RESULTS: [(&str, &[&str]); 21] = [
+const RESULTS: [(&str, &[&str]); 20] = [
     ("outcome", &["agent.Outcome"]),
     ("settled item", &["agent.Settled"]),
     ("agent", &["agent.Row"]),
@@ -63,8 +63,7 @@ const RESULTS: [(&str, &[&str]); 21] = [
     ("made commit", &["git.MadeCommit"]),
     ("status", &["git.Status"]),
     ("file status", &["git.FileStatus"]),
-    ("fetch", &["git.Transfer"]),
-    ("push", &["git.Transfer"]),
+    ("transfer", &["git.Transfer"]),
     ("ref change", &["git.RefChange"]),
 ];
 

@@ -39,8 +39,7 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             &["branch", "commit", "upstream", "ahead", "behind", "operation", "clean", "files"]
         }
         "file status" => &["path", "old_path", "staged", "unstaged", "untracked", "conflicted"],
-        "fetch" => &["remote", "refs"],
-        "push" => &["remote", "refs"],
+        "transfer" => &["remote", "refs"],
         "ref change" => &["ref", "old", "new", "status"],
         "agent" => &[
             "id",

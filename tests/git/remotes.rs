@@ -253,6 +253,38 @@ async fn no_hook_of_the_checkout_runs_and_large_files_go_first() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_remote_that_wants_a_password_gets_none_from_a_person() {
+    use std::io::{BufRead, BufReader, Write};
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in server.incoming() {
+            let mut stream = stream.unwrap();
+            let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let _head = lines.map_while(Result::ok).take_while(|line| !line.is_empty()).count();
+            let answer = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\
+                          Content-Length: 0\r\nConnection: close\r\n\r\n";
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let (repo, _) = remote();
+    let asked = repo.beside("home/asked");
+    let program = repo.beside("askpass");
+    std::fs::write(&program, "#!/bin/sh\ntouch \"$HOME/asked\"\n").unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    repo.git(&["config", "core.askPass", &program.display().to_string()]);
+    repo.git(&["remote", "set-url", "origin", &format!("http://{address}/x.git")]);
+    let opened = open(&repo).await;
+    for error in
+        [opened.fetch(all()).await.unwrap_err(), opened.push(branch("main")).await.unwrap_err()]
+    {
+        let hint = error.hint.as_deref().unwrap_or_default();
+        assert!(hint.starts_with("agentlua never asks for a password"), "{error}");
+    }
+    assert!(!asked.exists(), "a program asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_asked_and_a_limit_holds() {
     let (repo, _) = remote();
     let ssh = repo.beside("ssh");

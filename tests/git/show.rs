@@ -41,8 +41,8 @@ async fn a_file_is_what_git_has_stored() {
             ("HEAD", "src/", "`src/` is a folder at `HEAD`", None),
             ("HEAD", ".", "`.` is a folder at `HEAD`", None),
             ("HEAD", "", "`` is a folder at `HEAD`", None),
-            ("HEAD", "link/x", "there is no `link/x` at `HEAD`", None),
-            ("HEAD", "src/*", "there is no `src/*` at `HEAD`", None),
+            ("HEAD", "link/x", "there is no `link/x` at `HEAD`", Some("did you mean `link`?")),
+            ("HEAD", "*", "there is no `*` at `HEAD`", None),
             ("none", "link", "`none` names no commit", None),
         ] {
             let error = opened.file_at(rev, path).await.unwrap_err();

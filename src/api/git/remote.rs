@@ -72,7 +72,7 @@ fn word(value: Option<LuaValue>, options: &mut Options, name: &str) -> Result<Op
     }
 }
 
-fn changes(lua: &Lua, kind: &str, remote: &str, refs: &[RefChange]) -> LuaResult<LuaTable> {
+fn changes(lua: &Lua, remote: &str, refs: &[RefChange]) -> LuaResult<LuaTable> {
     let refs = refs.iter().map(|change| {
         json!({
             "ref": change.name,
@@ -82,7 +82,7 @@ fn changes(lua: &Lua, kind: &str, remote: &str, refs: &[RefChange]) -> LuaResult
         })
     });
     let refs = result::list(lua, "ref change", refs)?;
-    let table = result::table(lua, kind, &json!({ "remote": remote }))?;
+    let table = result::table(lua, "transfer", &json!({ "remote": remote }))?;
     table.raw_set("refs", refs)?;
     Ok(table)
 }
@@ -107,7 +107,7 @@ pub async fn fetch(lua: Lua, host: Arc<Host>, args: Args) -> Returned<LuaTable> 
     };
     let repo = repo(&host, Some(&mut options)).await?;
     let fetched = host.beside(async move { repo.fetch(fetch).await }).await??;
-    Ok(changes(&lua, "fetch", &fetched.remote, &fetched.refs)?)
+    Ok(changes(&lua, &fetched.remote, &fetched.refs)?)
 }
 
 pub async fn push(lua: Lua, host: Arc<Host>, args: Args) -> Returned<LuaTable> {
@@ -151,5 +151,5 @@ pub async fn push(lua: Lua, host: Arc<Host>, args: Args) -> Returned<LuaTable> {
     };
     let repo = repo(&host, Some(&mut options)).await?;
     let pushed = host.beside(async move { repo.push(push).await }).await??;
-    Ok(changes(&lua, "push", &pushed.remote, &pushed.refs)?)
+    Ok(changes(&lua, &pushed.remote, &pushed.refs)?)
 }
