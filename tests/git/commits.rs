@@ -49,7 +49,7 @@ async fn what_is_asked_for_is_committed_and_nothing_else() {
     let made = opened.commit(amend).await.unwrap();
     assert_eq!(made.files, ["src/known"]);
     assert_eq!(repo.git(&["log", "-1", "--format=%an %cn %s"]), "Bob Ada all");
-    assert_eq!(repo.git(&["rev-list", "--count", "HEAD"]), "4");
+    assert_eq!(repo.git(&["rev-list", "--count", "HEAD"]), "5");
     let empty = NewCommit { allow_empty: true, ..new("empty", What::Staged) };
     assert_eq!(opened.commit(empty).await.unwrap().files, [""; 0]);
     repo.fsck();

@@ -189,7 +189,7 @@ async fn what_a_reviewer_must_see_is_flagged() {
     let unstored =
         diff(&opened, Spec::Checkout { staged: false }, &["plain".into()]).await.unwrap();
     let plain = ("plain", FILE, LINK, vec!["symlink", "outside"], Some("/etc/passwd"));
-    assert_eq!(looks(&unstored), [plain.clone()]);
+    assert_eq!(looks(&unstored), std::slice::from_ref(&plain));
     repo.git(&["add", "--all", "--", ":!nested"]);
     repo.git(&["commit", "--quiet", "--message", "to"]);
     let to = repo.git(&["rev-parse", "HEAD"]);

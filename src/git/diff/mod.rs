@@ -298,7 +298,7 @@ async fn patch(
         PINNED.iter().fold(git, |git: Git, setting| git.setting(setting)).most(MOST)
     };
     let bytes = match compared(&FORM).bytes().await {
-        Err(error) if exceeded(&error) => bail!(too_large(compared(&COUNTS)).await),
+        Err(error) if exceeded(&error) => bail!(too_large(compared(COUNTS)).await),
         bytes => bytes?,
     };
     let (mut diff, raw) = record::parse(&bytes)?;

@@ -132,19 +132,18 @@ impl Repo {
 
     /// Returns the user's `ssh`, unless it is another program that takes other options.
     async fn ssh(&self) -> anyhow::Result<Option<String>> {
-        let ssh = match self.program.variable("GIT_SSH_COMMAND") {
-            Some(command) => command.to_string_lossy().into_owned(),
-            None => {
-                let set = self.git("config").args(["--get", "core.sshCommand"]).run().await?.stdout;
-                match text(&set).trim() {
-                    "" if self.program.variable("GIT_SSH").is_some() => return Ok(None),
-                    "" => "ssh".to_owned(),
-                    set => set.to_owned(),
-                }
+        let ssh = if let Some(command) = self.program.variable("GIT_SSH_COMMAND") {
+            command.to_string_lossy().into_owned()
+        } else {
+            let set = self.git("config").args(["--get", "core.sshCommand"]).run().await?.stdout;
+            match text(&set).trim() {
+                "" if self.program.variable("GIT_SSH").is_some() => return Ok(None),
+                "" => "ssh".to_owned(),
+                set => set.to_owned(),
             }
         };
         let program = ssh.split_whitespace().next().map(Path::new).and_then(Path::file_name);
-        Ok(program.filter(|name| *name == "ssh").is_some().then_some(ssh))
+        Ok(program.is_some_and(|name| name == "ssh").then_some(ssh))
     }
 }
 

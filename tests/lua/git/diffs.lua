@@ -49,6 +49,6 @@ assert(none == nil and missing.hint == "did you mean `main.lua`?", tostring(miss
 for _, entry in ipairs(git.worktrees()) do
   local ours = entry.path == outcome.worktree_path
   assert(entry.agent == (ours and outcome.id or nil), "agentlua's worktrees are marked")
-  assert(entry.in_use == (ours and false or nil), "and not in use")
+  assert(not entry.in_use and (entry.in_use == false) == ours, "and not in use")
   assert(entry.locked == false, "nor locked")
 end
