@@ -295,10 +295,10 @@ async fn nobody_is_asked_and_a_limit_holds() {
     repo.git(&["remote", "set-url", "origin", "ssh://host/x"]);
     let opened = open(&repo).await;
     // Long enough for the program to start on a slow machine.
-    let fetch = Fetch { limit: Duration::from_secs(5), ..all() };
+    let fetch = Fetch { limit: Duration::from_secs(10), ..all() };
     let error = opened.fetch(fetch).await.unwrap_err();
     assert_eq!(error.kind, Kind::Timeout);
-    assert_eq!(error.message, "cannot fetch from `origin`: it was not done after 5 s");
+    assert_eq!(error.message, "cannot fetch from `origin`: it was not done after 10 s");
     let asked = std::fs::read_to_string(repo.beside("home/asked")).unwrap();
     assert!(asked.contains("-o BatchMode=yes"), "{asked}");
     assert!(!repo.path().join(".git/shallow.lock").exists());
