@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 15] = [
+const OPTIONS: [(&str, &[&str]); 19] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
@@ -26,10 +26,17 @@ const OPTIONS: [(&str, &[&str]); 15] = [
     ("agent.ListOptions", &["agent.list"]),
     ("agent.ConfigOptions", &["agent.config"]),
     ("fs.RemoveOptions", &["fs.remove"]),
+    ("git.CommitOptions", &["git.commit"]),
     ("git.DiffOptions", &["git.diff"]),
+    ("git.FetchOptions", &["git.fetch"]),
     ("git.LogOptions", &["git.log"]),
     ("git.MergeOptions", &["git.merge"]),
-    ("git.RepoOptions", &["git.branches", "git.conflicts", "git.head", "git.worktrees"]),
+    ("git.PushOptions", &["git.push"]),
+    (
+        "git.RepoOptions",
+        &["git.branches", "git.conflicts", "git.head", "git.root", "git.show", "git.worktrees"],
+    ),
+    ("git.StatusOptions", &["git.status"]),
     ("git.WorktreeOptions", &["git.worktree"]),
     ("json.EncodeOptions", &["json.encode"]),
     ("sh.Options", &["sh"]),
@@ -37,7 +44,7 @@ const OPTIONS: [(&str, &[&str]); 15] = [
 ];
 
 /// Kinds of results, and the classes that share their fields.
-const RESULTS: [(&str, &[&str]); 13] = [
+const RESULTS: [(&str, &[&str]); 20] = [
     ("outcome", &["agent.Outcome"]),
     ("settled item", &["agent.Settled"]),
     ("agent", &["agent.Row"]),
@@ -46,11 +53,18 @@ const RESULTS: [(&str, &[&str]); 13] = [
     ("merge", &["git.Merge", "git.FailedMerge"]),
     ("diff", &["git.Diff"]),
     ("file diff", &["git.FileDiff"]),
+    ("diff flag", &["git.DiffFlag"]),
     ("clash", &["git.Clash"]),
     ("head", &["git.Head"]),
     ("branch", &["git.Branch"]),
     ("worktree entry", &["git.WorktreeEntry"]),
     ("commit", &["git.Commit"]),
+    ("shown commit", &["git.ShownCommit"]),
+    ("made commit", &["git.MadeCommit"]),
+    ("status", &["git.Status"]),
+    ("file status", &["git.FileStatus"]),
+    ("transfer", &["git.Transfer"]),
+    ("ref change", &["git.RefChange"]),
 ];
 
 /// Twins that the stubs leave out: the function fails by misuse only, which a twin raises too.
@@ -196,12 +210,19 @@ impl Stubs {
 /// Returns what `pattern` finds in the Rust sources of the API.
 fn in_sources(pattern: &str) -> BTreeSet<String> {
     let pattern = Regex::new(pattern).unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
-    let files = std::fs::read_dir(folder).unwrap();
-    files
-        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
-        .flat_map(|text| pattern.captures_iter(&text).map(|f| f[1].to_owned()).collect::<Vec<_>>())
-        .collect()
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api")];
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap();
+            found.extend(pattern.captures_iter(&text).map(|found| found[1].to_owned()));
+        }
+    }
+    found
 }
 
 #[test]
@@ -265,7 +286,7 @@ fn results_have_the_fields_that_may_be_read() {
         assert_eq!(stubs.names(classes), fields, "{kind}");
         compared.insert(kind.to_owned());
     }
-    assert_eq!(in_sources(r#"(?m)^        "([a-z ]+)" => (?:&\[|outcome::)"#), compared);
+    assert_eq!(in_sources(r#"(?m)^        "([a-z ]+)" => (?:(?:\{\s*)?&\[|outcome::)"#), compared);
 }
 
 #[test]
