@@ -5,6 +5,8 @@
 #[path = "support/repo.rs"]
 mod repo;
 
+#[path = "git/commits.rs"]
+mod commits;
 #[path = "git/diffs.rs"]
 mod diffs;
 #[path = "git/kinds.rs"]
@@ -21,6 +23,12 @@ mod merges;
 mod races;
 #[path = "git/refusals.rs"]
 mod refusals;
+#[path = "git/remotes.rs"]
+mod remotes;
+#[path = "git/show.rs"]
+mod show;
+#[path = "git/status.rs"]
+mod status;
 #[path = "git/worktrees.rs"]
 mod worktrees;
 

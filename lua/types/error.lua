@@ -28,5 +28,7 @@
 ---@field outcome? agent.Outcome
 ---The merge that failed.
 ---@field merge? git.FailedMerge
+---The push that was rejected.
+---@field push? git.FailedPush
 ---What the items of `agent.race` raised, by their keys.
 ---@field errors? table<any, agent.Error|any>

@@ -17,16 +17,37 @@
 ---Whether to take the index and not the files (default: false).
 ---@field staged? boolean
 
----What differs; `tostring` is the patch.
+---Why a reviewer must look at a file.
+---@alias git.Flag
+---| "hook" A git hook, or what configures a program that runs them.
+---| "ci" What a server runs for a push.
+---| "symlink" A symlink that is new or points elsewhere than before.
+---| "outside" A symlink whose target, as it is written, lies outside the tree or in `.git`.
+---| "executable" A file that became a program.
+---| "submodule" A repository within the repository.
+---| "attributes" What makes git run filters, drivers and downloads.
+---| "autorun" What an editor, a shell or an agent runs or obeys when the folder is opened.
+
+---What differs; `tostring` is the patch. One of more than 64 MiB is an error that asks for `paths`.
 ---@class git.Diff
 ---As `git diff` prints it.
 ---@field patch string
+---For people, as `git diff --stat`: a line for each file with its flags, then the totals.
+---@field summary string
+---What a reviewer must see.
+---@field flags git.DiffFlag[]
 ---The files that differ.
 ---@field files git.FileDiff[]
 ---Lines that came.
 ---@field additions integer
 ---Lines that went.
 ---@field deletions integer
+
+---@class git.DiffFlag
+---The path.
+---@field path string
+---Why.
+---@field flag git.Flag
 
 ---@class git.FileDiff
 ---Its path.
@@ -39,6 +60,16 @@
 ---@field additions? integer
 ---Lines that went; nil for a binary file.
 ---@field deletions? integer
+---Whether git takes it for binary.
+---@field binary boolean
+---Its mode before, such as `"100644"`; nil when it is new.
+---@field old_mode? string
+---Its mode now; nil when it is gone.
+---@field new_mode? string
+---Where it points, if it is a symlink now.
+---@field target? string
+---Why a reviewer must look at it; mostly empty.
+---@field flags git.Flag[]
 
 ---@class git.MergeOptions: git.RepoOptions
 ---What to merge (default: `branches`, one of the two has to be).
@@ -195,12 +226,141 @@
 ---@field locked boolean
 ---Whether it is the main checkout.
 ---@field main boolean
+---The agent that worked in it last; nil when it is not agentlua's.
+---@field agent? string
+---The run of that agent.
+---@field run? string
+---Whether that agent still works in it.
+---@field in_use? boolean
 
 ---@class git.Head
 ---The current branch; nil when HEAD is detached.
 ---@field branch? string
 ---The current commit.
 ---@field commit? string
+
+---@class git.StatusOptions: git.RepoOptions
+---Only these paths (default: all).
+---@field paths? string[]
+---Whether to list files that git does not know; a folder of nothing else is one path, unless it is `"all"` (default: true).
+---@field untracked? boolean|"all"|"normal"|"no"
+
+---The state of a checkout.
+---@class git.Status
+---The current branch; nil when HEAD is detached.
+---@field branch? string
+---The current commit; nil before the first.
+---@field commit? string
+---What the branch follows, such as `origin/main`; nil without one.
+---@field upstream? string
+---Commits that the upstream lacks; nil without one.
+---@field ahead? integer
+---Commits that the upstream has and the branch lacks; nil without one.
+---@field behind? integer
+---What waits for its user.
+---@field operation? "merge"|"rebase"|"cherry_pick"|"revert"|"bisect"
+---Whether there are no files to list and nothing waits.
+---@field clean boolean
+---The files that are not as the last commit has them.
+---@field files git.FileStatus[]
+
+---@alias git.Change "added"|"modified"|"deleted"|"renamed"|"copied"|"type_changed"
+
+---@class git.FileStatus
+---Its path.
+---@field path string
+---Its path before; nil unless it was renamed or copied.
+---@field old_path? string
+---What is staged; nil if nothing is.
+---@field staged? git.Change
+---What is not staged; nil if all is.
+---@field unstaged? git.Change
+---Whether git does not know it.
+---@field untracked boolean
+---Whether a merge left it in conflict.
+---@field conflicted boolean
+
+---@class git.CommitOptions: git.RepoOptions
+---The message (default: with `amend`, that of the last commit; else it must be given).
+---@field message? string
+---Only these files and folders, as they are, new ones too; paths start at the top (default: what is staged).
+---@field paths? string[]
+---Every changed file that git knows (default: false).
+---@field all? boolean
+---Whether it takes the place of the last commit (default: false).
+---@field amend? boolean
+---Whether it may change nothing (default: false).
+---@field allow_empty? boolean
+---Who wrote it, as `Ada <ada@example.com>` (default: you).
+---@field author? string
+
+---A commit that was made.
+---@class git.MadeCommit
+---Its id.
+---@field commit string
+---The branch that it is on; nil when HEAD is detached.
+---@field branch? string
+---The paths that it changed.
+---@field files string[]
+
+---A commit with what it changed against its first parent.
+---@class git.ShownCommit: git.Commit
+---What it changed.
+---@field diff git.Diff
+
+---@class git.FetchOptions: git.RepoOptions
+---The remote, or an address (default: the one that the branch follows, else `origin`).
+---@field remote? string
+---What of it, in git's words: `{ "main", "+dev:refs/remotes/origin/dev" }` (default: what the remote is configured for).
+---@field refspecs? string[]
+---Whether refs of branches that are gone there go here too, whatever your settings (default: false).
+---@field prune? boolean
+---Whether all tags come, or none (default: those of the commits that come).
+---@field tags? boolean
+---Seconds that it may take (default: 600).
+---@field timeout? number
+
+---@class git.PushOptions: git.RepoOptions
+---The remote, or an address (default: the one that git would push to).
+---@field remote? string
+---The branch or tag (default: the current branch).
+---@field branch? git.Revision
+---Its name there (default: the same).
+---@field to? string
+---Whether the branch follows that one from now on (default: false).
+---@field set_upstream? boolean
+---Whether commits there may be dropped: if it is where you saw it last, or at this revision (default: false).
+---@field force_with_lease? boolean|git.Revision
+---Whether to ask only what would happen (default: false).
+---@field dry_run? boolean
+---Seconds that it may take (default: 600).
+---@field timeout? number
+
+---What a fetch or a push moved.
+---@class git.Transfer
+---The remote.
+---@field remote string
+---The refs that moved; of a push also one that is up to date.
+---@field refs git.RefChange[]
+
+---@class git.RefChange
+---Its full name: here for a fetch (`FETCH_HEAD` if it has none), there for a push.
+---@field ref string
+---What it pointed to; nil when it is new.
+---@field old? string
+---What it points to now; nil when it is gone.
+---@field new? string
+---What happened.
+---@field status "new"|"updated"|"forced"|"deleted"|"up_to_date"
+
+---Why a push was rejected; nothing moved.
+---@class git.FailedPush
+---What happened.
+---@field status "rejected"
+---Why: it would lose commits, it is not where the lease says, the tag exists, or the remote's own rules.
+---@field reason "non_fast_forward"|"stale"|"exists"|"remote"
+---The ref there.
+---@field ref string
 
 ---@class git.WorktreeOptions: git.RepoOptions
 ---The new branch; must not exist.
@@ -330,5 +490,110 @@ function git.head(options) end
 ---@return git.Head? head
 ---@return agent.Error e
 function git.try_head(options) end
+
+---Returns the top of the checkout.
+---@async
+---@param options? git.RepoOptions
+---@return string
+---@nodiscard
+function git.root(options) end
+
+---Is `git.root`, and returns `nil, e` for a failure.
+---@async
+---@param options? git.RepoOptions
+---@return string? path
+---@return agent.Error e
+function git.try_root(options) end
+
+---Returns what the checkout holds beside what is committed.
+---@async
+---@param options? git.StatusOptions
+---@return git.Status
+---@nodiscard
+function git.status(options) end
+
+---Is `git.status`, and returns `nil, e` for a failure.
+---@async
+---@param options? git.StatusOptions
+---@return git.Status? status
+---@return agent.Error e
+function git.try_status(options) end
+
+---Commits in the checkout: what is staged, or `paths`, or `all`. No hooks run, for what an agent wrote
+---may have changed them; it is signed if your git signs. A failure leaves the checkout and what is
+---staged as it was.
+---@async
+---@param options git.CommitOptions
+---@return git.MadeCommit
+function git.commit(options) end
+
+---Is `git.commit`, and returns `nil, e` for a failure.
+---@async
+---@param options git.CommitOptions
+---@return git.MadeCommit? commit
+---@return agent.Error e
+function git.try_commit(options) end
+
+---Returns the bytes of a file at a revision, as git has stored them (a file of LFS is its pointer; at
+---most 64 MiB); without a path the commit, and what it changed against its first parent.
+---@async
+---@param rev git.Revision
+---@param path string
+---@param options? git.RepoOptions
+---@return string
+---@nodiscard
+---@overload async fun(rev: git.Revision, options?: git.RepoOptions): git.ShownCommit
+function git.show(rev, path, options) end
+
+---Is `git.show`, and returns `nil, e` for a failure.
+---@async
+---@param rev git.Revision
+---@param path string
+---@param options? git.RepoOptions
+---@return string? bytes
+---@return agent.Error e
+---@overload async fun(rev: git.Revision, options?: git.RepoOptions): git.ShownCommit?, agent.Error
+function git.try_show(rev, path, options) end
+
+---Fetches: `git.fetch()`, `git.fetch("origin", "main")`, `git.fetch { prune = true }`. Your credential
+---helpers and keys are used; nobody is asked for a password. Local branches stay where they are.
+---@async
+---@param remote? string
+---@param refspec? string
+---@param options? git.FetchOptions
+---@return git.Transfer
+---@overload async fun(options: git.FetchOptions): git.Transfer
+function git.fetch(remote, refspec, options) end
+
+---Is `git.fetch`, and returns `nil, e` for a failure.
+---@async
+---@param remote? string
+---@param refspec? string
+---@param options? git.FetchOptions
+---@return git.Transfer? fetched
+---@return agent.Error e
+---@overload async fun(options: git.FetchOptions): git.Transfer?, agent.Error
+function git.try_fetch(remote, refspec, options) end
+
+---Pushes a branch: `git.push()`, `git.push("origin", outcome, { set_upstream = true })`. Your
+---credential helpers and keys are used; nobody is asked for a password. No hooks run, `pre-push`
+---neither. A rejected push raises, with `e.push`.
+---@async
+---@param remote? string
+---@param branch? git.Revision
+---@param options? git.PushOptions
+---@return git.Transfer
+---@overload async fun(options: git.PushOptions): git.Transfer
+function git.push(remote, branch, options) end
+
+---Is `git.push`, and returns `nil, e` for a failure.
+---@async
+---@param remote? string
+---@param branch? git.Revision
+---@param options? git.PushOptions
+---@return git.Transfer? pushed
+---@return agent.Error e
+---@overload async fun(options: git.PushOptions): git.Transfer?, agent.Error
+function git.try_push(remote, branch, options) end
 
 return git

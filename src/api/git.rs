@@ -2,7 +2,13 @@
 
 pub mod diff;
 mod merge;
+mod remote;
+mod show;
+mod status;
 
+use std::collections::HashMap;
+use std::path::Path;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,22 +16,13 @@ use mlua::prelude::*;
 use serde_json::{Value, json};
 
 use super::query::repo_dir;
-use super::{result, revision, worktree};
-use crate::error::Result;
-use crate::git::{LogQuery, Repo};
+use super::{result, worktree};
+use crate::error::{Error, Result};
+use crate::git::Repo;
 use crate::host::Host;
-use crate::vm::bridge::Returned;
-use crate::vm::{Args, Module, Options, Runtime, Shape};
-
-/// What the manual has and this version lacks.
-pub const LATER: [&str; 6] = ["status", "commit", "show", "fetch", "push", "root"];
-
-const LOG: Shape = Shape {
-    function: "git.log",
-    known: &["rev", "limit", "paths", "repo"],
-    later: &[],
-    instead: &[],
-};
+use crate::journal::AgentFilter;
+use crate::vm::bridge::{Raised, Returned};
+use crate::vm::{Args, Module, Options, Runtime, Shape, Task};
 
 const BRANCHES: Shape =
     Shape { function: "git.branches", known: &["repo"], later: &[], instead: &[] };
@@ -41,37 +38,24 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let module = Module::new(lua, "git")?
         .waiting("diff", with(host, diff::diff))?
         .waiting("conflicts", with(host, merge::conflicts))?
-        .waiting("log", with(host, log))?
+        .waiting("log", with(host, show::log))?
         .waiting("branches", with(host, branches))?
         .waiting("worktrees", with(host, worktrees))?
         .waiting("head", with(host, head))?
-        .joining("worktree", {
-            let host = Arc::clone(host);
-            move |lua, task, args| {
-                let host = Arc::clone(&host);
-                async move {
-                    if task.must_stop() {
-                        return Err(crate::vm::Raised::Value(task.tell(&lua)?));
-                    }
-                    worktree::open(lua, host, args).await
-                }
-            }
-        })?;
-    // A merge that has begun to move the target is not cut short, nor is the making of a worktree.
-    let module = {
-        let (host, main) = (Arc::clone(host), runtime.main().clone());
-        module.joining("merge", move |lua, task, args| {
-            let (host, main) = (Arc::clone(&host), main.clone());
-            async move {
-                if task.must_stop() {
-                    return Err(crate::vm::Raised::Value(task.tell(&lua)?));
-                }
-                merge::merge(lua, host, merge::Script { task, main }, args).await
-            }
+        .waiting("root", with(host, status::root))?
+        .waiting("status", with(host, status::status))?
+        .waiting("show", with(host, show::show))?
+        .waiting("fetch", with(host, remote::fetch))?
+        .waiting("push", with(host, remote::push))?
+        // The making of a worktree and what moves a branch are not cut short.
+        .joining("worktree", whole(host, worktree::open))?
+        .joining("merge", {
+            let main = runtime.main().clone();
+            whole(host, move |lua, host, args| merge::merge(lua, host, main.clone(), args))
         })?
-    };
+        .joining("commit", whole(host, status::commit))?;
     worktree::install(lua, host)?;
-    Ok(module.later(&LATER)?.build())
+    Ok(module.build())
 }
 
 /// Gives a function the host.
@@ -84,6 +68,31 @@ where
     move |lua, args| body(lua, Arc::clone(&host), args)
 }
 
+/// What a function that runs to its end returns.
+type Answer<Out> = Pin<Box<dyn Future<Output = Returned<Out>>>>;
+
+/// Gives a function that runs to its end the host; in a task that must stop it does not begin.
+fn whole<Out, F, Fut>(
+    host: &Arc<Host>,
+    body: F,
+) -> impl Fn(Lua, Rc<Task>, Args) -> Answer<Out> + 'static
+where
+    Out: 'static,
+    F: Fn(Lua, Arc<Host>, Args) -> Fut + Clone + 'static,
+    Fut: Future<Output = Returned<Out>> + 'static,
+{
+    let host = Arc::clone(host);
+    move |lua, task, args| {
+        let (host, body) = (Arc::clone(&host), body.clone());
+        Box::pin(async move {
+            if task.must_stop() {
+                return Err(Raised::Value(task.tell(&lua)?));
+            }
+            body(lua, host, args).await
+        })
+    }
+}
+
 async fn repo(host: &Arc<Host>, options: Option<&mut Options>) -> Result<Arc<Repo>> {
     let named = match options {
         Some(options) => options.text("repo")?,
@@ -94,33 +103,6 @@ async fn repo(host: &Arc<Host>, options: Option<&mut Options>) -> Result<Arc<Rep
 
 fn options(lua: &Lua, args: &mut Args, shape: &Shape) -> Result<Option<Options>> {
     args.optional_table("options")?.map(|table| Options::read(lua, &table, shape)).transpose()
-}
-
-async fn log(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
-    let mut given = options(&lua, &mut args, &LOG)?;
-    let repo = repo(&host, given.as_mut()).await?;
-    let mut query = LogQuery::default();
-    if let Some(options) = &mut given {
-        query.rev = match options.any("rev") {
-            Some(rev) => Some(revision::read(&rev, "`git.log`: option `rev`")?.rev),
-            None => None,
-        };
-        query.limit = options.integer("limit", 1, 1_000_000)?.and_then(|n| usize::try_from(n).ok());
-        query.paths = options.strings("paths")?.unwrap_or_default();
-    }
-    let commits = host.beside(async move { repo.log(query).await }).await??;
-    let commits = commits.iter().map(|commit| {
-        json!({
-            "id": commit.id,
-            "parents": commit.parents,
-            "author_name": commit.author_name,
-            "author_email": commit.author_email,
-            "time": commit.time,
-            "subject": commit.subject,
-            "body": commit.body,
-        })
-    });
-    Ok(result::list(&lua, "commit", commits)?)
 }
 
 async fn branches(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
@@ -142,14 +124,27 @@ async fn branches(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTabl
 async fn worktrees(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let mut given = options(&lua, &mut args, &WORKTREES)?;
     let repo = repo(&host, given.as_mut()).await?;
-    let entries = host.beside(async move { repo.worktrees().await }).await??;
+    let (entries, agents) = host
+        .beside(async move {
+            let entries = repo.worktrees().await?;
+            let agents = repo.store().await?.agents(AgentFilter::default()).await?;
+            Ok::<_, Error>((entries, agents))
+        })
+        .await??;
+    // Of several that worked in one worktree, the last.
+    let by_path = agents.iter().filter_map(|row| Some((row.worktree_path.as_deref()?, row)));
+    let by_path: HashMap<&Path, _> = by_path.collect();
     let entries = entries.iter().map(|entry| -> Value {
+        let agent = by_path.get(entry.path.as_path());
         json!({
             "path": entry.path.display().to_string(),
             "branch": entry.branch,
             "head": entry.head,
-            "locked": entry.locked,
+            "locked": entry.locked.is_some(),
             "main": entry.main,
+            "agent": agent.map(|row| &row.id),
+            "run": agent.map(|row| &row.run),
+            "in_use": agent.map(|row| row.status.is_live()),
         })
     });
     Ok(result::list(&lua, "worktree entry", entries)?)

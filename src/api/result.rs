@@ -18,13 +18,35 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
         "merge of a branch" => {
             &["branch", "status", "commit", "message", "conflicts", "reason", "paths", "output"]
         }
-        "diff" => &["patch", "files", "additions", "deletions"],
-        "file diff" => &["path", "old_path", "status", "additions", "deletions"],
+        "diff" => &["patch", "files", "additions", "deletions", "flags", "summary"],
+        "file diff" => &[
+            "path",
+            "old_path",
+            "status",
+            "additions",
+            "deletions",
+            "binary",
+            "old_mode",
+            "new_mode",
+            "target",
+            "flags",
+        ],
+        "diff flag" => &["path", "flag"],
         "clash" => &["a", "b", "paths"],
         "head" => &["branch", "commit"],
         "branch" => &["name", "commit", "current", "worktree", "upstream"],
-        "worktree entry" => &["path", "branch", "head", "locked", "main"],
+        "worktree entry" => &["path", "branch", "head", "locked", "main", "agent", "run", "in_use"],
         "commit" => &["id", "parents", "author_name", "author_email", "time", "subject", "body"],
+        "shown commit" => {
+            &["id", "parents", "author_name", "author_email", "time", "subject", "body", "diff"]
+        }
+        "made commit" => &["commit", "branch", "files"],
+        "status" => {
+            &["branch", "commit", "upstream", "ahead", "behind", "operation", "clean", "files"]
+        }
+        "file status" => &["path", "old_path", "staged", "unstaged", "untracked", "conflicted"],
+        "transfer" => &["remote", "refs"],
+        "ref change" => &["ref", "old", "new", "status"],
         "agent" => &[
             "id",
             "status",

@@ -15,6 +15,8 @@ pub struct Revision {
     pub rev: String,
     /// The outcome's base, where it is one.
     pub base_commit: Option<String>,
+    /// The commit that the outcome's branch ended at, where it is one.
+    pub head_commit: Option<String>,
     /// The worktree, where it has one that may still be there.
     pub worktree_path: Option<std::path::PathBuf>,
     /// Whether it is an outcome whose work stands in its worktree alone (`commit = false`).
@@ -23,7 +25,7 @@ pub struct Revision {
 
 impl Revision {
     fn plain(rev: String) -> Self {
-        Self { rev, base_commit: None, worktree_path: None, uncommitted: false }
+        Self { rev, base_commit: None, head_commit: None, worktree_path: None, uncommitted: false }
     }
 }
 
@@ -65,6 +67,7 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                     uncommitted: head_commit == base_commit
                         && changed.is_some_and(|paths| paths.raw_len() > 0),
                     base_commit,
+                    head_commit,
                     worktree_path: table
                         .raw_get::<Option<String>>("worktree_path")?
                         .map(Into::into),
@@ -84,6 +87,7 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                 return Ok(Revision {
                     rev: handle.branch().to_owned(),
                     base_commit: Some(handle.base_commit().to_owned()),
+                    head_commit: None,
                     worktree_path: Some(handle.path().to_owned()),
                     uncommitted: false,
                 });

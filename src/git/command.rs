@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -134,6 +135,11 @@ impl Program {
         let _ = self.lifeline.set(lifeline);
     }
 
+    /// Returns a variable that every child gets.
+    pub(super) fn variable(&self, name: &str) -> Option<&OsStr> {
+        self.environment.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
     /// Returns how many children were started.
     pub(super) fn children(&self) -> u64 {
         self.children.load(Ordering::Relaxed)
@@ -171,6 +177,7 @@ impl Program {
             env: self.environment.0.clone(),
             stdin: Vec::new(),
             lifeline: self.lifeline.get().and_then(|file| file.try_clone().ok()),
+            most: None,
         };
         Git { command, verb: verb.to_owned(), limit: SHORT, children: Arc::clone(&self.children) }
     }
@@ -223,6 +230,12 @@ impl Git {
         self
     }
 
+    /// Ends the child when it writes more than `bytes` ([`exceeded`]).
+    pub(super) fn most(mut self, bytes: u64) -> Self {
+        self.command.most = Some(bytes);
+        self
+    }
+
     /// Runs the child, whatever its exit code.
     pub(super) async fn run(self) -> anyhow::Result<process::Output> {
         self.children.fetch_add(1, Ordering::Relaxed);
@@ -246,6 +259,12 @@ impl Git {
         let bytes = self.bytes().await?;
         Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
     }
+}
+
+/// Tells whether a child was ended because it wrote more than it may.
+pub(super) fn exceeded(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::FileTooLarge)
 }
 
 /// Returns what git complained about, as one line.

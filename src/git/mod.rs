@@ -14,6 +14,7 @@
 
 mod branch;
 mod command;
+mod commit;
 mod conflict;
 mod diff;
 mod dirt;
@@ -23,23 +24,29 @@ mod lock;
 mod log;
 mod merge;
 mod reader;
+mod remote;
 mod repo;
+mod show;
 mod snapshot;
+mod status;
 mod turns;
 pub mod worktree;
 
 pub use branch::{Branch, check_branch_name};
 pub use command::Environment;
+pub use commit::{MadeCommit, NewCommit, What};
 pub use conflict::{Clash, conflicts};
-pub use diff::{Diff, FileDiff, Side, Spec, diff};
+pub use diff::{Diff, FileDiff, Flag, Side, Spec, diff};
 pub use log::{Commit, LogQuery};
 pub use merge::{
     Conflict, ConflictedPath, Lane, Merge, Merged, Proposal, Proposed, Strategy, TRIES, Trial,
     merge, order,
 };
 pub use reader::{Head, Reader};
+pub use remote::{DEFAULT_LIMIT, Fetch, Fetched, Lease, Push, Pushed, RefChange};
 pub use repo::{Opening, Repo};
 pub use snapshot::{CommitMessage, Finished};
+pub use status::{FileStatus, Status, StatusQuery, Untracked};
 pub use turns::Touched;
 pub use worktree::{Worktree, WorktreeEntry};
 

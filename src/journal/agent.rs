@@ -58,6 +58,11 @@ impl Status {
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
     }
+
+    /// Tells whether an agent in this state still does or will do something.
+    pub fn is_live(self) -> bool {
+        matches!(self, Self::Queued | Self::Running | Self::Waiting)
+    }
 }
 
 impl ToSql for Status {

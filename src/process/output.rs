@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use super::group::Group;
 use super::locate::located;
@@ -33,6 +33,8 @@ pub struct Command {
     /// An empty file that it is to hold open for as long as it runs: its standard input, when it has
     /// nothing else to read.
     pub lifeline: Option<File>,
+    /// How many bytes it may write to standard output, if not as many as it likes.
+    pub most: Option<u64>,
 }
 
 /// How a program ended and what it wrote.
@@ -51,7 +53,8 @@ pub struct Output {
 /// Runs `command` to its end, in its own process group; dropping the future kills the group.
 ///
 /// # Errors
-/// When it cannot be started, or is not done after `limit` (it is then killed).
+/// When it cannot be started, is not done after `limit`, or writes more than it may
+/// ([`io::ErrorKind::FileTooLarge`]); it is then killed.
 pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
     let program = located(&command.program, std::env::var_os("PATH").as_deref(), Path::new("."));
     let mut child = tokio::process::Command::new(program.unwrap_or(command.program.into()));
@@ -67,24 +70,36 @@ pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
     child.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn()?;
     let mut group = Group::new(child.id())?;
-    let stdin = child.stdin.take();
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async move {
         if let Some(mut stdin) = stdin {
             // A program that does not read all of it says why on its own standard error.
             let _ = stdin.write_all(&command.stdin).await;
         }
+        Ok(())
     };
-    let run = async { tokio::join!(feed, child.wait_with_output()).1 };
+    let run = async {
+        tokio::try_join!(feed, whole(stdout, command.most), whole(stderr, None), child.wait())
+    };
     let done = tokio::time::timeout(limit, run).await.map_err(|_| {
         io::Error::new(io::ErrorKind::TimedOut, format!("not done after {} s", limit.as_secs()))
-    })??;
+    })?;
+    let ((), stdout, stderr, status) = done?;
     group.reaped();
-    Ok(Output {
-        code: done.status.code(),
-        signal: done.status.signal(),
-        stdout: done.stdout,
-        stderr: done.stderr,
-    })
+    Ok(Output { code: status.code(), signal: status.signal(), stdout, stderr })
+}
+
+/// Reads to the end, or fails beyond `most` bytes.
+async fn whole(stream: Option<impl AsyncRead + Unpin>, most: Option<u64>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let Some(stream) = stream else { return Ok(bytes) };
+    let most = most.unwrap_or(u64::MAX - 1);
+    stream.take(most + 1).read_to_end(&mut bytes).await?;
+    if bytes.len() as u64 > most {
+        let why = format!("it wrote more than {most} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -108,6 +123,15 @@ mod tests {
             (done.code, done.stdout, done.stderr),
             (Some(3), b"in".to_vec(), b"[]\n".to_vec())
         );
+    }
+
+    #[tokio::test]
+    async fn what_writes_more_than_it_may_is_ended() {
+        let few = Command { most: Some(3), ..sh("printf abc") };
+        assert_eq!(output(few, Duration::from_mins(1)).await.unwrap().stdout, b"abc");
+        let endless = Command { most: Some(3), ..sh("while :; do echo x; done") };
+        let error = output(endless, Duration::from_mins(1)).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
     }
 
     #[tokio::test]

@@ -129,6 +129,10 @@ for name, holds in pairs {
   say("effect of " .. name, holds and "works" or "has none: " .. table.concat(offered, " "))
 end
 
+-- A remote to fetch from and push to.
+sh.check("git init -q --bare ../origin.git && git remote add origin ../origin.git")
+sh.check("git push -q origin main")
+
 -- Functions, called with what the contract shows.
 local list, fn = { "a" }, function(item)
   return item
@@ -187,10 +191,14 @@ local calls = {
   { "git.branches", { repo = "." } },
   { "git.log", { repo = "." } },
   { "git.status", { repo = "." } },
-  { "git.commit", { message = "m", repo = "." } },
+  { "git.commit", { message = "m", allow_empty = true, repo = "." } },
+  { "git.commit", { message = "m", paths = { "other.lua" }, amend = true } },
   { "git.show", "HEAD", "main.lua" },
+  { "git.show", outcome, "main.lua", { repo = "." } },
   { "git.fetch", "origin" },
+  { "git.fetch", "origin", "main", { prune = true, tags = true, timeout = 60 } },
   { "git.push", "origin", "main" },
+  { "git.push", { remote = "origin", branch = outcome, set_upstream = true, dry_run = true } },
   { "git.head", { repo = "." } },
   { "git.root" },
   { "github.pulls", { state = "open", repo = "owner/name" } },

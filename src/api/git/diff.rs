@@ -29,6 +29,7 @@ fn is_options(table: &LuaTable, shape: &Shape) -> bool {
             .all(|(key, _)| matches!(&key, LuaValue::String(name) if shape.resolve(&name.to_string_lossy()).is_ok()))
 }
 
+/// Compares what the arguments say.
 pub async fn diff(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let (first, second) = (args.any(), args.any());
     let (spec, paths, repo) = match (&first, &second) {
@@ -82,11 +83,15 @@ pub async fn diff(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTabl
 
 /// What something brought: an outcome or worktree since its base, a branch since it left HEAD.
 fn brought(revision: Revision) -> Spec {
-    match (revision.base_commit, revision.worktree_path) {
-        (Some(from), Some(path)) if path.exists() => Spec::Between { from, to: Side::Folder(path) },
-        (Some(from), _) => Spec::Between { from, to: Side::Rev(revision.rev) },
-        (None, _) => Spec::Branch(revision.rev),
-    }
+    let Revision { rev, base_commit, head_commit, worktree_path, .. } = revision;
+    let Some(from) = base_commit else { return Spec::Branch(rev) };
+    let to = match (head_commit, worktree_path) {
+        (Some(commit), Some(folder)) => Side::Work { commit, folder },
+        (Some(commit), None) => Side::Rev(commit),
+        (None, Some(folder)) if folder.exists() => Side::Folder(folder),
+        (None, _) => Side::Rev(rev),
+    };
+    Spec::Between { from, to }
 }
 
 fn between(from: Revision, to: Revision) -> Spec {
@@ -102,11 +107,22 @@ pub fn diff_table(lua: &Lua, diff: &Diff) -> Returned<LuaTable> {
             "status": file.status,
             "additions": file.additions,
             "deletions": file.deletions,
+            "binary": file.binary,
+            "old_mode": file.old_mode,
+            "new_mode": file.new_mode,
+            "target": file.target,
+            "flags": file.flags.iter().map(|flag| flag.as_str()).collect::<Vec<_>>(),
         })
     });
+    let flags = diff.files.iter().flat_map(|file| {
+        file.flags.iter().map(|flag| json!({ "path": file.path, "flag": flag.as_str() }))
+    });
+    let flags = result::list(lua, "diff flag", flags)?;
     let table = lua.create_table()?;
     table.raw_set("files", result::list(lua, "file diff", files)?)?;
     table.raw_set("patch", lua.create_string(&diff.patch)?)?;
+    table.raw_set("flags", flags)?;
+    table.raw_set("summary", diff.summary())?;
     table.raw_set("additions", diff.additions)?;
     table.raw_set("deletions", diff.deletions)?;
     Ok(crate::vm::error::as_result(lua, "diff", table)?)

@@ -2,8 +2,6 @@
 
 mod script;
 
-pub use script::Script;
-
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -18,8 +16,8 @@ use crate::git::{self, Merge, Strategy};
 use crate::host::Host;
 use crate::host::merge::{Gate, Resolver, Train, Verify};
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Options, Raised, Shape};
-use script::{Call, Outlet};
+use crate::vm::{Args, Options, Raised, Shape, Task};
+use script::{Call, Outlet, Script};
 
 const MERGE: Shape = Shape {
     function: "git.merge",
@@ -55,13 +53,14 @@ struct Asked {
     repo: Arc<git::Repo>,
 }
 
-/// Merges a branch or several.
+/// Merges a branch or several. `main` is the prelude's protected call.
 pub async fn merge(
     lua: Lua,
     host: Arc<Host>,
-    script: Script,
+    main: LuaFunction,
     mut args: Args,
 ) -> Returned<LuaTable> {
+    let script = Script { task: Task::current()?, main };
     let Asked { job, verify, on_conflict, repo } = read(&lua, &host, &mut args.any()).await?;
     let outlet = Outlet::default();
     let call = |function: LuaFunction| Call::new(&lua, &script, function, &outlet);

@@ -31,15 +31,16 @@ use crate::error::{Error, Kind, Result, ResultExt};
 /// What stands in the lock file of a worktree that belongs to an agent, before its id.
 pub(super) const LOCK_REASON: &str = "agentlua ";
 
-/// What git leaves in a worktree's own git directory while an operation waits for its user.
-const OPERATIONS: [&str; 7] = [
-    "MERGE_HEAD",
-    "CHERRY_PICK_HEAD",
-    "REVERT_HEAD",
-    "rebase-merge",
-    "rebase-apply",
-    "sequencer",
-    "BISECT_LOG",
+/// What git leaves in a worktree's own git directory while an operation waits for its user, and the
+/// operation. A rebase leaves more than one of them.
+const OPERATIONS: [(&str, &str); 7] = [
+    ("rebase-merge", "rebase"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry_pick"),
+    ("REVERT_HEAD", "revert"),
+    ("sequencer", "cherry_pick"),
+    ("BISECT_LOG", "bisect"),
 ];
 
 /// A linked worktree that an agent works in.
@@ -231,7 +232,14 @@ impl Worktree {
 
 /// Tells whether a merge, rebase or the like is in progress in the worktree of this git directory.
 pub(super) fn is_parked(git_dir: &Path) -> bool {
-    OPERATIONS.iter().any(|name| git_dir.join(name).exists())
+    operation(git_dir).is_some()
+}
+
+/// Returns what is in progress in the worktree of this git directory: `merge`, `rebase`,
+/// `cherry_pick`, `revert` or `bisect`.
+pub(super) fn operation(git_dir: &Path) -> Option<&'static str> {
+    let found = OPERATIONS.iter().find(|(name, _)| git_dir.join(name).exists());
+    found.map(|(_, operation)| *operation)
 }
 
 /// Tells whether a folder's content is lost at a restart or swept now and then.
