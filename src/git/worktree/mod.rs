@@ -5,17 +5,22 @@
 //! its place. The index that snapshots are taken with is private to agentlua: an agent may do to
 //! its own index what it likes.
 
+mod contents;
 mod create;
 mod life;
 mod list;
 mod release;
+mod undo;
 
+pub use contents::Contents;
 pub use create::New;
-pub(super) use life::{KIND, Life, State};
+pub(super) use life::{KIND, Life, State, namespace};
 pub use list::WorktreeEntry;
 pub use release::Released;
 
 pub(super) use list::admin_dir;
+pub(super) use release::{has_modules, ignored, links_are_ours};
+pub(super) use undo::{discard_private, take_back, unlock_refs};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -107,6 +112,22 @@ impl Worktree {
             admin,
             record: Arc::default(),
         })
+    }
+
+    /// Opens a worktree by what was written down about it, to go on where its host was cut off.
+    pub(super) fn adopted(repo: &Arc<Repo>, record: Record) -> Result<Self> {
+        let life = &record.life;
+        let opened = Self::open(repo, &life.id, &life.branch, &life.base_commit, &life.path)?;
+        let run = life.run.clone();
+        Ok(Self { run, record: Arc::new(Mutex::new(Some(record))), ..opened })
+    }
+
+    /// Writes down how it ended.
+    pub(super) async fn settle(&self, outcome: &str) {
+        if let Some(record) = self.record() {
+            self.set_record(None);
+            record.pledge.settle(outcome).await;
+        }
     }
 
     /// Returns the repository it belongs to.
@@ -208,8 +229,7 @@ impl Worktree {
 
     /// Returns what refs for its work start with, without the last slash.
     pub(super) fn namespace(&self) -> String {
-        let run = if self.run.is_empty() { "keep" } else { &self.run };
-        format!("refs/agentlua/{run}/{}", self.id)
+        namespace(&self.run, &self.id)
     }
 
     /// Returns what is written down about it.
