@@ -17,6 +17,7 @@ mod command;
 mod conflict;
 mod diff;
 mod dirt;
+pub mod gc;
 mod index;
 mod ledger;
 mod lock;

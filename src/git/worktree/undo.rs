@@ -16,17 +16,37 @@ use crate::git::repo::Repo;
 use crate::git::trash;
 
 /// Removes records, folder, index, our stale locks and, with `branch`, the branch if it is still at
-/// its base and nobody has it checked out. The caller holds the repository's lock.
+/// its base and nobody has it checked out. The caller holds the repository's lock. Each step is taken
+/// even where one before failed; the first failure is returned.
 pub(in crate::git) async fn take_back(
     repo: &Repo,
     life: &Life,
     branch: bool,
 ) -> anyhow::Result<()> {
     crash::point("undo.begun");
+    let unregistered = unregister(repo, life);
+    let deleted = delete_folder(repo, life);
+    let forgotten = discard_private(repo, &life.id, &life.path);
+    crash::point("undo.deleted");
+    if branch {
+        delete_branch(repo, life).await?;
+    }
+    let keep = format!("{}/base", life.namespace());
+    if repo.tip(&keep).await?.as_ref() == Some(&life.base_commit) {
+        repo.delete_ref(&keep, &life.base_commit).await?;
+    }
+    unregistered.and(deleted).and(forgotten)
+}
+
+fn unregister(repo: &Repo, life: &Life) -> anyhow::Result<()> {
     for admin in records(repo.common_dir(), life)? {
         trash::retire(repo, &life.id, &admin)?;
         crash::point("undo.unregistered");
     }
+    Ok(())
+}
+
+fn delete_folder(repo: &Repo, life: &Life) -> anyhow::Result<()> {
     let aside = trash::aside(&life.path);
     if life.path.symlink_metadata().is_ok() {
         require_ours(repo, life)?;
@@ -34,24 +54,18 @@ pub(in crate::git) async fn take_back(
         std::fs::rename(&life.path, &aside)?;
         crash::point("undo.moved");
     }
-    trash::discard(&aside)?;
-    discard_private(repo, &life.id, &life.path)?;
-    crash::point("undo.deleted");
-    if branch {
-        unlock_refs(repo, life);
-        let name = format!("refs/heads/{}", life.branch);
-        let held =
-            repo.worktrees().await?.into_iter().any(|entry| {
-                entry.branch.as_deref() == Some(&life.branch) && entry.path != life.path
-            });
-        if !held && repo.tip(&name).await?.as_ref() == Some(&life.base_commit) {
-            repo.delete_ref(&name, &life.base_commit).await?;
-            crash::point("undo.branch");
-        }
-    }
-    let keep = format!("{}/base", life.namespace());
-    if repo.tip(&keep).await?.as_ref() == Some(&life.base_commit) {
-        repo.delete_ref(&keep, &life.base_commit).await?;
+    trash::discard(&aside)
+}
+
+async fn delete_branch(repo: &Repo, life: &Life) -> anyhow::Result<()> {
+    unlock_refs(repo, life);
+    let name = format!("refs/heads/{}", life.branch);
+    let on_it = |branch: &Option<String>| branch.as_deref() == Some(&life.branch);
+    let entries = repo.worktrees().await?;
+    let held = entries.iter().any(|entry| on_it(&entry.branch) && entry.path != life.path);
+    if !held && repo.tip(&name).await?.as_ref() == Some(&life.base_commit) {
+        repo.delete_ref(&name, &life.base_commit).await?;
+        crash::point("undo.branch");
     }
     Ok(())
 }
@@ -78,7 +92,7 @@ fn records(common_dir: &Path, life: &Life) -> io::Result<Vec<PathBuf>> {
     let mut found: Vec<PathBuf> = list::admin_dir(common_dir, &life.path)?.into_iter().collect();
     let entries = match std::fs::read_dir(common_dir.join("worktrees")) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) if list::is_no_folder(&error) => return Ok(found),
         Err(error) => return Err(error),
     };
     for entry in entries {
