@@ -170,9 +170,11 @@ impl Survey {
         known: &HashMap<String, Vec<String>>,
     ) -> anyhow::Result<Option<(String, String)>> {
         let whole = self.ids_of(self.repo.git("diff-tree").args([base, tip])).await?;
-        for commit in whole.keys().filter_map(|id| known.get(id)).flatten() {
-            if let Some(holder) = self.containing(commit).await?.into_iter().next() {
-                return Ok(Some((holder, commit.clone())));
+        for id in whole.keys() {
+            for commit in known.get(id).into_iter().flatten() {
+                if let Some(holder) = self.containing(commit).await?.into_iter().next() {
+                    return Ok(Some((holder, commit.clone())));
+                }
             }
         }
         Ok(None)

@@ -7,8 +7,10 @@
 
 mod commits;
 mod files;
+mod force;
 mod leftovers;
 
+pub use force::Kept;
 pub use leftovers::{Leftover, sweep};
 
 use std::collections::HashSet;
@@ -68,6 +70,8 @@ pub struct Finding {
     pub(super) removal: Removal,
     /// What only a removal by force may take, and what is to be done about it first.
     pub(super) at_stake: AtStake,
+    /// The commit that its files were changed from.
+    pub(super) parent: Option<String>,
 }
 
 /// What stands against a removal.
@@ -151,6 +155,7 @@ impl Survey {
                 refs,
             },
             at_stake: AtStake::default(),
+            parent: tip.clone().or_else(|| claim.base_commit.clone()),
         };
         let mut reasons = Vec::new();
         if let Some(elsewhere) = self.elsewhere(claim, ours) {
