@@ -66,7 +66,10 @@ fn check_id(id: &str) -> Result<()> {
         && id.chars().all(fits)
         && !id.starts_with(['-', '.'])
         && !id.ends_with('.')
-        && !id.to_ascii_lowercase().ends_with(".lock");
+        // What ends like this stands beside a worktree.
+        && ![".lock", ".git", ".new", ".pointer", ".replaced"]
+            .iter()
+            .any(|end| id.to_ascii_lowercase().ends_with(end));
     if safe { Ok(()) } else { Err(Error::usage(format!("`{id}` cannot be the id of a worktree"))) }
 }
 
@@ -181,6 +184,7 @@ impl Worktree {
         if let Ok(Some(admin)) = list::admin_dir(self.repo.common_dir(), &self.path) {
             let _ = std::fs::remove_dir_all(admin);
         }
+        self.forget_private().await;
         let _ = std::fs::remove_file(self.index());
         if let Some(folder) = self.path.parent() {
             let _ = std::fs::remove_dir(folder);
