@@ -7,6 +7,8 @@ mod repo;
 
 #[path = "git/diffs.rs"]
 mod diffs;
+#[path = "git/hostile.rs"]
+mod hostile;
 #[path = "git/isolation.rs"]
 mod isolation;
 #[path = "git/kinds.rs"]

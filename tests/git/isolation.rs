@@ -9,6 +9,7 @@ use std::sync::Arc;
 use agentlua::git::worktree::{Entry, Released};
 use agentlua::git::{self, Finished, Left, Worktree};
 
+use crate::kinds::{filled, kinds};
 use crate::repo::Repo;
 use crate::{create, message, new, open, open_at};
 
@@ -531,4 +532,121 @@ async fn objects_are_borrowed_and_not_copied() {
     let theirs = objects.with_file_name("index").metadata().unwrap().ino();
     assert_ne!(own, theirs);
     end(&worktree).await;
+}
+
+/// Commits, stashes and edits as an agent would, in a worktree whose files are those of `kinds`.
+async fn live(kind: &str, repo: &Repo, opened: &Arc<git::Repo>) -> Worktree {
+    let worktree = enter(repo, opened, "a1").await;
+    let dir = worktree.path();
+    let git = |args: &[&str]| repo.git_in(dir, args);
+    assert_eq!(git(&["status", "--porcelain"]), "", "{kind}");
+    std::fs::write(dir.join("a/one.txt"), "committed\n").unwrap();
+    git(&["commit", "-qam", "mine"]);
+    std::fs::write(dir.join("a/one.txt"), "stashed\n").unwrap();
+    git(&["stash", "-q"]);
+    std::fs::create_dir_all(dir.join("c")).unwrap();
+    std::fs::write(dir.join("c/new"), "new\n").unwrap();
+    let (finished, left) = end(&worktree).await;
+    assert_eq!((left, &finished.skipped), (None, &Vec::new()), "{kind}");
+    assert_eq!(finished.files_changed, ["a/one.txt", "c/new"], "{kind}");
+    assert_eq!(repo.git(&["log", "--format=%s", "-2", "agents/a1"]), "work\nmine", "{kind}");
+    assert_eq!(repo.git(&["show", &format!("{}:a/one.txt", finished.kept[0].name)]), "stashed");
+    assert_ordinary(repo, &worktree);
+    assert_eq!(worktree.release(&finished).await.unwrap(), Released::Kept, "{kind}");
+    worktree
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_repository_has_it() {
+    for (kind, repo, _) in kinds() {
+        let before = repo.fingerprint(&["agents/", "refs/agentlua/"]);
+        let opened = open(&repo).await;
+        live(kind, &repo, &opened).await;
+        repo.assert_untouched(&before, &["agents/", "refs/agentlua/"]);
+        repo.fsck();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn so_have_bare_borrowing_linked_and_separated_ones() {
+    let source = filled(&[]);
+    let from = source.path().to_str().unwrap();
+    for (kind, args) in [
+        ("bare", &["--bare"][..]),
+        ("borrowing", &["--shared"]),
+        ("separate", &["--separate-git-dir=../apart"]),
+    ] {
+        let repo = Repo::folder("clone");
+        let to = repo.path().to_str().unwrap();
+        let home = repo.beside("home");
+        repo.git_in(&home, &[&["clone", "-q"], args, &[from, to]].concat());
+        repo.identify();
+        let opened = open(&repo).await;
+        live(kind, &repo, &opened).await;
+        repo.fsck();
+    }
+    // Alternates by a relative path, which counts from the objects that name them.
+    let repo = Repo::folder("clone");
+    repo.git_in(
+        &repo.beside("home"),
+        &["clone", "-q", "--bare", from, repo.beside("pool").to_str().unwrap()],
+    );
+    repo.git_in(
+        &repo.beside("home"),
+        &[
+            "clone",
+            "-q",
+            "--shared",
+            repo.beside("pool").to_str().unwrap(),
+            repo.path().to_str().unwrap(),
+        ],
+    );
+    std::fs::write(repo.path().join(".git/objects/info/alternates"), "../../../pool/objects\n")
+        .unwrap();
+    repo.identify();
+    live("relative", &repo, &open(&repo).await).await;
+    repo.fsck();
+    // From a linked worktree as the root.
+    let linked = source.beside("linked");
+    source.git(&["worktree", "add", "-q", "-b", "side2", linked.to_str().unwrap()]);
+    let opened = open_at(&source, &linked, None).await.unwrap();
+    live("linked", &source, &opened).await;
+    assert_eq!(source.git_in(&linked, &["status", "--porcelain"]), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sparse_checkout_leaves_out_is_as_the_agent_committed_it() {
+    let repo = filled(&[]);
+    let opened = open(&repo).await;
+    for (id, form) in [("plain", "--no-sparse-index"), ("folded", "--sparse-index")] {
+        let worktree = enter(&repo, &opened, id).await;
+        let dir = worktree.path();
+        let git = |args: &[&str]| repo.git_in(dir, args);
+        std::fs::write(dir.join("b/two.txt"), "mine\n").unwrap();
+        git(&["commit", "-qam", "mine"]);
+        git(&["sparse-checkout", "set", "--cone", form, "a"]);
+        assert!(!dir.join("b/two.txt").exists());
+        std::fs::write(dir.join("a/new"), "new\n").unwrap();
+        let (finished, left) = end(&worktree).await;
+        assert_eq!(
+            (left, finished.files_changed),
+            (None, vec!["a/new".to_owned(), "b/two.txt".to_owned()]),
+            "{form}"
+        );
+        assert_eq!(repo.git(&["show", &format!("agents/{id}:b/two.txt")]), "mine");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wide_checkout_of_a_sparse_repository_can_lose_files() {
+    let repo = filled(&[]);
+    repo.git(&["sparse-checkout", "set", "--cone", "a"]);
+    let opened = open(&repo).await;
+    let worktree = enter(&repo, &opened, "a1").await;
+    let dir = worktree.path();
+    assert!(!dir.join("b/two.txt").exists());
+    repo.git_in(dir, &["sparse-checkout", "add", "b"]);
+    std::fs::remove_file(dir.join("b/two.txt")).unwrap();
+    let (finished, _) = end(&worktree).await;
+    assert_eq!(finished.files_changed, ["b/two.txt"]);
 }

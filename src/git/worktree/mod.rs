@@ -113,6 +113,21 @@ impl Worktree {
         })
     }
 
+    /// Opens the worktree in a folder if an agent is in it: what git keeps about it is then the agent's.
+    ///
+    /// # Errors
+    /// As [`Worktree::open`].
+    pub(super) fn entered_at(repo: &Arc<Repo>, folder: &Path, base: &str) -> Result<Option<Self>> {
+        let Some(id) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+        if !repo.state_dir().join("entered").join(id).is_dir() {
+            return Ok(None);
+        }
+        let found = list::admin_dir(repo.common_dir(), folder)
+            .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
+        let opened = found.map(|_| Self::open(repo, id, "HEAD", base, folder));
+        opened.transpose()
+    }
+
     /// Returns the repository it belongs to.
     pub fn repo(&self) -> &Arc<Repo> {
         &self.repo
