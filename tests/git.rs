@@ -9,6 +9,10 @@ mod repo;
 mod diffs;
 #[path = "git/gc.rs"]
 mod gc;
+#[path = "git/hostile.rs"]
+mod hostile;
+#[path = "git/isolation.rs"]
+mod isolation;
 #[path = "git/kinds.rs"]
 mod kinds;
 #[path = "git/merges.rs"]

@@ -72,7 +72,10 @@ fn check_id(id: &str) -> Result<()> {
         && id.chars().all(fits)
         && !id.starts_with(['-', '.'])
         && !id.ends_with('.')
-        && !id.to_ascii_lowercase().ends_with(".lock");
+        // What ends like this stands beside a worktree.
+        && ![".lock", ".git", ".new", ".pointer", ".replaced"]
+            .iter()
+            .any(|end| id.to_ascii_lowercase().ends_with(end));
     if safe { Ok(()) } else { Err(Error::usage(format!("`{id}` cannot be the id of a worktree"))) }
 }
 
@@ -194,6 +197,7 @@ impl Worktree {
 
     /// Removes it, and with `branch` its branch. What cannot be removed now stays written down.
     async fn take_back_locked(&self, branch: bool) {
+        self.forget_private().await;
         if take_back(&self.repo, &self.life(), branch).await.is_ok()
             && let Some(record) = self.record()
         {
