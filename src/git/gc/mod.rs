@@ -272,6 +272,11 @@ fn is_ours(repo: &Repo, claim: &Claim, tip: &str) -> bool {
 }
 
 impl Finding {
+    /// Tells whether the branch goes as well.
+    pub fn takes_branch(&self) -> bool {
+        self.removal.refs.iter().any(|(name, _)| name.starts_with("refs/heads/"))
+    }
+
     /// Removes what it is about. `false`: something has come since it was judged, and all is as it was.
     ///
     /// # Errors
