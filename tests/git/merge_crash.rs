@@ -141,6 +141,32 @@ fn crashes_at(number: usize, name: &str) {
 }
 
 #[test]
+fn a_recovery_that_is_killed_is_recovered_from() {
+    let (repo, second) = forked();
+    assert_eq!(run(&repo, &[("AGENTLUA_CRASH_AT", "merge.moved")]).0, None);
+    let moved = repo.git(&["rev-parse", "main"]);
+    // Each gets one step further than the one before.
+    for point in [
+        "mend.back",
+        "mend.files",
+        "merge.index",
+        "merge.index",
+        "merge.unlocked",
+        "merge.recovered",
+    ] {
+        let (code, said) = run(&repo, &[("AGENTLUA_CRASH_AT", point)]);
+        assert_eq!(code, None, "killed at {point}: {said}");
+    }
+    let (code, said) = run(&repo, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(repo.git(&["rev-parse", "main"]), moved);
+    for folder in [repo.path(), &*second] {
+        assert_eq!(repo.git_in(folder, &["status", "--porcelain"]), EDITS);
+    }
+    assert_eq!(leftovers(&repo), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn what_is_edited_after_a_crash_stays_and_is_named() {
     for (text, stays) in [("mine\n", true), ("le", false)] {
         let (repo, _) = forked();
