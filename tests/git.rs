@@ -9,6 +9,12 @@ mod repo;
 mod commits;
 #[path = "git/diffs.rs"]
 mod diffs;
+#[path = "git/gc.rs"]
+mod gc;
+#[path = "git/hostile.rs"]
+mod hostile;
+#[path = "git/isolation.rs"]
+mod isolation;
 #[path = "git/kinds.rs"]
 mod kinds;
 #[path = "git/merge_crash.rs"]

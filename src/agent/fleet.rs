@@ -22,7 +22,7 @@ use super::session::Ending;
 use super::tally::{Books, Ended, Tally, Unchanged};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
-use crate::git::Repo;
+use crate::git::{Kept, Left, Repo};
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
 use crate::process::Processes;
 
@@ -219,7 +219,8 @@ impl Fleet {
         order.live.working.store(true, Ordering::Relaxed);
         let query = &order.query;
         let (repo, root) = (order.repo.as_ref(), &order.worktree_root);
-        let prepared = Ground::prepare(&query.site, &id, &self.run, repo, root).await;
+        let names = (&*id, &*self.run, &*query.label);
+        let prepared = Ground::prepare(&query.site, names, repo, root).await;
         let ground = match prepared {
             Ok(ground) => ground,
             Err(error) => return (unstarted(order, id, Subtype::ErrorWorktree, error), None),
@@ -259,9 +260,19 @@ impl Fleet {
             let paths = harvest.skipped.join(", ");
             self.events.warn(format!("{id}: git cannot store {paths}; the worktree is kept"));
         }
-        if let Some(kept) = &harvest.kept_ref {
+        for Kept { name, what } in &harvest.kept {
+            self.events.warn(format!("{id}: its {what} is not part of its work; it is on {name}"));
+        }
+        if !harvest.nested.is_empty() {
+            let names = harvest.nested.join(", ");
+            self.events.warn(format!(
+                "{id}: the repositories {names} in its worktree were committed as files; the worktree \
+                 is kept"
+            ));
+        }
+        if let Some(Left { path, why }) = &harvest.left {
             self.events
-                .warn(format!("{id}: it left its branch; what it committed there is on {kept}"));
+                .warn(format!("{id}: its git directory `{}` is kept: {why}", path.display()));
         }
     }
 

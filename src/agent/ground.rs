@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::query::{Commit, Site};
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::worktree::{New, Released, Worktree};
-use crate::git::{CommitMessage, Repo};
+use crate::git::worktree::{Entry, New, Released, Worktree};
+use crate::git::{CommitMessage, Kept, Left, Repo};
 use crate::workspace::disk::Disk;
 
 /// Where an agent works.
@@ -35,8 +35,12 @@ pub struct Harvest {
     pub removed: Option<(u64, u64)>,
     /// Paths that git cannot store.
     pub skipped: Vec<String>,
-    /// The ref that keeps commits which are not on the branch.
-    pub kept_ref: Option<String>,
+    /// Refs that keep what is not on the branch.
+    pub kept: Vec<Kept>,
+    /// Repositories inside whose files were taken in as files.
+    pub nested: Vec<String>,
+    /// The agent's git directory, if something in it could not be taken in.
+    pub left: Option<Left>,
 }
 
 impl Ground {
@@ -46,8 +50,7 @@ impl Ground {
     /// What keeps the worktree from being made; nothing of it is left behind.
     pub async fn prepare(
         site: &Site,
-        id: &str,
-        run: &str,
+        (id, run, label): (&str, &str, &str),
         repo: Option<&Arc<Repo>>,
         root: &Path,
     ) -> Result<Self> {
@@ -69,6 +72,11 @@ impl Ground {
             root: root.to_owned(),
         };
         let worktree = Worktree::create(repo, new).await?;
+        let entry = Entry { commit: message(commit, id, run, label), ..Entry::default() };
+        if let Err(error) = worktree.enter(entry).await {
+            worktree.abandon().await;
+            return Err(error);
+        }
         Ok(Self::Worktree { worktree, commit: commit.clone() })
     }
 
@@ -102,29 +110,44 @@ impl Ground {
     /// What git says; the worktree is then kept as it is.
     pub async fn harvest(&self, id: &str, run: &str, label: &str) -> Result<Harvest> {
         let Self::Worktree { worktree, commit } = self else { return Ok(Harvest::default()) };
-        let message = match commit {
-            Commit::No => None,
-            Commit::Yes(subject) => Some(CommitMessage {
-                subject: subject.clone().unwrap_or_else(|| label.to_owned()),
-                trailers: vec![
-                    ("Agentlua-Agent".to_owned(), id.to_owned()),
-                    ("Agentlua-Run".to_owned(), run.to_owned()),
-                ],
-            }),
-        };
-        let finished = worktree.finish(message).await?;
+        let finished = worktree.finish(message(commit, id, run, label)).await?;
+        let left = worktree.leave(&finished).await?;
         let removed = match worktree.release(&finished).await? {
             Released::Removed { ignored_files, ignored_bytes } => {
                 Some((ignored_files, ignored_bytes))
             }
             Released::Kept => None,
         };
+        if let Some(aside) = finished.aside {
+            let branch = worktree.branch();
+            return Err(Error::new(
+                Kind::Git,
+                format!(
+                    "somebody else moved `{branch}` meanwhile; the agent's work is on `{aside}`"
+                ),
+            )
+            .hint(format!("git merge {aside}")));
+        }
         Ok(Harvest {
             head_commit: Some(finished.head_commit),
             files_changed: finished.files_changed,
             removed,
             skipped: finished.skipped,
-            kept_ref: finished.kept_ref,
+            kept: finished.kept,
+            nested: finished.nested,
+            left,
         })
     }
+}
+
+/// Says how an agent's work is committed.
+fn message(commit: &Commit, id: &str, run: &str, label: &str) -> Option<CommitMessage> {
+    let Commit::Yes(subject) = commit else { return None };
+    Some(CommitMessage {
+        subject: subject.clone().unwrap_or_else(|| label.to_owned()),
+        trailers: vec![
+            ("Agentlua-Agent".to_owned(), id.to_owned()),
+            ("Agentlua-Run".to_owned(), run.to_owned()),
+        ],
+    })
 }

@@ -18,17 +18,23 @@ mod commit;
 mod conflict;
 mod diff;
 mod dirt;
+pub mod gc;
 mod index;
 mod ledger;
 mod lock;
 mod log;
 mod merge;
+mod private;
 mod reader;
+mod recover;
+mod refs;
 mod remote;
+mod remove;
 mod repo;
 mod show;
 mod snapshot;
 mod status;
+mod trash;
 mod turns;
 pub mod worktree;
 
@@ -42,7 +48,9 @@ pub use merge::{
     Conflict, ConflictedPath, Lane, Merge, Merged, Proposal, Proposed, Strategy, TRIES, Trial,
     merge, order,
 };
+pub use private::{Kept, Left};
 pub use reader::{Head, Reader};
+pub use recover::{Recovered, recover};
 pub use remote::{DEFAULT_LIMIT, Fetch, Fetched, Lease, Push, Pushed, RefChange};
 pub use repo::{Opening, Repo};
 pub use snapshot::{CommitMessage, Finished};

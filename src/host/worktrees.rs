@@ -22,7 +22,7 @@ impl Host {
     /// # Errors
     /// Git, when it cannot be had; nothing of it is left behind.
     pub async fn make_worktree(&self, dir: &Path, branch: String, base: &str) -> Result<Worktree> {
-        let repo = self.repo(dir).await?;
+        let repo = self.repo_to_change(dir).await?;
         let root = self.worktree_root()?;
         let number = {
             let mut worktrees = locked(&self.worktrees);

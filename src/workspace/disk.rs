@@ -164,13 +164,13 @@ impl Workspace for Disk {
             }
             dir.rename(&temporary, &dir, name)
         };
-        let wrote = write().map_err(|error| {
+        let outcome = write().map_err(|error| {
             // What is left of it is of no use; that it may never have been made is no news.
             let _ = dir.remove_file(&temporary);
             denied(path, &error)
         });
         self.written.lock().unwrap_or_else(PoisonError::into_inner).push(real.clone());
-        wrote
+        outcome
     }
 
     fn walk(&self, base: &WorkPath, visit: &mut dyn FnMut(WorkPath) -> bool) -> Result<(), Denied> {

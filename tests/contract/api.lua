@@ -160,7 +160,11 @@ local calls = {
   { "agent.list" },
   { "agent.list", { all = true } },
   { "agent.get", outcome.id },
-  { "agent.remove", outcome, { force = true } },
+  {
+    "agent.remove",
+    agent.query { prompt = "x", model = model, branch = "gone" },
+    { force = true },
+  },
   { "agent.config" },
   { "agent.text", "${a.b}", { a = { b = 1 } } },
   { "agent.args", { name = "string" } },

@@ -54,7 +54,7 @@ const EDITS: &str = " M kept\n A meant\nA  staged\n?? untracked";
 /// Runs the script with the built binary; returns the exit code and what it wrote.
 fn run(repo: &Repo, crash: &[(&str, &str)]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_agentlua"))
-        .args(["run", "--quiet"])
+        .arg("run")
         .arg(repo.beside("main.lua"))
         .current_dir(repo.path())
         .env_clear()

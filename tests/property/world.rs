@@ -115,11 +115,11 @@ impl World {
     }
 
     fn command(&mut self, act: Act, branch: &str) -> String {
+        let log = self.beside("written");
         let mut token = || {
             self.next += 1;
             format!("token-{:04}", self.next)
         };
-        let log = self.beside("written");
         match act {
             Act::Write(path) => {
                 let token = token();

@@ -62,6 +62,7 @@ pub async fn merge(
 ) -> Returned<LuaTable> {
     let script = Script { task: Task::current()?, main };
     let Asked { job, verify, on_conflict, repo } = read(&lua, &host, &mut args.any()).await?;
+    host.recover(&repo).await;
     let outlet = Outlet::default();
     let call = |function: LuaFunction| Call::new(&lua, &script, function, &outlet);
     let (command, verifier) = match verify {

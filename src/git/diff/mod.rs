@@ -262,7 +262,9 @@ async fn of_folder(
     from: &str,
     paths: &[String],
 ) -> anyhow::Result<Diff> {
-    if let Some(worktree) = agents_own(repo, &place, from)? {
+    if let Some(folder) = &place.work_tree
+        && let Some(worktree) = Worktree::entered_at(repo, folder, from)?
+    {
         return of_worktree(repo, &worktree, from, paths).await;
     }
     let scratch = Scratch::new(repo)?;
@@ -270,20 +272,6 @@ async fn of_folder(
     let add = repo.git_at(&place, "add").limit(LONG).args(["--all", "--sparse"]);
     add.arg("--ignore-errors").run().await?;
     patch(repo, &place, &["--cached", from], paths).await
-}
-
-/// Returns the worktree at `place` if an agent worked there: then its own index and git directory are
-/// not to be trusted, and there is a private index.
-fn agents_own(repo: &Arc<Repo>, place: &Place, base: &str) -> anyhow::Result<Option<Worktree>> {
-    let Some(folder) = place.work_tree.as_deref().filter(|_| place.git_dir != repo.common_dir())
-    else {
-        return Ok(None);
-    };
-    let Some(id) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-    if !repo.state_dir().join("index").join(id).exists() {
-        return Ok(None);
-    }
-    Ok(Some(Worktree::open(repo, id, "", base, folder)?))
 }
 
 async fn patch(

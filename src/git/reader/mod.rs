@@ -40,6 +40,17 @@ pub(super) struct Change {
     pub added: bool,
 }
 
+/// A ref and what it points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Its full name.
+    pub name: Vec<u8>,
+    /// The object it points to; empty for a symbolic ref.
+    pub id: String,
+    /// The ref it points to, if it is symbolic.
+    pub symbolic: Option<Vec<u8>>,
+}
+
 impl Reader {
     /// Chooses who answers for the repository at `git_dir`.
     pub(super) async fn for_git_dir(git_dir: &Path) -> Self {
@@ -105,6 +116,16 @@ impl Repo {
         }
     }
 
+    /// Lists all refs, sorted by name.
+    pub(super) async fn refs(&self) -> anyhow::Result<Vec<Listed>> {
+        let mut refs = match self.reader() {
+            Reader::Library => self.library(self.common_dir(), library::refs).await?,
+            Reader::Program => program::refs(self).await?,
+        };
+        refs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(refs)
+    }
+
     /// Returns the tree of a commit.
     pub(super) async fn tree(&self, commit: &str) -> anyhow::Result<String> {
         let id = commit.to_owned();
@@ -154,7 +175,7 @@ impl Repo {
         }
     }
 
-    async fn library<T: Send + 'static>(
+    pub(super) async fn library<T: Send + 'static>(
         &self,
         git_dir: &Path,
         ask: impl FnOnce(&git2::Repository) -> anyhow::Result<T> + Send + 'static,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::{LOCK_REASON, Worktree, list};
+use super::undo::take_back;
+use super::{KIND, LOCK_REASON, Life, Record, State, Worktree, list};
+use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::branch::check_branch_name;
 use crate::git::command::{LONG, complaint};
@@ -52,9 +54,13 @@ pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
         record: Arc::default(),
     };
     register(&mut worktree).await?;
-    if let Err(error) = check_out(&worktree).await {
+    let made = match check_out(&worktree).await {
+        Ok(()) => open_for_work(&worktree).await,
+        Err(error) => Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`")),
+    };
+    if let Err(error) = made {
         worktree.take_back().await;
-        return Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`"));
+        return Err(error);
     }
     Ok(worktree)
 }
@@ -66,7 +72,10 @@ fn check_id(id: &str) -> Result<()> {
         && id.chars().all(fits)
         && !id.starts_with(['-', '.'])
         && !id.ends_with('.')
-        && !id.to_ascii_lowercase().ends_with(".lock");
+        // What ends like this stands beside a worktree.
+        && ![".lock", ".git", ".making", ".new", ".pointer", ".replaced", ".taken"]
+            .iter()
+            .any(|end| id.to_ascii_lowercase().ends_with(end));
     if safe { Ok(()) } else { Err(Error::usage(format!("`{id}` cannot be the id of a worktree"))) }
 }
 
@@ -104,6 +113,10 @@ async fn register(worktree: &mut Worktree) -> Result<()> {
         let shown = worktree.path.display();
         return Err(Error::new(Kind::Git, format!("`{shown}` is there already")));
     }
+    let life = worktree.life();
+    let pledge = repo.intend(KIND, &life.id, &life).await?;
+    worktree.set_record(Some(Record { pledge, life }));
+    crash::point("create.intended");
     let said = match add(worktree).await {
         Ok(said) => said,
         Err(error) => Some(error.to_string()),
@@ -116,6 +129,7 @@ async fn register(worktree: &mut Worktree) -> Result<()> {
         let lost = worktree.admin.as_os_str().is_empty() || !complete;
         lost.then(|| "git made it and it is not there".to_owned())
     }) else {
+        crash::point("create.registered");
         return Ok(());
     };
     let taken = said.contains("already exists");
@@ -143,7 +157,7 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
         if !said.contains("commondir") || tries == TRIES {
             return Ok(Some(said));
         }
-        worktree.take_back_locked(true).await;
+        take_back(&worktree.repo, &worktree.life(), true).await?;
         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
     }
 }
@@ -152,11 +166,24 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
 async fn check_out(worktree: &Worktree) -> anyhow::Result<()> {
     let git = worktree.repo.git_at(&worktree.own(), "read-tree").limit(LONG);
     git.args(["-m", "-u", &worktree.base_commit]).bytes().await?;
+    crash::point("create.checked_out");
     let private = worktree.index();
     let Some(folder) = private.parent() else { bail!("no place for the index") };
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    index::replace(&worktree.admin.join("index"), &private)
+    index::replace(&worktree.admin.join("index"), &private)?;
+    crash::point("create.indexed");
+    Ok(())
+}
+
+/// Writes down that from now on there may be work in it.
+async fn open_for_work(worktree: &Worktree) -> Result<()> {
+    let Some(mut record) = worktree.record() else { return Ok(()) };
+    record.life.state = State::Working;
+    record.pledge.amend(&record.life).await?;
+    worktree.set_record(Some(record));
+    crash::point("create.opened");
+    Ok(())
 }
 
 impl Worktree {
@@ -168,28 +195,30 @@ impl Worktree {
         }
     }
 
-    /// Removes folder, records and index, and with `branch` the branch if it is still at its base.
-    /// Each step goes on where the one before failed, and all of it is ours: the path and the name
-    /// were free when we took them under the lock.
+    /// Removes it, and with `branch` its branch. What cannot be removed now stays written down.
     async fn take_back_locked(&self, branch: bool) {
-        let shared = self.repo.place(self.repo.common_dir().to_owned(), None);
-        let remove = self.repo.git_at(&shared, "worktree").args(["remove", "--force", "--force"]);
-        let removed = remove.arg(&self.path).limit(LONG).bytes().await;
-        if removed.is_err() && self.path.symlink_metadata().is_ok() {
-            let _ = std::fs::remove_dir_all(&self.path);
+        self.forget_private().await;
+        if take_back(&self.repo, &self.life(), branch).await.is_ok()
+            && let Some(record) = self.record()
+        {
+            record.pledge.settle("taken back").await;
+            self.set_record(None);
         }
-        if let Ok(Some(admin)) = list::admin_dir(self.repo.common_dir(), &self.path) {
-            let _ = std::fs::remove_dir_all(admin);
-        }
-        let _ = std::fs::remove_file(self.index());
-        if let Some(folder) = self.path.parent() {
-            let _ = std::fs::remove_dir(folder);
-        }
-        if branch {
-            let _ = self
-                .repo
-                .delete_ref(&format!("refs/heads/{}", self.branch), &self.base_commit)
-                .await;
+    }
+
+    /// Returns what there is to write down about it before it is made.
+    fn life(&self) -> Life {
+        Life {
+            id: self.id.clone(),
+            run: self.run.clone(),
+            branch: self.branch.clone(),
+            base_commit: self.base_commit.clone(),
+            path: self.path.clone(),
+            state: State::Making,
+            start_commit: None,
+            commit: None,
+            config_worktree: None,
+            scope: None,
         }
     }
 }

@@ -47,3 +47,15 @@ pub struct Life {
     #[serde(default)]
     pub scope: Option<Vec<String>>,
 }
+
+impl Life {
+    /// Returns what refs for its work start with, without the last slash.
+    pub fn namespace(&self) -> String {
+        namespace(&self.run, &self.id)
+    }
+}
+
+/// Returns what refs for the work of an agent start with, without the last slash.
+pub fn namespace(run: &str, id: &str) -> String {
+    format!("refs/agentlua/{}/{id}", if run.is_empty() { "keep" } else { run })
+}

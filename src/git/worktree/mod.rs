@@ -5,24 +5,33 @@
 //! its place. The index that snapshots are taken with is private to agentlua: an agent may do to
 //! its own index what it likes.
 
+mod contents;
 mod create;
+mod enter;
+mod leave;
 mod life;
 mod list;
 mod release;
+mod undo;
 
+pub use contents::Contents;
 pub use create::New;
-pub(super) use life::{KIND, Life, State};
+pub use enter::Entry;
+pub(super) use life::{KIND, Life, State, namespace};
 pub use list::WorktreeEntry;
 pub use release::Released;
 
 pub(super) use create::folder;
 pub(super) use list::admin_dir;
+pub(super) use release::{has_modules, ignored, links_are_ours};
+pub(super) use undo::{discard_private, take_back, unlock_refs};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::command::Place;
 use super::ledger::Pledge;
+use super::private::Left;
 use super::repo::Repo;
 use super::snapshot::{self, CommitMessage, Finished};
 use super::to_the_end;
@@ -111,6 +120,56 @@ impl Worktree {
         })
     }
 
+    /// Opens a worktree by what was written down about it, to go on where its host was cut off. `None`
+    /// when git has no record of it any more.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the records cannot be read.
+    pub(super) fn adopted(repo: &Arc<Repo>, record: Record) -> Result<Option<Self>> {
+        let life = &record.life;
+        let found = list::admin_dir(repo.common_dir(), &life.path)
+            .and_then(|admin| match admin {
+                // An agent may have written over what its record says of the folder.
+                None => list::locked_for(repo.common_dir(), &format!("{LOCK_REASON}{}", life.id)),
+                found => Ok(found),
+            })
+            .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
+        let Some(admin) = found else { return Ok(None) };
+        Ok(Some(Self {
+            repo: Arc::clone(repo),
+            id: life.id.clone(),
+            run: life.run.clone(),
+            branch: life.branch.clone(),
+            base_commit: life.base_commit.clone(),
+            path: life.path.clone(),
+            admin,
+            record: Arc::new(Mutex::new(Some(record))),
+        }))
+    }
+
+    /// Writes down how it ended.
+    pub(super) async fn settle(&self, outcome: &str) {
+        if let Some(record) = self.record() {
+            self.set_record(None);
+            record.pledge.settle(outcome).await;
+        }
+    }
+
+    /// Opens the worktree in a folder if an agent is in it: what git keeps about it is then the agent's.
+    ///
+    /// # Errors
+    /// As [`Worktree::open`].
+    pub(super) fn entered_at(repo: &Arc<Repo>, folder: &Path, base: &str) -> Result<Option<Self>> {
+        let Some(id) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+        if !repo.state_dir().join("entered").join(id).is_dir() {
+            return Ok(None);
+        }
+        let found = list::admin_dir(repo.common_dir(), folder)
+            .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
+        let opened = found.map(|_| Self::open(repo, id, "HEAD", base, folder));
+        opened.transpose()
+    }
+
     /// Returns the repository it belongs to.
     pub fn repo(&self) -> &Arc<Repo> {
         &self.repo
@@ -139,6 +198,42 @@ impl Worktree {
     /// Returns its folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the agent that is to work here a repository of its own: until [`Worktree::leave`], git in the
+    /// worktree reaches neither the user's nor another agent's.
+    ///
+    /// # Errors
+    /// [`Kind::Git`], naming what cannot be made; the worktree is then as it was.
+    pub async fn enter(&self, entry: Entry) -> Result<()> {
+        let worktree = self.clone();
+        to_the_end(async move { enter::enter(&worktree, entry).await }, |()| async {}).await
+    }
+
+    /// Makes it an ordinary worktree again, once the agent and all that it started has ended and its work
+    /// is taken in. Returns the agent's git directory if that had to stay. Without an agent in it nothing
+    /// happens.
+    ///
+    /// # Errors
+    /// [`Kind::Git`], naming what cannot be put back; it can be done again.
+    pub async fn leave(&self, finished: &Finished) -> Result<Option<Left>> {
+        let (worktree, finished) = (self.clone(), finished.clone());
+        let step = async move {
+            let trouble = || format!("cannot put the worktree `{}` back", worktree.path.display());
+            leave::leave(&worktree, &finished).await.or_kind(Kind::Git, trouble)
+        };
+        to_the_end(step, |_| async {}).await
+    }
+
+    /// Removes what was made for one that nobody has worked in: folder, records, and the branch if it is
+    /// still at its base.
+    pub async fn abandon(&self) {
+        let worktree = self.clone();
+        let step = async move {
+            worktree.take_back().await;
+            Ok(())
+        };
+        let _ = to_the_end(step, |()| async {}).await;
     }
 
     /// Takes a snapshot of the files and, with a message, commits it on the branch, on top of
@@ -210,8 +305,54 @@ impl Worktree {
 
     /// Returns what refs for its work start with, without the last slash.
     pub(super) fn namespace(&self) -> String {
-        let run = if self.run.is_empty() { "keep" } else { &self.run };
-        format!("refs/agentlua/{run}/{}", self.id)
+        namespace(&self.run, &self.id)
+    }
+
+    /// Returns the ref that holds the base while an agent works.
+    pub(super) fn base_ref(&self) -> String {
+        format!("{}/base", self.namespace())
+    }
+
+    /// Returns the git directory of the agent that works here, beside the folder. It need not exist.
+    pub(super) fn private_dir(&self) -> PathBuf {
+        self.path.with_added_extension("git")
+    }
+
+    /// Returns where that directory is while it is made.
+    pub(super) fn unfinished_dir(&self) -> PathBuf {
+        self.path.with_added_extension("making")
+    }
+
+    /// Returns where it is once all of it was taken in, until it is removed.
+    pub(super) fn emptied_dir(&self) -> PathBuf {
+        self.path.with_added_extension("taken")
+    }
+
+    /// Returns the folder that says that an agent is in the worktree, and what its repository started with.
+    pub(super) fn mark(&self) -> PathBuf {
+        self.repo.state_dir().join("entered").join(&self.id)
+    }
+
+    /// Tells whether an agent is in the worktree, or was and has not been taken out.
+    pub(super) fn is_entered(&self) -> bool {
+        self.mark().is_dir()
+    }
+
+    /// Removes what [`Worktree::enter`] made, before anybody has used it.
+    pub(super) async fn forget_private(&self) {
+        let _ = std::fs::remove_dir_all(self.private_dir());
+        self.sweep();
+        if self.is_entered() {
+            let _ = super::private::let_go(&self.repo, &self.base_ref()).await;
+            let _ = std::fs::remove_dir_all(self.mark());
+        }
+    }
+
+    /// Removes what a crash has left of making or removing an agent's git directory.
+    fn sweep(&self) {
+        let _ = std::fs::remove_dir_all(self.unfinished_dir());
+        let _ = std::fs::remove_dir_all(self.emptied_dir());
+        let _ = std::fs::remove_file(self.path.with_added_extension("pointer"));
     }
 
     /// Returns what is written down about it.
