@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::ledger::Pledge;
 use super::lock;
+use super::merge;
 use super::remove::{self, Removal};
 use super::repo::Repo;
 use super::snapshot::Finished;
@@ -120,7 +121,7 @@ async fn recover_one(
             let finished = removal.resume(repo, pledge).await?;
             Ok(finished.then(|| format!("the removal of {subject} was cut off: finished")))
         }
-        // MERGE: `"merge" => super::merge::recover(repo, &intent).await` goes here.
+        merge::KIND => merge::recover(repo, &intent).await,
         kind => {
             let what = format!("a step `{kind}` of {subject} was cut off, and is left as it is");
             Err(Error::new(Kind::Git, what))

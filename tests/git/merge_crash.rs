@@ -54,7 +54,7 @@ const EDITS: &str = " M kept\n A meant\nA  staged\n?? untracked";
 /// Runs the script with the built binary; returns the exit code and what it wrote.
 fn run(repo: &Repo, crash: &[(&str, &str)]) -> (Option<i32>, String) {
     let output = Command::new(env!("CARGO_BIN_EXE_agentlua"))
-        .args(["run", "--quiet"])
+        .arg("run")
         .arg(repo.beside("main.lua"))
         .current_dir(repo.path())
         .env_clear()
@@ -138,6 +138,32 @@ fn crashes_at(number: usize, name: &str) {
     assert_eq!(run(&repo, &[]).0, Some(0));
     repo.assert_untouched(&before, &[]);
     repo.fsck();
+}
+
+#[test]
+fn a_recovery_that_is_killed_is_recovered_from() {
+    let (repo, second) = forked();
+    assert_eq!(run(&repo, &[("AGENTLUA_CRASH_AT", "merge.moved")]).0, None);
+    let moved = repo.git(&["rev-parse", "main"]);
+    // Each gets one step further than the one before.
+    for point in [
+        "mend.back",
+        "mend.files",
+        "merge.index",
+        "merge.index",
+        "merge.unlocked",
+        "merge.recovered",
+    ] {
+        let (code, said) = run(&repo, &[("AGENTLUA_CRASH_AT", point)]);
+        assert_eq!(code, None, "killed at {point}: {said}");
+    }
+    let (code, said) = run(&repo, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(repo.git(&["rev-parse", "main"]), moved);
+    for folder in [repo.path(), &*second] {
+        assert_eq!(repo.git_in(folder, &["status", "--porcelain"]), EDITS);
+    }
+    assert_eq!(leftovers(&repo), Vec::<PathBuf>::new());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use agentlua::error::{Error, Kind};
-use agentlua::git::{Merge, Strategy, conflicts, merge};
+use agentlua::git::{Lane, Merge, Proposed, Strategy, Trial, conflicts, merge};
 use serde_json::{Value, json};
 
 use crate::repo::Repo;
@@ -197,6 +197,40 @@ async fn odd_checkouts_follow() {
         repo.git(&["config", "core.autocrlf", "input"]);
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn long_ids_are_merged_too() {
+    let repo = Repo::empty(&["--object-format=sha256"]);
+    repo.write("one", "1\n2\n3\n");
+    repo.commit("base");
+    repo.git(&["branch", "start"]);
+    branch(&repo, "work", |repo| repo.write("work", "w\n"));
+    branch(&repo, "replayed", |repo| repo.write("replayed", "r\n"));
+    branch(&repo, "clash", |repo| repo.write("one", "clash\n"));
+    repo.write("one", "own\n");
+    repo.commit("own");
+    let opened = open(&repo).await;
+    assert_eq!(merge(&opened, of("work")).await.unwrap().status, "merged");
+    let rebase = Merge { strategy: Strategy::Rebase, ..of("replayed") };
+    assert_eq!(merge(&opened, rebase).await.unwrap().status, "merged");
+    let lane = Lane::enter(&opened, None).await.unwrap();
+    let tip = lane.tip().await.unwrap();
+    let Proposed::Conflicted(conflict) = lane.propose(&of("clash"), &tip).await.unwrap() else {
+        panic!("it conflicts");
+    };
+    let trial = Trial::of_conflict(&opened, &conflict, &repo.beside("state")).await.unwrap();
+    let folder = trial.worktree().path().to_owned();
+    assert_eq!(repo.git_in(&folder, &["status", "--porcelain"]), "UU one");
+    assert!(trial.resolution(&conflict, true).await.is_err(), "it has markers");
+    std::fs::write(folder.join("one"), "both\n").unwrap();
+    let tree = trial.resolution(&conflict, true).await.unwrap();
+    trial.close().await.unwrap();
+    let proposal = lane.propose_resolved(&of("clash"), &conflict, &tree).await.unwrap();
+    assert!(lane.land(&proposal).await.unwrap());
+    assert_eq!(std::fs::read_to_string(repo.path().join("one")).unwrap(), "both\n");
+    assert_eq!(repo.git(&["status", "--porcelain"]), "");
+    repo.fsck();
 }
 
 #[tokio::test(flavor = "multi_thread")]

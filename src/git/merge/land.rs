@@ -15,7 +15,7 @@ use crate::git::repo::Repo;
 use crate::git::to_the_end;
 
 /// The kind of intent of everything that a merge does.
-pub(super) const KIND: &str = "merge";
+pub(in crate::git) const KIND: &str = "merge";
 
 /// What is written down about a landing.
 #[derive(Clone, Debug, Serialize, Deserialize)]

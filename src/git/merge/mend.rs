@@ -12,6 +12,7 @@ use anyhow::{Context, bail};
 
 use super::checkout::Held;
 use super::land::Landing;
+use crate::crash;
 use crate::git::command::{LONG, fields, path, text};
 use crate::git::diff::Scratch;
 use crate::git::repo::Repo;
@@ -61,6 +62,7 @@ impl Held<'_> {
         let left: Vec<String> = judged.theirs.iter().map(|at| text(&differs[*at].path)).collect();
         let back: Vec<&Differs> = judged.ours.iter().map(|at| &differs[*at]).collect();
         self.write(&back, |differs| differs.from.as_ref()).await?;
+        crash::point("mend.back");
         if have != want {
             if left.is_empty() {
                 self.git("read-tree").args(["-m", "-u", have, want]).bytes().await?;
@@ -73,6 +75,7 @@ impl Held<'_> {
                 self.write(&free, |differs| differs.to.as_ref()).await?;
             }
         }
+        crash::point("mend.files");
         self.publish()?;
         Ok(left)
     }

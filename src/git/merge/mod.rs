@@ -24,10 +24,10 @@ mod train;
 mod trial;
 
 pub use attempt::ConflictedPath;
+pub(super) use land::KIND;
 pub use lane::Lane;
 pub(super) use lane::Lanes;
 pub use proposal::{Conflict, Proposal, Proposed};
-#[expect(unused_imports, reason = "recovery of everything calls it")]
 pub(super) use recover::recover;
 pub use train::order;
 pub use trial::Trial;
