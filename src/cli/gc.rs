@@ -89,14 +89,14 @@ fn summary(sweep: &Sweep, dry: bool) -> String {
     }
     let kept = sweep.agents.len() - going;
     if kept > 0 {
-        lines
-            .push_str(&format!("{kept} kept; `agentlua rm --force ID` removes one all the same\n"));
+        let how = "`agentlua rm --force ID` removes one all the same";
+        let _ = writeln!(lines, "{kept} kept; {how}");
     }
     if !sweep.leftovers.is_empty() {
         let bytes = size(sweep.leftovers.iter().map(|left| left.bytes).sum());
         let gone = if dry { "would go" } else { "removed" };
         let count = sweep.leftovers.len();
-        let _ = write!(lines, "left by dead processes, {gone}: {count} ({bytes})\n");
+        let _ = writeln!(lines, "left by dead processes, {gone}: {count} ({bytes})");
     }
     lines
 }
