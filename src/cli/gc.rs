@@ -1,5 +1,6 @@
 //! `agentlua gc`: what agents left and nothing needs any more goes; why, for each.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::Arc;
 
@@ -78,24 +79,24 @@ fn summary(sweep: &Sweep, dry: bool) -> String {
     if going > 0 {
         let (bytes, files) = (size(sum(|swept| swept.bytes)), sum(|swept| swept.ignored.0));
         let gone = if dry { "would go" } else { "removed" };
-        lines.push_str(&format!("{going} {gone}: {bytes}"));
+        let _ = write!(lines, "{going} {gone}: {bytes}");
         if files > 0 {
             let noun = if files == 1 { "file" } else { "files" };
             let bytes = size(sum(|swept| swept.ignored.1));
-            lines.push_str(&format!(", of it {bytes} in {files} {noun} that git ignores"));
+            let _ = write!(lines, ", of it {bytes} in {files} {noun} that git ignores");
         }
         lines.push('\n');
     }
     let kept = sweep.agents.len() - going;
     if kept > 0 {
-        lines
-            .push_str(&format!("{kept} kept; `agentlua rm --force ID` removes one all the same\n"));
+        let how = "`agentlua rm --force ID` removes one all the same";
+        let _ = writeln!(lines, "{kept} kept; {how}");
     }
     if !sweep.leftovers.is_empty() {
         let bytes = size(sweep.leftovers.iter().map(|left| left.bytes).sum());
         let gone = if dry { "would go" } else { "removed" };
         let count = sweep.leftovers.len();
-        lines.push_str(&format!("left by dead processes, {gone}: {count} ({bytes})\n"));
+        let _ = writeln!(lines, "left by dead processes, {gone}: {count} ({bytes})");
     }
     lines
 }

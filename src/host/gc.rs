@@ -1,6 +1,6 @@
 //! Removing what agents left behind: all that may go (`gc`), or what one of them left (`rm`).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,7 +63,7 @@ struct Registry {
     store: Arc<Store>,
     rows: Vec<AgentRow>,
     /// What steps without an outcome are about.
-    unsettled: HashSet<String>,
+    unsettled: BTreeSet<String>,
 }
 
 impl Host {
@@ -122,7 +122,7 @@ impl Registry {
             }
             sweep.agents.push(swept);
         }
-        let mut owners: HashSet<String> = self.unsettled.clone();
+        let mut owners: BTreeSet<String> = self.unsettled.clone();
         owners.extend(self.rows.iter().filter(|row| needs_files(row)).map(|row| row.id.clone()));
         sweep.leftovers = gc::sweep(&self.repo, &owners, dry)?;
         if !dry {
