@@ -18,12 +18,13 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 19] = [
+const OPTIONS: [(&str, &[&str]); 20] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
     ("agent.ToolOptions", &["agent.tool"]),
     ("agent.ListOptions", &["agent.list"]),
+    ("agent.RemoveOptions", &["agent.remove"]),
     ("agent.ConfigOptions", &["agent.config"]),
     ("fs.RemoveOptions", &["fs.remove"]),
     ("git.CommitOptions", &["git.commit"]),

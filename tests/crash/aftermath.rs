@@ -95,7 +95,12 @@ impl Aftermath {
         }
         let start = self.repo.git(&["rev-parse", "main"]);
         let empty = self.repo.git(&["for-each-ref", "--format=%(refname)", "--points-at", &start]);
-        for name in empty.lines().map(|name| name.trim_start_matches("refs/heads/")) {
+        for full in empty.lines() {
+            // What an agent has not committed stands in the worktree of a branch without commits.
+            if listed.lines().any(|line| line.strip_prefix("branch ") == Some(full)) {
+                continue;
+            }
+            let name = full.trim_start_matches("refs/heads/");
             // The branch that is merged into, and that of the script's own worktree, are not agents'.
             assert!(["main", "mine", "work/into", "work/hand"].contains(&name), "{place}: {name}");
         }

@@ -204,7 +204,7 @@ impl Survey {
         let mut loose = Vec::new();
         for found in kept {
             let name = found.name.rsplit_once(&format!("/{}/", claim.id)).map_or("", |(_, n)| n);
-            if name == "base" || self.is_held_elsewhere(name, found, tip.as_deref(), base).await? {
+            if name == "base" || self.is_held_elsewhere(name, found, tip.as_deref(), claim).await? {
                 continue;
             }
             loose.push(name.to_owned());
@@ -222,13 +222,21 @@ impl Survey {
         name: &str,
         found: &Ref,
         tip: Option<&str>,
-        base: &str,
+        claim: &Claim,
     ) -> anyhow::Result<bool> {
         let Some(commit) = &found.commit else { return Ok(false) };
+        let base = claim.base_commit.as_deref().unwrap_or_default();
         if name == "turns" {
             // What it had written at its last turn; the turns before were its drafts.
             let tree = self.repo.tree(commit).await?;
-            for other in tip.into_iter().chain((!base.is_empty()).then_some(base)) {
+            let mut others: Vec<&str> =
+                tip.into_iter().chain(claim.base_commit.as_deref()).collect();
+            if let Some(head) = &claim.head_commit
+                && self.is_part_of_a_branch(head, tip).await.unwrap_or(false)
+            {
+                others.push(head);
+            }
+            for other in others {
                 if self.repo.tree(other).await? == tree {
                     return Ok(true);
                 }
@@ -239,6 +247,16 @@ impl Survey {
             None => false,
         };
         Ok(within || matches!(self.held(base, commit).await?, Held::By(_)))
+    }
+
+    /// Tells whether `commit` is part of the branch at `tip`, or of one that may prove something.
+    async fn is_part_of_a_branch(&self, commit: &str, tip: Option<&str>) -> anyhow::Result<bool> {
+        if let Some(tip) = tip
+            && self.repo.is_ancestor(commit, tip).await?
+        {
+            return Ok(true);
+        }
+        Ok(!self.containing(commit).await?.is_empty())
     }
 
     /// Returns where somebody else has the agent's branch checked out.
