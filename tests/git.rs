@@ -44,6 +44,7 @@ async fn new(repo: &Repo, opened: &git::Repo, id: &str, branch: &str) -> New {
         branch: branch.to_owned(),
         base_commit: opened.resolve("HEAD").await.unwrap(),
         root: repo.beside("state"),
+        ..New::default()
     }
 }
 

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::query::{Commit, Site};
+use super::query::{Commit, Dirty, Site, Start};
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::worktree::{New, Released, Worktree};
-use crate::git::{CommitMessage, Repo};
+use crate::git::worktree::{Furnish, New, Released, There, Worktree};
+use crate::git::{CommitMessage, Repo, size};
 use crate::workspace::disk::Disk;
 
 /// Where an agent works.
@@ -37,37 +37,57 @@ pub struct Harvest {
     pub skipped: Vec<String>,
     /// The ref that keeps commits which are not on the branch.
     pub kept_ref: Option<String>,
+    /// Paths outside the scope that differ from the base, and are not committed.
+    pub outside: Vec<String>,
+}
+
+/// What a worktree is made from.
+pub struct Soil<'a> {
+    /// The agent that it is for.
+    pub id: &'a str,
+    /// The repository, for a worktree.
+    pub repo: Option<&'a Arc<Repo>>,
+    /// Where worktrees are kept.
+    pub root: &'a Path,
+    /// How many worktrees are about to be made, this one included: there must be room for all.
+    pub wanted: usize,
 }
 
 impl Ground {
-    /// Prepares the ground for the agent `id`.
+    /// Prepares the ground for an agent.
     ///
     /// # Errors
     /// What keeps the worktree from being made; nothing of it is left behind.
-    pub async fn prepare(
-        site: &Site,
-        id: &str,
-        repo: Option<&Arc<Repo>>,
-        root: &Path,
-    ) -> Result<Self> {
-        let (branch, base, commit, repo) = match (site, repo) {
+    pub async fn prepare(site: &Site, soil: Soil<'_>) -> Result<Self> {
+        let (plan, repo) = match (site, soil.repo) {
             (Site::Directory(path), _) => return Ok(Self::Directory(path.clone())),
-            (Site::Worktree { branch, base, commit, .. }, Some(repo)) => {
-                (branch, base, commit, repo)
-            }
-            (Site::Worktree { .. }, None) => {
+            (Site::Worktree(plan), Some(repo)) => (plan, repo),
+            (Site::Worktree(_), None) => {
                 return Err(Error::internal("a worktree without a repository"));
             }
         };
-        let base_commit = repo.resolve(base.as_deref().unwrap_or("HEAD")).await?;
-        let new = New {
-            id: id.to_owned(),
-            branch: branch.clone().unwrap_or_else(|| format!("agentlua/{id}")),
-            base_commit,
-            root: root.to_owned(),
+        let worktree = match &plan.start {
+            Start::There { branch, path, lender } => {
+                let (branch, path) = (branch.clone(), path.clone());
+                let there = There { id: soil.id.to_owned(), branch, path, lender: lender.clone() };
+                Worktree::reopen(repo, there).await?
+            }
+            Start::Fresh { branch, taken, base, dirty } => {
+                let base_commit = base_commit(repo, base.as_deref(), *dirty).await?;
+                require_room(repo, &base_commit, &plan.furnish, soil.root, soil.wanted).await?;
+                let new = New {
+                    id: soil.id.to_owned(),
+                    branch: branch.clone().unwrap_or_else(|| format!("agentlua/{}", soil.id)),
+                    base_commit,
+                    root: soil.root.to_owned(),
+                    taken: *taken,
+                    furnish: plan.furnish.clone(),
+                };
+                Worktree::create(repo, new).await?
+            }
         };
-        let worktree = Worktree::create(repo, new).await?;
-        Ok(Self::Worktree { worktree, commit: commit.clone() })
+        let worktree = worktree.scoped(plan.scope.clone());
+        Ok(Self::Worktree { worktree, commit: plan.commit.clone() })
     }
 
     /// Returns the directory.
@@ -91,7 +111,9 @@ impl Ground {
     /// # Errors
     /// When the directory cannot be opened.
     pub fn workspace(&self) -> Result<Disk> {
-        Disk::open(self.path()).or_kind(Kind::Io, || "cannot open the agent's directory")
+        let disk = Disk::open(self.path());
+        let disk = disk.or_kind(Kind::Io, || "cannot open the agent's directory")?;
+        Ok(disk.scoped(self.worktree().and_then(|worktree| worktree.scope().cloned())))
     }
 
     /// Takes in the work: commits it to the branch, and removes a worktree in which nothing changed.
@@ -111,11 +133,16 @@ impl Ground {
             }),
         };
         let finished = worktree.finish(message).await?;
-        let removed = match worktree.release(&finished).await? {
-            Released::Removed { ignored_files, ignored_bytes } => {
-                Some((ignored_files, ignored_bytes))
+        let removed = if worktree.was_there() {
+            worktree.hand_back().await?;
+            None
+        } else {
+            match worktree.release(&finished).await? {
+                Released::Removed { ignored_files, ignored_bytes } => {
+                    Some((ignored_files, ignored_bytes))
+                }
+                Released::Kept => None,
             }
-            Released::Kept => None,
         };
         Ok(Harvest {
             head_commit: Some(finished.head_commit),
@@ -123,6 +150,74 @@ impl Ground {
             removed,
             skipped: finished.skipped,
             kept_ref: finished.kept_ref,
+            outside: finished.outside,
         })
+    }
+}
+
+/// Returns the commit that a worktree starts from.
+///
+/// # Errors
+/// Git, when there is none, or when there is dirt and that is not wanted.
+pub async fn base_commit(repo: &Arc<Repo>, base: Option<&str>, dirty: Dirty) -> Result<String> {
+    match dirty {
+        Dirty::Ignore => {}
+        Dirty::Copy => return repo.dirty_commit().await,
+        Dirty::Fail => {
+            let paths = repo.dirty_paths().await?;
+            if !paths.is_empty() {
+                let top = repo.top().display();
+                let listed = listed(&paths);
+                return Err(Error::new(
+                    Kind::Git,
+                    format!("there are uncommitted changes in `{top}`: {listed}"),
+                )
+                .hint("commit them, or take them along with `dirty = \"copy\"`"));
+            }
+        }
+    }
+    repo.resolve(base.unwrap_or("HEAD")).await
+}
+
+/// Refuses to begin what the disk has no room for.
+///
+/// # Errors
+/// Io, with the sizes.
+pub async fn require_room(
+    repo: &Repo,
+    base_commit: &str,
+    furnish: &Furnish,
+    root: &Path,
+    wanted: usize,
+) -> Result<()> {
+    let (Some(each), Some(free)) =
+        (repo.checkout_bytes(base_commit, furnish.sparse.as_ref()).await?, size::free(root))
+    else {
+        return Ok(());
+    };
+    let all = each.saturating_mul(wanted.max(1) as u64);
+    if all.saturating_add(all / 10) <= free {
+        return Ok(());
+    }
+    let (each, all, free) = (size::shown(each), size::shown(all), size::shown(free));
+    let root = root.display();
+    let message = if wanted > 1 {
+        format!("{wanted} worktrees of {each} take {all}, and `{root}` has {free} left")
+    } else {
+        format!("a worktree takes {each}, and `{root}` has {free} left")
+    };
+    Err(Error::new(Kind::Io, message).hint(
+        "free some space, set `worktree_root`, lower `concurrency`, or check out less with \
+         `worktree = { sparse = … }`",
+    ))
+}
+
+/// Returns the first of many paths, and how many more there are.
+pub fn listed(paths: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<_> = paths.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
+    match paths.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

@@ -5,6 +5,7 @@
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
 mod conversation;
+pub mod env;
 pub mod fleet;
 pub mod ground;
 pub mod history;
@@ -15,6 +16,7 @@ pub mod place;
 pub mod prompt;
 pub mod query;
 pub mod session;
+pub mod setup;
 pub mod tally;
 pub mod turn;
 

@@ -51,7 +51,7 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     if task.must_stop() {
                         return Err(crate::vm::Raised::Value(task.tell(&lua)?));
                     }
-                    worktree::open(lua, host, args).await
+                    worktree::open(lua, host, task, args).await
                 }
             }
         })?;

@@ -24,10 +24,12 @@ mod log;
 mod merge;
 mod reader;
 mod repo;
+mod scope;
+pub mod size;
 mod snapshot;
 pub mod worktree;
 
-pub use branch::{Branch, check_branch_name};
+pub use branch::{Branch, Taken, check_branch_name};
 pub use command::Environment;
 pub use conflict::{Clash, conflicts};
 pub use diff::{Diff, FileDiff, Side, Spec, diff};
@@ -35,6 +37,7 @@ pub use log::{Commit, LogQuery};
 pub use merge::{Merge, Merged, Strategy, merge};
 pub use reader::{Head, Reader};
 pub use repo::{Opening, Repo};
+pub use scope::Scope;
 pub use snapshot::{CommitMessage, Finished};
 pub use worktree::{Worktree, WorktreeEntry};
 

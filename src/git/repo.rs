@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use super::command::{Environment, Git, Place, Program, complaint, path};
 use super::ledger::Ledger;
 use super::reader::Reader;
+use super::size::Sizes;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::journal::Store;
 
@@ -46,6 +47,7 @@ pub struct Repo {
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     pub(super) store: OnceCell<Arc<Store>>,
     pub(super) ledger: OnceCell<Ledger>,
+    pub(super) sizes: Sizes,
 }
 
 impl Repo {
@@ -89,6 +91,7 @@ impl Repo {
             turn: Arc::default(),
             store: OnceCell::new(),
             ledger: OnceCell::new(),
+            sizes: Sizes::default(),
         }))
     }
 
@@ -134,7 +137,7 @@ impl Repo {
     }
 
     /// Returns a name for folders: the directory's, reduced to letters that no tool stumbles over.
-    pub(super) fn slug(&self) -> String {
+    pub fn slug(&self) -> String {
         let named = match self.common_dir.file_name() {
             Some(name) if name == ".git" => self.common_dir.parent().and_then(Path::file_name),
             name => name,

@@ -4,9 +4,9 @@
 //! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there.
 
 use super::command::{LONG, Place, complaint, fields, path, text};
-use super::index;
 use super::reader::Head;
 use super::worktree::Worktree;
+use super::{index, scope};
 
 /// How often to try again when the branch moves while its snapshot is committed.
 const TRIES: u32 = 4;
@@ -54,6 +54,8 @@ pub struct Finished {
     pub skipped: Vec<String>,
     /// The ref that keeps commits which HEAD pointed to beside the branch.
     pub kept_ref: Option<String>,
+    /// The paths outside the scope that differ from the base: they are in the files only.
+    pub outside: Vec<String>,
 }
 
 pub(super) async fn finish(
@@ -72,23 +74,31 @@ pub(super) async fn finish(
         Some(snapshot) => snapshot.skipped.clone(),
         None => vec![format!("the folder `{}` is gone", worktree.path().display())],
     };
+    let within = match &snapshot {
+        Some(snapshot) => Some(scope::within(worktree, &snapshot.tree).await?),
+        None => None,
+    };
+    let outside = within.as_ref().map_or_else(Vec::new, |within| within.outside.clone());
     let mut tries = 0;
     let (tip, tree, uncommitted) = loop {
         let old = repo.tip(&full_name).await?;
         let parent = old.clone().unwrap_or_else(|| worktree.base_commit().to_owned());
         let parent_tree = repo.tree(&parent).await?;
         let tree = snapshot.as_ref().map_or_else(|| parent_tree.clone(), |s| s.tree.clone());
+        let committed = within.as_ref().map_or(&tree, |within| &within.tree);
+        let held = if message.is_some() { committed } else { &parent_tree };
+        let uncommitted = *held != tree;
         let new = match &message {
-            Some(message) if tree != parent_tree => {
-                repo.commit_tree(&tree, &[&parent], &message.text(), false).await?
+            Some(message) if *committed != parent_tree => {
+                repo.commit_tree(committed, &[&parent], &message.text(), false).await?
             }
             // The branch is the agent's place even if the agent deleted it.
             _ if old.is_none() => parent.clone(),
-            _ => break (parent, tree.clone(), tree != parent_tree),
+            _ => break (parent, tree.clone(), uncommitted),
         };
         let reason = format!("agentlua: work of {}", worktree.id());
         match repo.move_ref(&full_name, &new, old.as_deref(), &reason).await {
-            Ok(()) => break (new.clone(), tree.clone(), message.is_none() && tree != parent_tree),
+            Ok(()) => break (new.clone(), tree.clone(), uncommitted),
             Err(error) => {
                 tries += 1;
                 if tries == TRIES || repo.tip(&full_name).await? == old {
@@ -101,15 +111,23 @@ pub(super) async fn finish(
     if !uncommitted && snapshot.is_some() && head.branch.as_deref() == Some(worktree.branch()) {
         show_clean(worktree);
     }
-    let changes = repo.changes(worktree.base_commit(), &tree).await?;
+    let kept = match &within {
+        Some(within) if message.is_some() => &within.tree,
+        _ => &tree,
+    };
+    let changes = repo.changes(worktree.base_commit(), kept).await?;
     Ok(Finished {
-        changed: !changes.is_empty() || tip != worktree.base_commit() || kept_ref.is_some(),
+        changed: !changes.is_empty()
+            || tip != worktree.base_commit()
+            || kept_ref.is_some()
+            || !outside.is_empty(),
         head_commit: tip,
         tree,
         files_changed: changes.iter().map(|change| text(&change.path)).collect(),
         uncommitted,
         skipped,
         kept_ref,
+        outside: outside.iter().map(|path| text(path)).collect(),
     })
 }
 

@@ -11,6 +11,8 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::repo::Repo;
+use super::size;
+use super::worktree::Cone;
 use crate::error::{Error, Kind, Result, ResultExt};
 
 /// Who answers.
@@ -149,6 +151,13 @@ impl Repo {
             }
             Reader::Program => program::merge_base(self, a, b).await,
         }
+    }
+
+    /// Returns about how many bytes the files of a commit take, as libgit2 sees them.
+    pub(super) async fn file_bytes(&self, commit: &str, cone: Option<Cone>) -> anyhow::Result<u64> {
+        let commit = commit.to_owned();
+        let ask = move |r: &git2::Repository| size::tree_bytes(r, &commit, cone.as_ref());
+        self.library(self.common_dir(), ask).await
     }
 
     async fn library<T: Send + 'static>(

@@ -5,20 +5,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-
-use super::{LOCK_REASON, Worktree, list};
+use super::furnish::{self, Furnish};
+use super::reopen::{self, Found};
+use super::{LOCK_REASON, Terms, Worktree, list};
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::branch::check_branch_name;
+use crate::git::branch::{Taken, check_branch_name};
 use crate::git::command::{LONG, complaint};
-use crate::git::index;
 use crate::git::repo::Repo;
 
 /// How often to try again when another git changes the registry at the same moment.
 const TRIES: u32 = 6;
 
 /// What a worktree is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct New {
     /// The agent's id: the name of the folder and of what is kept about it.
     pub id: String,
@@ -28,6 +27,10 @@ pub struct New {
     pub base_commit: String,
     /// The folder that holds the worktrees of all repositories.
     pub root: PathBuf,
+    /// What to do when there is a branch of that name.
+    pub taken: Taken,
+    /// What it gets beside the files of its base.
+    pub furnish: Furnish,
 }
 
 pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
@@ -43,11 +46,17 @@ pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
         branch: new.branch,
         base_commit: new.base_commit,
         path,
+        terms: Terms { branch_created: true, ..Terms::default() },
     };
-    register(&mut worktree).await?;
-    if let Err(error) = check_out(&worktree).await {
-        worktree.take_back().await;
-        return Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`"));
+    if register(&mut worktree, new.taken).await? == Found::There {
+        return Ok(worktree);
+    }
+    match furnish::furnish(&worktree, &new.furnish).await {
+        Ok(included) => worktree.terms.included = included,
+        Err(error) => {
+            worktree.take_back().await;
+            return Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`"));
+        }
     }
     Ok(worktree)
 }
@@ -89,10 +98,12 @@ fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
 }
 
 /// Makes the branch and git's records, with no file checked out, under the repository's lock.
-async fn register(worktree: &mut Worktree) -> Result<()> {
+async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
     let _lock = worktree.repo.lock().await?;
     let repo = Arc::clone(&worktree.repo);
-    repo.require_free_name(&worktree.branch).await?;
+    if reopen::claim(worktree, taken).await? == Found::There {
+        return Ok(Found::There);
+    }
     if worktree.path.symlink_metadata().is_ok() {
         let shown = worktree.path.display();
         return Err(Error::new(Kind::Git, format!("`{shown}` is there already")));
@@ -109,7 +120,8 @@ async fn register(worktree: &mut Worktree) -> Result<()> {
         let lost = worktree.admin.as_os_str().is_empty() || !complete;
         lost.then(|| "git made it and it is not there".to_owned())
     }) else {
-        return Ok(());
+        reopen::refresh_base(worktree).await;
+        return Ok(Found::New);
     };
     let taken = said.contains("already exists");
     worktree.take_back_locked(!taken).await;
@@ -124,9 +136,13 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
     loop {
         let reason = format!("{LOCK_REASON}{}", worktree.id);
         let git = worktree.repo.git("worktree").args(["add", "--quiet", "--no-checkout"]);
-        let git = git.args(["--no-track", "--lock", "--reason", &reason, "-b", &worktree.branch]);
-        let git = git.arg(&worktree.path).arg(&worktree.base_commit);
-        let output = git.run().await?;
+        let git = git.args(["--no-track", "--lock", "--reason", &reason]);
+        let output = if worktree.terms.branch_created {
+            git.args(["-b", &worktree.branch]).arg(&worktree.path).arg(&worktree.base_commit)
+        } else {
+            git.arg(&worktree.path).arg(&worktree.branch)
+        };
+        let output = output.run().await?;
         if output.code == Some(0) {
             return Ok(None);
         }
@@ -139,17 +155,6 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
         worktree.take_back_locked(true).await;
         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
     }
-}
-
-/// Writes the files and keeps a copy of the index that describes them.
-async fn check_out(worktree: &Worktree) -> anyhow::Result<()> {
-    let git = worktree.repo.git_at(&worktree.own(), "read-tree").limit(LONG);
-    git.args(["-m", "-u", &worktree.base_commit]).bytes().await?;
-    let private = worktree.index();
-    let Some(folder) = private.parent() else { bail!("no place for the index") };
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    index::replace(&worktree.admin.join("index"), &private)
 }
 
 impl Worktree {
@@ -178,7 +183,7 @@ impl Worktree {
         if let Some(folder) = self.path.parent() {
             let _ = std::fs::remove_dir(folder);
         }
-        if branch {
+        if branch && self.terms.branch_created {
             let _ = self
                 .repo
                 .delete_ref(&format!("refs/heads/{}", self.branch), &self.base_commit)

@@ -6,12 +6,22 @@
 //! its own index what it likes.
 
 mod create;
+mod furnish;
+mod include;
 mod list;
 mod release;
+mod reopen;
+mod setup;
+mod sparse;
+mod submodules;
 
 pub use create::New;
+pub use furnish::Furnish;
+pub use include::{Include, Included};
 pub use list::WorktreeEntry;
 pub use release::Released;
+pub use reopen::There;
+pub use sparse::Cone;
 
 pub(super) use list::admin_dir;
 
@@ -20,6 +30,7 @@ use std::sync::Arc;
 
 use super::command::Place;
 use super::repo::Repo;
+use super::scope::Scope;
 use super::snapshot::{self, CommitMessage, Finished};
 use super::to_the_end;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -47,6 +58,22 @@ pub struct Worktree {
     base_commit: String,
     path: PathBuf,
     admin: PathBuf,
+    terms: Terms,
+}
+
+/// On which terms somebody works in a worktree.
+#[derive(Clone, Debug, Default)]
+struct Terms {
+    /// Whether the branch was made with it: only then may it ever be deleted with it.
+    branch_created: bool,
+    /// Whether it was there before: then it stays, whatever it holds.
+    reopened: bool,
+    /// Whose it is, when it was lent; the lock goes back to them.
+    lender: Option<String>,
+    /// What may be written, if not everything.
+    scope: Option<Arc<Scope>>,
+    /// The ignored files that it got.
+    included: Included,
 }
 
 impl Worktree {
@@ -90,7 +117,36 @@ impl Worktree {
             base_commit: base_commit.to_owned(),
             path: path.to_owned(),
             admin,
+            terms: Terms::default(),
         })
+    }
+
+    /// Limits what is committed to paths of a scope; what else differs from the base stays in the
+    /// files and is named.
+    #[must_use]
+    pub fn scoped(mut self, scope: Option<Arc<Scope>>) -> Self {
+        self.terms.scope = scope;
+        self
+    }
+
+    /// Returns what may be written, if not everything.
+    pub fn scope(&self) -> Option<&Arc<Scope>> {
+        self.terms.scope.as_ref()
+    }
+
+    /// Tells whether the branch was made with the worktree: only then may it ever be deleted with it.
+    pub fn branch_created(&self) -> bool {
+        self.terms.branch_created
+    }
+
+    /// Tells whether it was there before: then it stays at the end, whatever it holds.
+    pub fn was_there(&self) -> bool {
+        self.terms.reopened
+    }
+
+    /// Returns what was copied of the files that git ignores.
+    pub fn included(&self) -> Included {
+        self.terms.included
     }
 
     /// Returns the repository it belongs to.

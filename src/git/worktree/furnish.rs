@@ -1,0 +1,68 @@
+//! What a new worktree gets: the files of its base, all or a cone of them, its submodules, and files
+//! that git ignores. All of it happens outside the lock.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::include::{self, Include, Included};
+use super::sparse::Cone;
+use super::{Worktree, submodules};
+use crate::git::command::LONG;
+use crate::git::{index, size};
+
+/// What a worktree gets beside the files of its base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Furnish {
+    /// The directories to check out; all, or as sparse as the checkout is that the repository was
+    /// opened from, when absent.
+    pub sparse: Option<Cone>,
+    /// Which ignored files to copy.
+    pub include: Include,
+    /// Whether to fill submodules. They are empty folders else.
+    pub submodules: bool,
+}
+
+/// Fills a registered worktree; the caller takes it back when that fails.
+pub(super) async fn furnish(worktree: &Worktree, furnish: &Furnish) -> anyhow::Result<Included> {
+    check_out(worktree, furnish.sparse.as_ref())
+        .await
+        .map_err(|error| full(worktree.path(), error))?;
+    if furnish.submodules {
+        submodules::fill(worktree).await?;
+    }
+    let included = include::copy(worktree, &furnish.include).await;
+    included.map_err(|error| full(worktree.path(), error))
+}
+
+/// Writes the files and keeps a copy of the index that describes them.
+async fn check_out(worktree: &Worktree, sparse: Option<&Cone>) -> anyhow::Result<()> {
+    worktree.forget_setup();
+    let mut git = worktree.repo.git_at(&worktree.own(), "read-tree").limit(LONG);
+    if let Some(cone) = sparse {
+        cone.write(&worktree.admin)?;
+        git = git.setting("core.sparseCheckout=true").setting("core.sparseCheckoutCone=true");
+        git = git.setting("index.sparse=false");
+    }
+    git.args(["-m", "-u", &worktree.base_commit]).bytes().await?;
+    let private = worktree.index();
+    let Some(folder) = private.parent() else { bail!("no place for the index") };
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make `{}`", folder.display()))?;
+    index::replace(&worktree.admin.join("index"), &private)
+}
+
+/// Says that the disk is full in one line, where git says it for every file.
+fn full(path: &Path, error: anyhow::Error) -> anyhow::Error {
+    let no_space = |text: &str| {
+        ["No space left on device", "Disk quota exceeded", "File too large"]
+            .into_iter()
+            .find(|known| text.contains(known))
+    };
+    let Some(why) = error.chain().find_map(|cause| no_space(&cause.to_string())) else {
+        return error;
+    };
+    let left =
+        size::free(path).map_or(String::new(), |bytes| format!(" ({} left)", size::shown(bytes)));
+    anyhow::anyhow!("its files do not fit in `{}`{left}: {why}", path.display())
+}
