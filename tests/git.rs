@@ -5,8 +5,12 @@
 #[path = "support/repo.rs"]
 mod repo;
 
+#[path = "git/create.rs"]
+mod create;
 #[path = "git/diffs.rs"]
 mod diffs;
+#[path = "git/include.rs"]
+mod include;
 #[path = "git/kinds.rs"]
 mod kinds;
 #[path = "git/merges.rs"]
@@ -15,6 +19,8 @@ mod merges;
 mod races;
 #[path = "git/refusals.rs"]
 mod refusals;
+#[path = "git/sparse.rs"]
+mod sparse;
 #[path = "git/worktrees.rs"]
 mod worktrees;
 

@@ -239,7 +239,11 @@ pub fn check_branch_name(name: &str) -> Result<()> {
 }
 
 fn named(name: &str) -> anyhow::Result<()> {
-    if name.starts_with("refs/heads/") || !git2::Branch::name_is_valid(name)? {
+    // The first two are what git calls the current commit; it would take the last for a whole name.
+    if ["HEAD", "@"].contains(&name)
+        || name.starts_with("refs/")
+        || !git2::Branch::name_is_valid(name)?
+    {
         bail!("invalid")
     }
     Ok(())

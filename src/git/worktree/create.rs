@@ -125,7 +125,10 @@ async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
     };
     let taken = said.contains("already exists");
     worktree.take_back_locked(!taken).await;
-    let named = repo.clash(&worktree.branch, false).await.ok().flatten();
+    let named = match worktree.terms.branch_created {
+        true => repo.clash(&worktree.branch, false).await.ok().flatten(),
+        false => None,
+    };
     let cause = named.unwrap_or_else(|| anyhow::anyhow!("git worktree add: {said}"));
     Err(cause).or_kind(Kind::Git, || format!("cannot make a worktree for `{}`", worktree.branch))
 }
@@ -136,9 +139,11 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
     loop {
         let reason = format!("{LOCK_REASON}{}", worktree.id);
         let git = worktree.repo.git("worktree").args(["add", "--quiet", "--no-checkout"]);
-        let git = git.args(["--no-track", "--lock", "--reason", &reason]);
+        let git = git.args(["--lock", "--reason", &reason]);
         let output = if worktree.terms.branch_created {
-            git.args(["-b", &worktree.branch]).arg(&worktree.path).arg(&worktree.base_commit)
+            git.args(["--no-track", "-b", &worktree.branch])
+                .arg(&worktree.path)
+                .arg(&worktree.base_commit)
         } else {
             git.arg(&worktree.path).arg(&worktree.branch)
         };

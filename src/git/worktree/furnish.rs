@@ -11,6 +11,9 @@ use super::{Worktree, submodules};
 use crate::git::command::LONG;
 use crate::git::{index, size};
 
+/// Git does not say why it could not write a file; with less room than this that is why.
+const LITTLE: u64 = 1_000_000;
+
 /// What a worktree gets beside the files of its base.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Furnish {
@@ -52,17 +55,22 @@ async fn check_out(worktree: &Worktree, sparse: Option<&Cone>) -> anyhow::Result
     index::replace(&worktree.admin.join("index"), &private)
 }
 
-/// Says that the disk is full in one line, where git says it for every file.
+/// Says in one line what git says for every file, and whether the disk is full.
 fn full(path: &Path, error: anyhow::Error) -> anyhow::Error {
-    let no_space = |text: &str| {
-        ["No space left on device", "Disk quota exceeded", "File too large"]
-            .into_iter()
-            .find(|known| text.contains(known))
+    let text = format!("{error:#}");
+    let mut lines = text.split("; ");
+    let first = lines.next().unwrap_or_default();
+    let more = match lines.count() {
+        0 => String::new(),
+        more => format!(", and {more} more"),
     };
-    let Some(why) = error.chain().find_map(|cause| no_space(&cause.to_string())) else {
-        return error;
-    };
-    let left =
-        size::free(path).map_or(String::new(), |bytes| format!(" ({} left)", size::shown(bytes)));
-    anyhow::anyhow!("its files do not fit in `{}`{left}: {why}", path.display())
+    let free = size::free(path);
+    let is_full = text.contains("No space left on device")
+        || (text.contains("unable to write") && free.is_some_and(|bytes| bytes < LITTLE));
+    if !is_full {
+        return if more.is_empty() { error } else { anyhow::anyhow!("{first}{more}") };
+    }
+    let left = size::shown(free.unwrap_or_default());
+    let path = path.parent().unwrap_or(path).display();
+    anyhow::anyhow!("the files do not fit in `{path}`, which has {left} left: {first}{more}")
 }

@@ -146,18 +146,21 @@ async fn hidden(
     found.retain(|name| worktree.path().join(name).symlink_metadata().is_err());
     let mut names = Vec::new();
     for name in &found {
+        // A name may begin with what git reads as magic.
+        names.extend_from_slice(b"./");
         names.extend_from_slice(name.as_os_str().as_bytes());
         names.push(0);
     }
     let git = worktree.repo().git_at(&worktree.private(), "check-ignore").limit(LONG);
-    let output = git.args(["-z", "--stdin"]).stdin(names).run().await?;
+    let git = git.env("GIT_LITERAL_PATHSPECS", "0").args(["-z", "--stdin"]);
+    let output = git.stdin(names).run().await?;
     anyhow::ensure!(
         matches!(output.code, Some(0 | 1)),
         "git check-ignore: {}",
         crate::git::command::complaint(&output)
     );
     let hidden: Vec<PathBuf> =
-        fields(&output.stdout).filter(|name| !name.is_empty()).map(path).collect();
+        fields(&output.stdout).filter_map(|name| name.strip_prefix(b"./")).map(path).collect();
     let exposed = (found.len() - hidden.len()) as u64;
     Ok((hidden, exposed))
 }
