@@ -103,10 +103,9 @@ async fn a_branch_without_a_worktree_is_gone_on_in_and_never_deleted() {
     repo.assert_untouched(&before, &[]);
     // Also when its files cannot be had.
     repo.write(".gitattributes", "* filter=broken\n");
+    repo.commit("filter");
     repo.git(&["config", "filter.broken.smudge", "false"]);
     repo.git(&["config", "filter.broken.required", "true"]);
-    repo.git(&["add", ".gitattributes"]);
-    repo.git(&["commit", "-qm", "filter"]);
     repo.git(&["branch", "-f", "theirs", "main"]);
     let before = repo.fingerprint(&[]);
     made(&repo, "a2", "theirs", Taken::Continue).await.unwrap_err();

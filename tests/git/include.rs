@@ -76,7 +76,7 @@ async fn only_what_is_ignored_and_named_is_copied() {
     assert!(!finished.changed);
     let released = listed.release(&finished).await.unwrap();
     assert!(matches!(released, Released::Removed { ignored_files: 4, .. }), "{released:?}");
-    assert!(Include::patterns(vec!["a[".to_owned()]).is_err());
+    assert!(Include::patterns(vec!["{a".to_owned()]).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
