@@ -47,6 +47,7 @@ async fn open(repo: &Repo) -> Arc<git::Repo> {
 async fn new(repo: &Repo, opened: &git::Repo, id: &str, branch: &str) -> New {
     New {
         id: id.to_owned(),
+        run: "run-1".to_owned(),
         branch: branch.to_owned(),
         base_commit: opened.resolve("HEAD").await.unwrap(),
         root: repo.beside("state"),

@@ -23,7 +23,7 @@ use super::tally::{Books, Ended, Tally, Unchanged};
 use super::{id, setup};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Level, Usage};
-use crate::git::{Repo, size};
+use crate::git::{Kept, Left, Repo, size};
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
 use crate::process::Processes;
 
@@ -274,6 +274,8 @@ impl Fleet {
         let query = &order.query;
         let soil = Soil {
             id: &id,
+            run: &self.run,
+            label: &query.label,
             repo: order.repo.as_ref(),
             root: &order.worktree_root,
             wanted: self.wanted(),
@@ -366,9 +368,19 @@ impl Fleet {
             let paths = harvest.skipped.join(", ");
             self.events.warn(format!("{id}: git cannot store {paths}; the worktree is kept"));
         }
-        if let Some(kept) = &harvest.kept_ref {
+        for Kept { name, what } in &harvest.kept {
+            self.events.warn(format!("{id}: its {what} is not part of its work; it is on {name}"));
+        }
+        if !harvest.nested.is_empty() {
+            let names = harvest.nested.join(", ");
+            self.events.warn(format!(
+                "{id}: the repositories {names} in its worktree were committed as files; the worktree \
+                 is kept"
+            ));
+        }
+        if let Some(Left { path, why }) = &harvest.left {
             self.events
-                .warn(format!("{id}: it left its branch; what it committed there is on {kept}"));
+                .warn(format!("{id}: its git directory `{}` is kept: {why}", path.display()));
         }
         if !harvest.outside.is_empty() {
             let paths = listed(&harvest.outside);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::query::{Commit, Dirty, Site, Start};
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::worktree::{Furnish, New, Released, There, Worktree};
-use crate::git::{CommitMessage, Repo, size};
+use crate::git::worktree::{Entry, Furnish, New, Released, There, Worktree};
+use crate::git::{CommitMessage, Kept, Left, Repo, size};
 use crate::workspace::disk::Disk;
 
 /// Where an agent works.
@@ -35,8 +35,12 @@ pub struct Harvest {
     pub removed: Option<(u64, u64)>,
     /// Paths that git cannot store.
     pub skipped: Vec<String>,
-    /// The ref that keeps commits which are not on the branch.
-    pub kept_ref: Option<String>,
+    /// Refs that keep what is not on the branch.
+    pub kept: Vec<Kept>,
+    /// Repositories inside whose files were taken in as files.
+    pub nested: Vec<String>,
+    /// The agent's git directory, if something in it could not be taken in.
+    pub left: Option<Left>,
     /// Paths outside the scope that differ from the base, and are not committed.
     pub outside: Vec<String>,
 }
@@ -45,6 +49,10 @@ pub struct Harvest {
 pub struct Soil<'a> {
     /// The agent that it is for.
     pub id: &'a str,
+    /// Its run.
+    pub run: &'a str,
+    /// Its label.
+    pub label: &'a str,
     /// The repository, for a worktree.
     pub repo: Option<&'a Arc<Repo>>,
     /// Where worktrees are kept.
@@ -68,8 +76,13 @@ impl Ground {
         };
         let worktree = match &plan.start {
             Start::There { branch, path, lender } => {
-                let (branch, path) = (branch.clone(), path.clone());
-                let there = There { id: soil.id.to_owned(), branch, path, lender: lender.clone() };
+                let there = There {
+                    id: soil.id.to_owned(),
+                    run: soil.run.to_owned(),
+                    branch: branch.clone(),
+                    path: path.clone(),
+                    lender: lender.clone(),
+                };
                 Worktree::reopen(repo, there).await?
             }
             Start::Fresh { branch, taken, base, dirty } => {
@@ -77,6 +90,7 @@ impl Ground {
                 require_room(repo, &base_commit, &plan.furnish, soil.root, soil.wanted).await?;
                 let new = New {
                     id: soil.id.to_owned(),
+                    run: soil.run.to_owned(),
                     branch: branch.clone().unwrap_or_else(|| format!("agentlua/{}", soil.id)),
                     base_commit,
                     root: soil.root.to_owned(),
@@ -87,6 +101,18 @@ impl Ground {
             }
         };
         let worktree = worktree.scoped(plan.scope.clone());
+        let entry = Entry {
+            commit: message(&plan.commit, soil.id, soil.run, soil.label),
+            scope: plan.scope.as_ref().map(|scope| scope.written().to_vec()),
+        };
+        if let Err(error) = worktree.enter(entry).await {
+            if worktree.was_there() {
+                worktree.hand_back().await?;
+            } else {
+                worktree.abandon().await;
+            }
+            return Err(error);
+        }
         Ok(Self::Worktree { worktree, commit: plan.commit.clone() })
     }
 
@@ -122,17 +148,8 @@ impl Ground {
     /// What git says; the worktree is then kept as it is.
     pub async fn harvest(&self, id: &str, run: &str, label: &str) -> Result<Harvest> {
         let Self::Worktree { worktree, commit } = self else { return Ok(Harvest::default()) };
-        let message = match commit {
-            Commit::No => None,
-            Commit::Yes(subject) => Some(CommitMessage {
-                subject: subject.clone().unwrap_or_else(|| label.to_owned()),
-                trailers: vec![
-                    ("Agentlua-Agent".to_owned(), id.to_owned()),
-                    ("Agentlua-Run".to_owned(), run.to_owned()),
-                ],
-            }),
-        };
-        let finished = worktree.finish(message).await?;
+        let finished = worktree.finish(message(commit, id, run, label)).await?;
+        let left = worktree.leave(&finished).await?;
         let removed = if worktree.was_there() {
             worktree.hand_back().await?;
             None
@@ -144,15 +161,39 @@ impl Ground {
                 Released::Kept => None,
             }
         };
+        if let Some(aside) = finished.aside {
+            let branch = worktree.branch();
+            return Err(Error::new(
+                Kind::Git,
+                format!(
+                    "somebody else moved `{branch}` meanwhile; the agent's work is on `{aside}`"
+                ),
+            )
+            .hint(format!("git merge {aside}")));
+        }
         Ok(Harvest {
             head_commit: Some(finished.head_commit),
             files_changed: finished.files_changed,
             removed,
             skipped: finished.skipped,
-            kept_ref: finished.kept_ref,
+            kept: finished.kept,
+            nested: finished.nested,
+            left,
             outside: finished.outside,
         })
     }
+}
+
+/// Says how an agent's work is committed.
+fn message(commit: &Commit, id: &str, run: &str, label: &str) -> Option<CommitMessage> {
+    let Commit::Yes(subject) = commit else { return None };
+    Some(CommitMessage {
+        subject: subject.clone().unwrap_or_else(|| label.to_owned()),
+        trailers: vec![
+            ("Agentlua-Agent".to_owned(), id.to_owned()),
+            ("Agentlua-Run".to_owned(), run.to_owned()),
+        ],
+    })
 }
 
 /// Returns the commit that a worktree starts from.

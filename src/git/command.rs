@@ -170,6 +170,7 @@ impl Program {
             cwd: Some(cwd.to_owned()),
             env: self.environment.0.clone(),
             stdin: Vec::new(),
+            input: None,
             lifeline: self.lifeline.get().and_then(|file| file.try_clone().ok()),
         };
         Git { command, verb: verb.to_owned(), limit: SHORT, children: Arc::clone(&self.children) }
@@ -215,6 +216,11 @@ impl Git {
 
     pub(super) fn stdin(mut self, bytes: Vec<u8>) -> Self {
         self.command.stdin = bytes;
+        self
+    }
+
+    pub(super) fn input(mut self, file: File) -> Self {
+        self.command.input = Some(file);
         self
     }
 

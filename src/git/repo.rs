@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 
 use super::command::{Environment, Git, Place, Program, complaint, path};
 use super::ledger::Ledger;
+use super::private::Cached;
 use super::reader::Reader;
 use super::size::Sizes;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -21,7 +22,7 @@ use crate::journal::Store;
 const OLDEST: (u32, u32) = (2, 40);
 
 /// The identity of commits where the user has configured none.
-const NOBODY: (&str, &str) = ("agentlua", "agentlua@localhost");
+pub(super) const NOBODY: (&str, &str) = ("agentlua", "agentlua@localhost");
 
 /// How to open a repository; the default is what everyone but a test wants.
 #[derive(Debug, Default)]
@@ -44,6 +45,7 @@ pub struct Repo {
     pub(super) program: Program,
     identity: OnceCell<Vec<(&'static str, String)>>,
     signs: OnceCell<bool>,
+    pub(super) settings: Cached,
     pub(super) turn: Arc<tokio::sync::Mutex<()>>,
     pub(super) store: OnceCell<Arc<Store>>,
     pub(super) ledger: OnceCell<Ledger>,
@@ -88,6 +90,7 @@ impl Repo {
             program,
             identity: OnceCell::new(),
             signs: OnceCell::new(),
+            settings: Cached::default(),
             turn: Arc::default(),
             store: OnceCell::new(),
             ledger: OnceCell::new(),

@@ -104,16 +104,15 @@ pub(super) struct Within {
 }
 
 /// Reduces the tree of a worktree's files to its scope: what may be committed.
-pub(super) async fn within(worktree: &Worktree, tree: &str) -> anyhow::Result<Within> {
-    let Some(scope) = worktree.scope() else {
-        return Ok(Within { tree: tree.to_owned(), outside: Vec::new() });
-    };
+/// Nothing, where there is none.
+pub(super) async fn within(worktree: &Worktree, tree: &str) -> anyhow::Result<Option<Within>> {
+    let Some(scope) = worktree.scope() else { return Ok(None) };
     let mut place = worktree.private();
     let index = worktree.index().with_file_name(format!("{}.scope", worktree.id()));
     place.index = Some(index.clone());
     let within = reduced(worktree.repo(), &place, scope, worktree.base_commit(), tree).await;
     let _ = std::fs::remove_file(index);
-    within
+    within.map(Some)
 }
 
 /// Gives the paths of `tree` that lie outside `scope` the entries that `base` has. `place` names the

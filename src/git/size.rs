@@ -30,8 +30,9 @@ impl Repo {
         }
         let sizes = async {
             if self.reader() == Reader::Library {
-                let cone = cone.cloned();
-                return self.file_bytes(commit, cone).await.map(Some);
+                let (commit, cone) = (commit.to_owned(), cone.cloned());
+                let ask = move |r: &git2::Repository| tree_bytes(r, &commit, cone.as_ref());
+                return self.library(self.common_dir(), ask).await.map(Some);
             }
             if self.is_partial().await? {
                 return Ok(None);
@@ -59,7 +60,7 @@ impl Repo {
 }
 
 /// Returns the bytes of a commit's files, each with what it takes beside them.
-pub(super) fn tree_bytes(
+fn tree_bytes(
     repository: &git2::Repository,
     commit: &str,
     cone: Option<&Cone>,

@@ -1,18 +1,29 @@
 //! The host snapshot: what the files of a worktree are, as a tree, and as a commit on its branch.
 //!
 //! It is taken with the shared git directory and a private index, so that neither the worktree's
-//! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there.
+//! `.git` file nor its index, HEAD or configuration has a say. `git commit` is never run there. What the
+//! agent committed itself was taken in before (`private`), and the snapshot goes on top.
 
-use super::command::{LONG, Place, complaint, fields, path, text};
-use super::reader::Head;
+mod index_file;
+mod nested;
+mod sparse;
+mod stage;
+
+pub(super) use stage::stage;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::text;
+use super::private::{self, Brought, Kept, Left, take};
 use super::worktree::Worktree;
 use super::{index, scope};
+use stage::stage_on;
 
 /// How often to try again when the branch moves while its snapshot is committed.
 const TRIES: u32 = 4;
 
 /// The message of a snapshot's commit.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommitMessage {
     /// The first line; line breaks become spaces.
     pub subject: String,
@@ -52,10 +63,28 @@ pub struct Finished {
     /// What git could not store, in its words: an unreadable file, a failing filter. While there is
     /// any, the worktree is not removed.
     pub skipped: Vec<String>,
-    /// The ref that keeps commits which HEAD pointed to beside the branch.
-    pub kept_ref: Option<String>,
+    /// Refs that hold what the agent made beside its branch: other branches, tags, stashes, a HEAD.
+    pub kept: Vec<Kept>,
+    /// Repositories inside whose files were taken in as files. The worktree is not removed: their history
+    /// is only there.
+    pub nested: Vec<String>,
+    /// The agent's git directory, if something in it could not be taken in.
+    pub left: Option<Left>,
+    /// The ref that the work is on when somebody else has moved the branch: it is not on the branch then,
+    /// and `head_commit` is the work's.
+    pub aside: Option<String>,
     /// The paths outside the scope that differ from the base: they are in the files only.
     pub outside: Vec<String>,
+}
+
+/// Where the work is committed.
+struct Parent {
+    /// The commit that it goes on top of.
+    commit: String,
+    /// What the branch points to now.
+    old: Option<String>,
+    /// Whether the branch has to stay where it is.
+    aside: bool,
 }
 
 pub(super) async fn finish(
@@ -63,156 +92,156 @@ pub(super) async fn finish(
     message: Option<CommitMessage>,
 ) -> anyhow::Result<Finished> {
     let repo = worktree.repo();
-    let head = repo.head_of(worktree.admin()).await.unwrap_or_default();
+    let mut brought = take(worktree).await?;
+    let first = parent(worktree, &brought).await?;
     let snapshot = if worktree.path().is_dir() {
-        Some(stage(worktree, &worktree.private()).await?)
+        let moved = brought.start.as_ref().is_some_and(|start| *start != first.commit);
+        let tip = moved.then_some(&*first.commit);
+        Some(stage_on(worktree, &worktree.private(), tip).await?)
     } else {
         None // Somebody removed the folder. That is no change to commit.
     };
-    let full_name = format!("refs/heads/{}", worktree.branch());
-    let skipped = match &snapshot {
-        Some(snapshot) => snapshot.skipped.clone(),
-        None => vec![format!("the folder `{}` is gone", worktree.path().display())],
+    let (skipped, nested) = match &snapshot {
+        Some(snapshot) => (snapshot.skipped.clone(), snapshot.nested.clone()),
+        None => (vec![format!("the folder `{}` is gone", worktree.path().display())], Vec::new()),
     };
-    let within = match &snapshot {
-        Some(snapshot) => Some(scope::within(worktree, &snapshot.tree).await?),
+    let files = snapshot.as_ref().map(|snapshot| &*snapshot.tree);
+    let within = match files {
+        Some(tree) => scope::within(worktree, tree).await?,
         None => None,
     };
-    let outside = within.as_ref().map_or_else(Vec::new, |within| within.outside.clone());
-    let mut tries = 0;
-    let (tip, tree, uncommitted) = loop {
-        let old = repo.tip(&full_name).await?;
-        let parent = old.clone().unwrap_or_else(|| worktree.base_commit().to_owned());
-        let parent_tree = repo.tree(&parent).await?;
-        let tree = snapshot.as_ref().map_or_else(|| parent_tree.clone(), |s| s.tree.clone());
-        let committed = within.as_ref().map_or(&tree, |within| &within.tree);
-        let held = if message.is_some() { committed } else { &parent_tree };
-        let uncommitted = *held != tree;
-        let new = match &message {
-            Some(message) if *committed != parent_tree => {
-                repo.commit_tree(committed, &[&parent], &message.text(), false).await?
-            }
-            // The branch is the agent's place even if the agent deleted it.
-            _ if old.is_none() => parent.clone(),
-            _ => break (parent, tree.clone(), uncommitted),
-        };
-        let reason = format!("agentlua: work of {}", worktree.id());
-        match repo.move_ref(&full_name, &new, old.as_deref(), &reason).await {
-            Ok(()) => break (new.clone(), tree.clone(), uncommitted),
-            Err(error) => {
-                tries += 1;
-                if tries == TRIES || repo.tip(&full_name).await? == old {
-                    return Err(error);
-                }
-            }
-        }
+    // Without a commit the files are told as they are.
+    let committed = match &within {
+        Some(within) if message.is_some() => Some(&*within.tree),
+        _ => files,
     };
-    let kept_ref = keep_foreign_head(worktree, &head, &tip).await?;
-    if !uncommitted && snapshot.is_some() && head.branch.as_deref() == Some(worktree.branch()) {
+    let landed = land(worktree, &brought, first, committed, message.as_ref()).await?;
+    let outside = within.as_ref().map_or(&[][..], |within| &within.outside);
+    let uncommitted = match message {
+        None => landed.tree != repo.tree(&landed.commit).await?,
+        Some(_) => !outside.is_empty(),
+    };
+    if !worktree.is_entered() && brought.on_branch && !uncommitted && snapshot.is_some() {
         show_clean(worktree);
     }
-    let kept = match &within {
-        Some(within) if message.is_some() => &within.tree,
-        _ => &tree,
-    };
-    let changes = repo.changes(worktree.base_commit(), kept).await?;
+    let changes = repo.changes(worktree.base_commit(), &landed.tree).await?;
+    if let Some(start) = lost(worktree, &brought, &landed).await? {
+        let name = format!("{}/start", worktree.namespace());
+        private::hold(repo, &name, &start).await?;
+        brought.kept.push(Kept { name, what: format!("branch `{}` before", worktree.branch()) });
+    }
     Ok(Finished {
         changed: !changes.is_empty()
-            || tip != worktree.base_commit()
-            || kept_ref.is_some()
+            || landed.commit != worktree.base_commit()
+            || !brought.kept.is_empty()
             || !outside.is_empty(),
-        head_commit: tip,
-        tree,
+        head_commit: landed.commit,
+        tree: files.map_or(landed.tree, str::to_owned),
         files_changed: changes.iter().map(|change| text(&change.path)).collect(),
         uncommitted,
         skipped,
-        kept_ref,
+        kept: brought.kept,
+        nested,
+        left: brought.left,
+        aside: landed.aside,
         outside: outside.iter().map(|path| text(path)).collect(),
     })
 }
 
-/// The files of a worktree as they were at one moment.
-pub(super) struct Snapshot {
-    /// Their tree.
-    pub tree: String,
-    /// What git could not store.
-    pub skipped: Vec<String>,
-}
-
-/// Brings the index of `place` up to the files and writes its tree.
-pub(super) async fn stage(worktree: &Worktree, place: &Place) -> anyhow::Result<Snapshot> {
+/// Says what the work goes on top of. The branch is the agent's own as long as nobody else has moved it:
+/// then it may point anywhere, as after a rebase.
+async fn parent(worktree: &Worktree, brought: &Brought) -> anyhow::Result<Parent> {
     let repo = worktree.repo();
-    if !place.index.as_ref().is_some_and(|index| index.exists()) {
-        repo.git_at(place, "read-tree").arg(worktree.base_commit()).bytes().await?;
-    }
-    let sparse = worktree.admin().join("info/sparse-checkout").exists();
-    if sparse {
-        carry_sparse(worktree, place).await?;
-    }
-    let add = |more: &[&str]| {
-        let git = repo.git_at(place, "add").limit(LONG).args(["--all", "--sparse"]).args(more);
-        if sparse { git.setting("core.sparseCheckout=true") } else { git }
+    let old = repo.tip(&format!("refs/heads/{}", worktree.branch())).await?;
+    let (commit, aside) = match (&old, &brought.tip) {
+        // The branch is the agent's place even if somebody deleted it.
+        (None, tip) => {
+            let before = brought.start.as_deref().unwrap_or(worktree.base_commit());
+            (tip.clone().unwrap_or_else(|| before.to_owned()), false)
+        }
+        (Some(old), None) => (old.clone(), false),
+        (Some(old), Some(tip)) if repo.is_ancestor(tip, old).await? => (old.clone(), false),
+        (Some(old), Some(tip)) => {
+            let own = brought.start.as_ref() == Some(old) || repo.is_ancestor(old, tip).await?;
+            (tip.clone(), !own)
+        }
     };
-    let mut skipped = Vec::new();
-    let output = add(&[]).run().await?;
-    if output.code != Some(0) {
-        // One file that cannot be stored must not cost all the others.
-        let output = add(&["--ignore-errors"]).run().await?;
-        skipped.push(complaint(&output));
-    }
-    let tree = repo.git_at(place, "write-tree").line().await?;
-    Ok(Snapshot { tree, skipped })
+    Ok(Parent { commit, old, aside })
 }
 
-/// Takes over which files the worktree leaves out: of a sparse checkout they are absent, not deleted.
-async fn carry_sparse(worktree: &Worktree, place: &Place) -> anyhow::Result<()> {
+/// The work as it is in the repository now.
+struct Landed {
+    commit: String,
+    tree: String,
+    aside: Option<String>,
+}
+
+/// Commits the files where that is wanted, and moves the branch to what it is to point to.
+async fn land(
+    worktree: &Worktree,
+    brought: &Brought,
+    mut onto: Parent,
+    files: Option<&str>,
+    message: Option<&CommitMessage>,
+) -> anyhow::Result<Landed> {
     let repo = worktree.repo();
-    let mut theirs = worktree.private();
-    theirs.index = Some(worktree.admin().join("index"));
-    let listed = repo.git_at(&theirs, "ls-files").args(["-z", "-t", "--stage"]).bytes().await?;
-    let (mut entries, mut names) = (Vec::new(), Vec::new());
-    for entry in fields(&listed) {
-        let Some(entry) = entry.strip_prefix(b"S ") else { continue };
-        let Some(name) = entry.splitn(2, |byte| *byte == b'\t').nth(1) else { continue };
-        if worktree.path().join(path(name)).symlink_metadata().is_err() {
-            entries.extend_from_slice(entry);
-            entries.push(0);
-            names.extend_from_slice(name);
-            names.push(0);
+    let mut tries = 0;
+    loop {
+        let below = repo.tree(&onto.commit).await?;
+        let tree = files.unwrap_or(&below).to_owned();
+        let (name, old) = if onto.aside {
+            let name = format!("{}/branch", worktree.namespace());
+            let there = repo.tip(&name).await?;
+            (name, there)
+        } else {
+            (format!("refs/heads/{}", worktree.branch()), onto.old.clone())
+        };
+        let aside = onto.aside.then(|| name.clone());
+        if let (true, Some(there)) = (onto.aside, &old)
+            && repo.tree(there).await? == tree
+            && repo.is_ancestor(&onto.commit, there).await?
+        {
+            return Ok(Landed { commit: there.clone(), tree, aside });
+        }
+        let new = match message {
+            Some(message) if tree != below => {
+                repo.commit_tree(&tree, &[&onto.commit], &message.text(), false).await?
+            }
+            _ => onto.commit.clone(),
+        };
+        if old.as_ref() == Some(&new) {
+            return Ok(Landed { commit: new, tree, aside });
+        }
+        crate::crash::point("finish.committed");
+        let reason = format!("agentlua: work of {}", worktree.id());
+        match repo.move_ref(&name, &new, old.as_deref(), &reason).await {
+            Ok(()) => {
+                crate::crash::point("finish.moved");
+                return Ok(Landed { commit: new, tree, aside });
+            }
+            Err(error) => {
+                tries += 1;
+                let again = parent(worktree, brought).await?;
+                if tries == TRIES || again.old == onto.old {
+                    return Err(error);
+                }
+                onto = again;
+            }
         }
     }
-    if names.is_empty() {
-        return Ok(());
-    }
-    let update = || repo.git_at(place, "update-index").arg("-z");
-    update().arg("--index-info").stdin(entries).bytes().await?;
-    update().args(["--skip-worktree", "--stdin"]).stdin(names).bytes().await?;
-    Ok(())
 }
 
-/// Puts a ref on commits that HEAD points to and the branch does not hold: they would go with the
-/// worktree.
-async fn keep_foreign_head(
+/// Returns what the branch held when the agent entered, if nothing else holds that now.
+async fn lost(
     worktree: &Worktree,
-    head: &Head,
-    tip: &str,
+    brought: &Brought,
+    landed: &Landed,
 ) -> anyhow::Result<Option<String>> {
-    let repo = worktree.repo();
-    let Some(commit) = &head.commit else { return Ok(None) };
-    let on_branch = head.branch.as_deref() == Some(worktree.branch());
-    if on_branch || repo.is_ancestor(commit, tip).await? {
-        return Ok(None);
-    }
-    // On another branch they are kept by that branch.
-    if head.branch.is_some() {
-        return Ok(None);
-    }
-    let name = format!("refs/agentlua/keep/{}/HEAD", worktree.id());
-    let old = repo.tip(&name).await?;
-    if old.as_ref() != Some(commit) {
-        repo.move_ref(&name, commit, old.as_deref(), "agentlua: keep HEAD").await?;
-    }
-    Ok(Some(name))
+    let (Some(start), Some(_)) = (&brought.start, &brought.tip) else { return Ok(None) };
+    let held = landed.aside.is_some()
+        || start == worktree.base_commit()
+        || worktree.repo().is_ancestor(start, &landed.commit).await?;
+    Ok((!held).then(|| start.clone()))
 }
 
 /// Gives the worktree an index that agrees with its files and its new commit, for the people who look

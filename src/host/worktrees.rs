@@ -58,13 +58,14 @@ impl Host {
             worktrees.made += 1;
             worktrees.made
         };
-        let id = format!("script-{}-{number}", self.fleet.run_id().trim_start_matches("run-"));
+        let run = self.fleet.run_id().to_owned();
+        let id = format!("script-{}-{number}", run.trim_start_matches("run-"));
         let Wanted { branch, taken, base, dirty, furnish, setup, .. } = wanted;
         let worktree = self
             .beside(async move {
                 let base_commit = ground::base_commit(&repo, base.as_deref(), dirty).await?;
                 ground::require_room(&repo, &base_commit, &furnish, &root, 1).await?;
-                let new = New { id, branch, base_commit, root, taken, furnish };
+                let new = New { id, run, branch, base_commit, root, taken, furnish };
                 Worktree::create(&repo, new).await
             })
             .await??;
@@ -72,7 +73,9 @@ impl Host {
         if let Some(command) = setup
             && let Err(error) = self.set_up(&worktree, command, cancel).await
         {
-            if !self.close_worktree(&worktree).await? {
+            if worktree.was_there() {
+                self.keep_worktree(&worktree).await?;
+            } else if !self.close_worktree(&worktree).await? {
                 self.announce_kept(&worktree);
             }
             return Err(error);

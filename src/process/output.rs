@@ -30,6 +30,8 @@ pub struct Command {
     pub env: BTreeMap<OsString, OsString>,
     /// What it reads.
     pub stdin: Vec<u8>,
+    /// The file it reads instead, from where the file stands.
+    pub input: Option<File>,
     /// An empty file that it is to hold open for as long as it runs: its standard input, when it has
     /// nothing else to read.
     pub lifeline: Option<File>,
@@ -59,10 +61,11 @@ pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
     if let Some(cwd) = &command.cwd {
         child.current_dir(cwd);
     }
-    child.stdin(match command.lifeline {
+    child.stdin(match (command.input, command.lifeline) {
+        (Some(file), _) => file.into(),
         _ if !command.stdin.is_empty() => Stdio::piped(),
-        Some(file) => file.into(),
-        None => Stdio::null(),
+        (None, Some(file)) => file.into(),
+        (None, None) => Stdio::null(),
     });
     child.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn()?;

@@ -128,8 +128,12 @@ async fn what_ended_is_gone_on_in_by_one_at_a_time() {
     let second = made(&repo, "a2", "work", Taken::Continue).await.unwrap();
     assert_eq!((second.path(), second.base_commit()), (&*path, &*finished.head_commit));
     assert!(second.was_there() && !second.branch_created());
-    let there =
-        There { id: "a3".into(), branch: "work".into(), path: Some(path.clone()), lender: None };
+    let there = There {
+        id: "a3".into(),
+        branch: "work".into(),
+        path: Some(path.clone()),
+        ..There::default()
+    };
     let busy = Worktree::reopen(&opened, there.clone()).await.unwrap_err();
     assert!(busy.message.contains("`a2` works in"), "{busy}");
     std::fs::write(path.join("two"), "2").unwrap();
@@ -183,6 +187,7 @@ async fn what_is_lent_goes_back_to_its_lender() {
         branch: "lent".to_owned(),
         path: Some(handle.path().to_owned()),
         lender: Some("script-1".to_owned()),
+        ..There::default()
     };
     let agent = Worktree::reopen(&opened, there("a1")).await.unwrap();
     assert_eq!(handle.occupant().as_deref(), Some("a1"));

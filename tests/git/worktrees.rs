@@ -131,8 +131,8 @@ async fn an_agent_cannot_hide_work_behind_its_index_or_its_head() {
     let finished = worktree.finish(Some(message("work"))).await.unwrap();
     assert_eq!(finished.files_changed, ["README.md"]);
     assert_eq!(repo.git(&["show", "sly:README.md"]), "changed");
-    assert_eq!(finished.kept_ref.as_deref(), Some("refs/agentlua/keep/a1/HEAD"));
-    assert_eq!(repo.git(&["rev-parse", "refs/agentlua/keep/a1/HEAD"]), beside);
+    assert_eq!(finished.kept[0].name, "refs/agentlua/run-1/a1/HEAD");
+    assert_eq!(repo.git(&["rev-parse", "refs/agentlua/run-1/a1/HEAD"]), beside);
     assert_eq!(repo.git(&["rev-parse", "main"]), main);
     assert_eq!(worktree.release(&finished).await.unwrap(), Released::Kept);
 }

@@ -4,7 +4,7 @@
 use anyhow::bail;
 use git2::{Delta, DiffOptions, ErrorCode, ObjectType, Oid, Repository, Tree};
 
-use super::{Change, Head};
+use super::{Change, Head, Listed};
 
 /// Tells whether the repository is whole: what a partial clone lacks, only the program fetches.
 pub(super) fn serves(repository: &Repository) -> bool {
@@ -53,6 +53,19 @@ pub(super) fn tip(repository: &Repository, full_name: &str) -> anyhow::Result<Op
         }
         Err(error) => Err(error.into()),
     }
+}
+
+pub(super) fn refs(repository: &Repository) -> anyhow::Result<Vec<Listed>> {
+    let mut refs = Vec::new();
+    for reference in repository.references()? {
+        let reference = reference?;
+        refs.push(Listed {
+            name: reference.name_bytes().to_vec(),
+            id: reference.target().map(|id| id.to_string()).unwrap_or_default(),
+            symbolic: reference.symbolic_target_bytes().map(<[u8]>::to_vec),
+        });
+    }
+    Ok(refs)
 }
 
 pub(super) fn tree(repository: &Repository, commit: &str) -> anyhow::Result<String> {

@@ -11,8 +11,6 @@ use std::path::Path;
 use anyhow::Context;
 
 use super::repo::Repo;
-use super::size;
-use super::worktree::Cone;
 use crate::error::{Error, Kind, Result, ResultExt};
 
 /// Who answers.
@@ -40,6 +38,17 @@ pub(super) struct Change {
     pub path: Vec<u8>,
     /// Whether only the second tree has it.
     pub added: bool,
+}
+
+/// A ref and what it points to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Its full name.
+    pub name: Vec<u8>,
+    /// The object it points to; empty for a symbolic ref.
+    pub id: String,
+    /// The ref it points to, if it is symbolic.
+    pub symbolic: Option<Vec<u8>>,
 }
 
 impl Reader {
@@ -104,6 +113,16 @@ impl Repo {
         }
     }
 
+    /// Lists all refs, sorted by name.
+    pub(super) async fn refs(&self) -> anyhow::Result<Vec<Listed>> {
+        let mut refs = match self.reader() {
+            Reader::Library => self.library(self.common_dir(), library::refs).await?,
+            Reader::Program => program::refs(self).await?,
+        };
+        refs.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(refs)
+    }
+
     /// Returns the tree of a commit.
     pub(super) async fn tree(&self, commit: &str) -> anyhow::Result<String> {
         let id = commit.to_owned();
@@ -153,14 +172,7 @@ impl Repo {
         }
     }
 
-    /// Returns about how many bytes the files of a commit take, as libgit2 sees them.
-    pub(super) async fn file_bytes(&self, commit: &str, cone: Option<Cone>) -> anyhow::Result<u64> {
-        let commit = commit.to_owned();
-        let ask = move |r: &git2::Repository| size::tree_bytes(r, &commit, cone.as_ref());
-        self.library(self.common_dir(), ask).await
-    }
-
-    async fn library<T: Send + 'static>(
+    pub(super) async fn library<T: Send + 'static>(
         &self,
         git_dir: &Path,
         ask: impl FnOnce(&git2::Repository) -> anyhow::Result<T> + Send + 'static,

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::{Change, Head};
-use crate::git::command::{complaint, fields};
+use super::{Change, Head, Listed};
+use crate::git::command::{complaint, fields, text};
 use crate::git::repo::Repo;
 
 pub(super) async fn head(repo: &Repo, git_dir: &Path) -> anyhow::Result<Head> {
@@ -34,6 +34,19 @@ pub(super) async fn tip(repo: &Repo, full_name: &str) -> anyhow::Result<Option<S
         Some(1) => Ok(None),
         _ => bail!("cannot read `{full_name}`: {}", complaint(&output)),
     }
+}
+
+pub(super) async fn refs(repo: &Repo) -> anyhow::Result<Vec<Listed>> {
+    let git = repo.git("for-each-ref").arg("--format=%(objectname) %(refname) %(symref)");
+    let bytes = git.bytes().await?;
+    let listed = |line: &[u8]| {
+        let mut words = line.split(|byte| *byte == b' ');
+        let (id, name) = (words.next()?, words.next()?);
+        let symbolic = words.next().filter(|name| !name.is_empty()).map(<[u8]>::to_vec);
+        let id = if symbolic.is_some() { String::new() } else { text(id) };
+        Some(Listed { name: name.to_vec(), id, symbolic })
+    };
+    Ok(bytes.split(|byte| *byte == b'\n').filter_map(listed).collect())
 }
 
 pub(super) async fn tree(repo: &Repo, commit: &str) -> anyhow::Result<String> {

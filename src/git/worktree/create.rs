@@ -21,6 +21,8 @@ const TRIES: u32 = 6;
 pub struct New {
     /// The agent's id: the name of the folder and of what is kept about it.
     pub id: String,
+    /// The run that it belongs to, as refs are named after it; empty if none.
+    pub run: String,
     /// The branch to make.
     pub branch: String,
     /// The commit to start from, as a full id.
@@ -35,6 +37,9 @@ pub struct New {
 
 pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
     check_id(&new.id)?;
+    if !new.run.is_empty() {
+        check_id(&new.run)?;
+    }
     check_branch_name(&new.branch)?;
     let folder = folder(&repo, &new.root)?;
     let path = folder.join(&new.id);
@@ -43,10 +48,12 @@ pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
         repo,
         admin: PathBuf::new(),
         id: new.id,
+        run: new.run,
         branch: new.branch,
         base_commit: new.base_commit,
         path,
         terms: Terms { branch_created: true, ..Terms::default() },
+        record: Arc::default(),
     };
     if register(&mut worktree, new.taken).await? == Found::There {
         return Ok(worktree);
@@ -68,7 +75,10 @@ fn check_id(id: &str) -> Result<()> {
         && id.chars().all(fits)
         && !id.starts_with(['-', '.'])
         && !id.ends_with('.')
-        && !id.to_ascii_lowercase().ends_with(".lock");
+        // What ends like this stands beside a worktree.
+        && ![".lock", ".git", ".new", ".pointer", ".replaced"]
+            .iter()
+            .any(|end| id.to_ascii_lowercase().ends_with(end));
     if safe { Ok(()) } else { Err(Error::usage(format!("`{id}` cannot be the id of a worktree"))) }
 }
 
@@ -184,6 +194,7 @@ impl Worktree {
         if let Ok(Some(admin)) = list::admin_dir(self.repo.common_dir(), &self.path) {
             let _ = std::fs::remove_dir_all(admin);
         }
+        self.forget_private().await;
         let _ = std::fs::remove_file(self.index());
         if let Some(folder) = self.path.parent() {
             let _ = std::fs::remove_dir(folder);

@@ -6,8 +6,11 @@
 //! its own index what it likes.
 
 mod create;
+mod enter;
 mod furnish;
 mod include;
+mod leave;
+mod life;
 mod list;
 mod release;
 mod reopen;
@@ -16,8 +19,10 @@ mod sparse;
 mod submodules;
 
 pub use create::New;
+pub use enter::Entry;
 pub use furnish::Furnish;
 pub use include::{Include, Included};
+pub(super) use life::{KIND, Life, State};
 pub use list::WorktreeEntry;
 pub use release::Released;
 pub use reopen::There;
@@ -26,9 +31,11 @@ pub use sparse::Cone;
 pub(super) use list::admin_dir;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::command::Place;
+use super::ledger::Pledge;
+use super::private::Left;
 use super::repo::Repo;
 use super::scope::Scope;
 use super::snapshot::{self, CommitMessage, Finished};
@@ -54,11 +61,13 @@ const OPERATIONS: [&str; 7] = [
 pub struct Worktree {
     repo: Arc<Repo>,
     id: String,
+    run: String,
     branch: String,
     base_commit: String,
     path: PathBuf,
     admin: PathBuf,
     terms: Terms,
+    record: Arc<Mutex<Option<Record>>>,
 }
 
 /// On which terms somebody works in a worktree.
@@ -74,6 +83,15 @@ struct Terms {
     scope: Option<Arc<Scope>>,
     /// The ignored files that it got.
     included: Included,
+}
+
+/// What is written down about a worktree that has no outcome yet.
+#[derive(Clone, Debug)]
+pub(super) struct Record {
+    /// The intent.
+    pub pledge: Pledge,
+    /// What it says now.
+    pub life: Life,
 }
 
 impl Worktree {
@@ -113,11 +131,13 @@ impl Worktree {
         Ok(Self {
             repo: Arc::clone(repo),
             id: id.to_owned(),
+            run: String::new(),
             branch: branch.to_owned(),
             base_commit: base_commit.to_owned(),
             path: path.to_owned(),
             admin,
             terms: Terms::default(),
+            record: Arc::default(),
         })
     }
 
@@ -159,6 +179,11 @@ impl Worktree {
         &self.id
     }
 
+    /// Returns the run it belongs to; empty if none.
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
     /// Returns its branch.
     pub fn branch(&self) -> &str {
         &self.branch
@@ -172,6 +197,42 @@ impl Worktree {
     /// Returns its folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Gives the agent that is to work here a repository of its own: until [`Worktree::leave`], git in the
+    /// worktree reaches neither the user's nor another agent's.
+    ///
+    /// # Errors
+    /// [`Kind::Git`], naming what cannot be made; the worktree is then as it was.
+    pub async fn enter(&self, entry: Entry) -> Result<()> {
+        let worktree = self.clone();
+        to_the_end(async move { enter::enter(&worktree, entry).await }, |()| async {}).await
+    }
+
+    /// Makes it an ordinary worktree again, once the agent and all that it started has ended and its work
+    /// is taken in. Returns the agent's git directory if that had to stay. Without an agent in it nothing
+    /// happens.
+    ///
+    /// # Errors
+    /// [`Kind::Git`], naming what cannot be put back; it can be done again.
+    pub async fn leave(&self, finished: &Finished) -> Result<Option<Left>> {
+        let (worktree, finished) = (self.clone(), finished.clone());
+        let step = async move {
+            let trouble = || format!("cannot put the worktree `{}` back", worktree.path.display());
+            leave::leave(&worktree, &finished).await.or_kind(Kind::Git, trouble)
+        };
+        to_the_end(step, |_| async {}).await
+    }
+
+    /// Removes what was made for one that nobody has worked in: folder, records, and the branch if it is
+    /// still at its base.
+    pub async fn abandon(&self) {
+        let worktree = self.clone();
+        let step = async move {
+            worktree.take_back().await;
+            Ok(())
+        };
+        let _ = to_the_end(step, |()| async {}).await;
     }
 
     /// Takes a snapshot of the files and, with a message, commits it on the branch, on top of
@@ -239,6 +300,52 @@ impl Worktree {
     /// Returns the private index.
     pub(super) fn index(&self) -> PathBuf {
         self.repo.state_dir().join("index").join(&self.id)
+    }
+
+    /// Returns what refs for its work start with, without the last slash.
+    pub(super) fn namespace(&self) -> String {
+        let run = if self.run.is_empty() { "keep" } else { &self.run };
+        format!("refs/agentlua/{run}/{}", self.id)
+    }
+
+    /// Returns the ref that holds the base while an agent works.
+    pub(super) fn base_ref(&self) -> String {
+        format!("{}/base", self.namespace())
+    }
+
+    /// Returns the git directory of the agent that works here, beside the folder. It need not exist.
+    pub(super) fn private_dir(&self) -> PathBuf {
+        self.path.with_added_extension("git")
+    }
+
+    /// Returns the folder that says that an agent is in the worktree, and what its repository started with.
+    pub(super) fn mark(&self) -> PathBuf {
+        self.repo.state_dir().join("entered").join(&self.id)
+    }
+
+    /// Tells whether an agent is in the worktree, or was and has not been taken out.
+    pub(super) fn is_entered(&self) -> bool {
+        self.mark().is_dir()
+    }
+
+    /// Removes what [`Worktree::enter`] made, before anybody has used it.
+    pub(super) async fn forget_private(&self) {
+        let _ = std::fs::remove_dir_all(self.private_dir());
+        let _ = std::fs::remove_file(self.path.with_added_extension("pointer"));
+        if self.is_entered() {
+            let _ = super::private::let_go(&self.repo, &self.base_ref()).await;
+            let _ = std::fs::remove_dir_all(self.mark());
+        }
+    }
+
+    /// Returns what is written down about it.
+    pub(super) fn record(&self) -> Option<Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over what is written down about it: nothing once it has its outcome.
+    pub(super) fn set_record(&self, record: Option<Record>) {
+        *self.record.lock().unwrap_or_else(PoisonError::into_inner) = record;
     }
 
     /// Tells whether a merge, rebase or the like is in progress.

@@ -73,6 +73,10 @@ async fn end(
 /// Tells whether nothing but the files, which the caller has judged, would go with the worktree.
 async fn loses_nothing(worktree: &Worktree, finished: &Finished, held: &str) -> bool {
     finished.skipped.is_empty()
+        && finished.nested.is_empty()
+        && finished.left.is_none()
+        && finished.aside.is_none()
+        && !worktree.is_entered()
         && !worktree.is_parked()
         && links_are_ours(worktree)
         && !has_modules(worktree)

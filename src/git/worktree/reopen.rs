@@ -18,6 +18,8 @@ use crate::journal::AgentFilter;
 pub struct There {
     /// Who goes on.
     pub id: String,
+    /// The run that they belong to; empty if none.
+    pub run: String,
     /// The branch that it is on.
     pub branch: String,
     /// Its folder; that of the worktree which holds the branch, when absent.
@@ -45,11 +47,13 @@ impl Worktree {
         let step = async move {
             let mut worktree = Self {
                 id: there.id,
+                run: there.run,
                 branch: there.branch,
                 base_commit: String::new(),
                 path: there.path.clone().unwrap_or_default(),
                 admin: PathBuf::new(),
                 terms: Terms { lender: there.lender, ..Terms::default() },
+                record: Arc::default(),
                 repo,
             };
             let _lock = worktree.repo.lock().await?;

@@ -10,7 +10,7 @@ use crate::error::{Kind, Result, ResultExt};
 impl Worktree {
     /// Tells whether `command` was the last to set this worktree up, and went well.
     pub fn was_set_up_by(&self, command: &str) -> bool {
-        std::fs::read_to_string(self.mark()).is_ok_and(|mark| mark == hash(command))
+        std::fs::read_to_string(self.setup_mark()).is_ok_and(|mark| mark == hash(command))
     }
 
     /// Notes that `command` has set the worktree up.
@@ -18,7 +18,7 @@ impl Worktree {
     /// # Errors
     /// [`Kind::Io`] when that cannot be written.
     pub fn note_setup(&self, command: &str) -> Result<()> {
-        let mark = self.mark();
+        let mark = self.setup_mark();
         let parent = mark.parent().unwrap_or(&mark);
         std::fs::create_dir_all(parent)
             .and_then(|()| std::fs::write(&mark, hash(command)))
@@ -28,10 +28,10 @@ impl Worktree {
 
     /// Removes the mark of an earlier worktree of this name.
     pub(super) fn forget_setup(&self) {
-        let _ = std::fs::remove_file(self.mark());
+        let _ = std::fs::remove_file(self.setup_mark());
     }
 
-    fn mark(&self) -> PathBuf {
+    fn setup_mark(&self) -> PathBuf {
         // By the folder: who works there changes, what was set up does not.
         let name = self.path.file_name().unwrap_or(self.id.as_ref());
         self.repo.state_dir().join("setup").join(name)

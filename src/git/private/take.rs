@@ -1,0 +1,243 @@
+//! Taking in what an agent did to refs: where its branch is, and what else it made or moved, which goes
+//! under a name of agentlua's. Nothing of the user's moves here.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::plain::Folder;
+use super::refs::{self, Pointed, Refs};
+use super::{borrowed, objects, started_with};
+use crate::git::command::text;
+use crate::git::repo::Repo;
+use crate::git::worktree::Worktree;
+
+/// A ref that holds something an agent made beside its branch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The full name of the ref.
+    pub name: String,
+    /// What it was in the agent's repository, in words.
+    pub what: String,
+}
+
+/// A git directory of an agent's that stays, because something in it is nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What is in it, or why it could not be read.
+    pub why: String,
+}
+
+/// What an agent did to refs.
+#[derive(Debug, Default)]
+pub(in crate::git) struct Brought {
+    /// What the branch was when the agent entered.
+    pub start: Option<String>,
+    /// Where the agent has its branch; absent when it did not move it, or deleted it.
+    pub tip: Option<String>,
+    /// What else it made, as refs that are there now.
+    pub kept: Vec<Kept>,
+    /// What could not be taken in.
+    pub left: Option<Left>,
+    /// Whether HEAD is on the branch.
+    pub on_branch: bool,
+}
+
+/// Something to put a ref on.
+struct Wanted {
+    name: Vec<u8>,
+    id: String,
+    what: String,
+}
+
+/// What was read in an agent's git directory.
+struct Found {
+    tip: Option<String>,
+    head: Pointed,
+    wanted: Vec<Wanted>,
+    /// Why the directory has to stay, if it does.
+    left: Option<String>,
+}
+
+/// Takes in what the agent of a worktree made, and says where its branch is. Done again it changes nothing.
+pub(in crate::git) async fn take(worktree: &Worktree) -> anyhow::Result<Brought> {
+    if !worktree.is_entered() {
+        return beside(worktree).await;
+    }
+    let digits = worktree.base_commit().len();
+    let start = started_with(worktree, digits)?;
+    let branch = format!("refs/heads/{}", worktree.branch()).into_bytes();
+    let mut brought =
+        Brought { start: start.get(&branch).cloned(), on_branch: true, ..Brought::default() };
+    let dir = worktree.private_dir();
+    let left = |why: String| Some(Left { path: dir.clone(), why });
+    let looked = {
+        let (worktree, start) = (worktree.clone(), start.clone());
+        let read = move || look(&worktree, &start, digits);
+        tokio::task::spawn_blocking(read).await.context("a reader of refs ended early")?
+    };
+    let mut found = match looked {
+        Ok(found) => found,
+        Err(why) => {
+            brought.left = left(format!("it could not be read: {why:#}"));
+            return Ok(brought);
+        }
+    };
+    brought.left = found.left.take().and_then(left);
+    let listed = worktree.repo().refs().await?;
+    let here: Refs = listed.into_iter().map(|listed| (listed.name, listed.id)).collect();
+    if let Err(why) = bring(worktree, &mut found, &start, &here).await {
+        brought.left = left(format!("its commits could not be taken in: {why:#}"));
+        return Ok(brought);
+    }
+    brought.tip = found.tip;
+    brought.kept = keep(worktree.repo(), &worktree.namespace(), found.wanted, &here).await?;
+    Ok(brought)
+}
+
+/// Reads the agent's git directory.
+fn look(worktree: &Worktree, start: &Refs, digits: usize) -> anyhow::Result<Found> {
+    let dir = Folder::open(&worktree.private_dir())?;
+    if dir.entry("reftable".as_ref())?.is_some() {
+        anyhow::bail!("its refs are kept in a table");
+    }
+    let (head, refs) = (refs::head(&dir, digits)?, refs::read(&dir, digits)?);
+    let branch = format!("refs/heads/{}", worktree.branch()).into_bytes();
+    let moved = |name: &[u8]| refs.get(name).filter(|id| start.get(name) != Some(*id));
+    let namespace = worktree.namespace();
+    let mut wanted = Vec::new();
+    for (prefix, kind) in [("heads", "branch"), ("tags", "tag"), ("notes", "notes")] {
+        let full = format!("refs/{prefix}/").into_bytes();
+        for name in refs.keys().filter(|name| name.starts_with(&full) && **name != branch) {
+            let Some(id) = moved(name) else { continue };
+            let name = &name[full.len()..];
+            wanted.push(Wanted {
+                name: [namespace.as_bytes(), b"/", prefix.as_bytes(), b"/", name].concat(),
+                id: id.clone(),
+                what: format!("{kind} `{}`", text(name)),
+            });
+        }
+    }
+    for (number, id) in refs::stashes(&dir, &refs, digits)?.into_iter().enumerate() {
+        let name = format!("{namespace}/stash/{number}").into_bytes();
+        wanted.push(Wanted { name, id, what: format!("stash {number}") });
+    }
+    let tip = moved(&branch).cloned();
+    if let Pointed::Commit(id) = &head
+        && Some(id) != refs.get(&branch)
+        && !start.values().chain(wanted.iter().map(|wanted| &wanted.id)).any(|known| known == id)
+    {
+        let name = format!("{namespace}/HEAD").into_bytes();
+        wanted.push(Wanted { name, id: id.clone(), what: "HEAD".to_owned() });
+    }
+    if tip.is_some() || !wanted.is_empty() {
+        objects::check(&dir, &borrowed(worktree))?;
+    }
+    Ok(Found { tip, head, wanted, left: rest(&dir)? })
+}
+
+/// Says what is in a git directory beside objects and refs that is nowhere else.
+fn rest(dir: &Folder) -> anyhow::Result<Option<String>> {
+    for (name, what) in
+        [("modules", "repositories of submodules"), ("worktrees", "worktrees that the agent made")]
+    {
+        if dir.entry(name.as_ref())?.is_some() && !dir.folder(Path::new(name))?.is_empty()? {
+            return Ok(Some(format!("it has {what}")));
+        }
+    }
+    Ok(None)
+}
+
+/// Takes over the objects.
+async fn bring(
+    worktree: &Worktree,
+    found: &mut Found,
+    start: &Refs,
+    here: &Refs,
+) -> anyhow::Result<()> {
+    let repo = worktree.repo();
+    let ids: BTreeSet<_> =
+        found.wanted.iter().map(|wanted| &wanted.id).chain(&found.tip).cloned().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = ids.into_iter().collect();
+    let known: BTreeSet<_> = here.values().filter(|id| !id.is_empty()).cloned().collect();
+    let known: Vec<_> = known.into_iter().collect();
+    objects::take_in(repo, &worktree.private_dir().join("objects"), &ids, &known).await?;
+    if let Some(tip) = &found.tip
+        && repo.git("cat-file").args(["-t", tip]).line().await? != "commit"
+    {
+        let name = format!("{}/branch", worktree.namespace()).into_bytes();
+        let what = format!("branch `{}`", worktree.branch());
+        found.wanted.extend(found.tip.take().map(|id| Wanted { name, id, what }));
+    }
+    // A detached HEAD on the branch's own history needs no ref.
+    if let Pointed::Commit(head) = &found.head {
+        let branch = format!("refs/heads/{}", worktree.branch()).into_bytes();
+        let own = found.tip.as_ref().or(start.get(&branch));
+        if let Some(own) = own
+            && repo.is_ancestor(head, own).await?
+        {
+            found.wanted.retain(|wanted| !wanted.name.ends_with(b"/HEAD") || wanted.what != "HEAD");
+        }
+    }
+    Ok(())
+}
+
+/// Puts refs on what is wanted: all of them at once, or each under its id where a name cannot be.
+async fn keep(
+    repo: &Repo,
+    namespace: &str,
+    wanted: Vec<Wanted>,
+    here: &Refs,
+) -> anyhow::Result<Vec<Kept>> {
+    let mut commands = Vec::new();
+    for Wanted { name, id, .. } in &wanted {
+        let old = here.get(name).map_or_else(|| "0".repeat(id.len()), Clone::clone);
+        if old != *id {
+            for part in [b"update ", &name[..], b"\0", id.as_bytes(), b"\0", old.as_bytes(), b"\0"]
+            {
+                commands.extend_from_slice(part);
+            }
+        }
+    }
+    let mut fits = true;
+    if !commands.is_empty() {
+        let update = repo.git("update-ref").args(["-m", "agentlua: keep", "--stdin", "-z"]);
+        fits = update.stdin(commands).run().await?.code == Some(0);
+    }
+    let mut kept = Vec::new();
+    for Wanted { name, id, what } in wanted {
+        let mut name = text(&name);
+        if !fits {
+            name = format!("{namespace}/other/{id}");
+            super::hold(repo, &name, &id).await?;
+        }
+        kept.push(Kept { name, what });
+    }
+    Ok(kept)
+}
+
+/// Keeps what HEAD points to in a worktree that no agent has entered, where the branch does not hold it.
+async fn beside(worktree: &Worktree) -> anyhow::Result<Brought> {
+    let repo = worktree.repo();
+    let branch = format!("refs/heads/{}", worktree.branch());
+    let head = Folder::open(worktree.admin())
+        .map_err(anyhow::Error::from)
+        .and_then(|admin| refs::head(&admin, worktree.base_commit().len()));
+    let on_branch = matches!(&head, Ok(Pointed::Ref(name)) if *name == branch.as_bytes());
+    let mut brought = Brought { on_branch, ..Brought::default() };
+    let Ok(Pointed::Commit(id)) = head else { return Ok(brought) };
+    let tip = repo.tip(&branch).await?.unwrap_or_else(|| worktree.base_commit().to_owned());
+    if repo.is_ancestor(&id, &tip).await? {
+        return Ok(brought);
+    }
+    let name = format!("{}/HEAD", worktree.namespace());
+    super::hold(repo, &name, &id).await?;
+    brought.kept.push(Kept { name, what: "HEAD".to_owned() });
+    Ok(brought)
+}

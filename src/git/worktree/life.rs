@@ -1,0 +1,49 @@
+//! What an intent says of a worktree: enough for the next start to take it back or to put its work in.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::git::snapshot::CommitMessage;
+
+/// The kind of the intents that hold one.
+pub const KIND: &str = "worktree";
+
+/// How far a worktree has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It is being made: nobody has worked in it.
+    Making,
+    /// An agent was, or may have been, in it.
+    Working,
+}
+
+/// The detail of an intent of the kind `worktree`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Life {
+    /// The agent's id: the name of the folder and of what is kept about it.
+    pub id: String,
+    /// The run, as refs are named after it; empty when it belongs to none.
+    pub run: String,
+    /// The branch, without `refs/heads/`.
+    pub branch: String,
+    /// The commit it was made at.
+    pub base_commit: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// How far it has come.
+    pub state: State,
+    /// What the branch pointed to when the agent entered.
+    #[serde(default)]
+    pub start_commit: Option<String>,
+    /// The message that the work is committed with; absent when it stays uncommitted.
+    #[serde(default)]
+    pub commit: Option<CommitMessage>,
+    /// The `config.worktree` of the worktree as the agent found it, byte for byte.
+    #[serde(default)]
+    pub config_worktree: Option<Vec<u8>>,
+    /// The only paths that the agent may change, if it was limited.
+    #[serde(default)]
+    pub scope: Option<Vec<String>>,
+}
