@@ -1,6 +1,8 @@
 //! What every primitive needs, built once and passed: settings, models, repositories, the fleet.
 //! There are no statics; whoever has the host has the run.
 
+pub mod gc;
+mod recovery;
 pub mod roster;
 pub mod worktrees;
 
@@ -48,6 +50,7 @@ pub struct Host {
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
     announced: Mutex<bool>,
+    recovered: recovery::Seen,
     /// The worktrees that the script made for itself and has not closed.
     worktrees: Mutex<worktrees::Open>,
 }
@@ -99,6 +102,7 @@ impl Host {
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
             announced: Mutex::new(false),
+            recovered: recovery::Seen::default(),
             worktrees: Mutex::default(),
         }))
     }
@@ -310,7 +314,7 @@ impl Host {
         live: Arc<Live>,
     ) -> Result<Order> {
         let repo = match &query.site {
-            Site::Worktree(plan) => Some(self.repo(&plan.repo).await?),
+            Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
             // Agents without a worktree are registered where they are seen.
             Site::Directory(dir) if repository_around(dir).is_some() => Some(self.repo(dir).await?),
             Site::Directory(_) => None,

@@ -7,15 +7,19 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::query::{self, Models};
-use super::{model, result, settings, tool};
+use super::{model, result, settings, task, tool};
 use crate::agent::fleet::Live;
-use crate::error::Kind;
+use crate::error::{Error, Kind};
 use crate::host::Host;
-use crate::vm::{Module, Options, Raised, Runtime, Shape};
+use crate::vm::bridge::Returned;
+use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 9] =
-    ["integrate", "get", "remove", "budget", "args", "once", "now", "random", "phase"];
+pub const LATER: [&str; 8] =
+    ["integrate", "get", "budget", "args", "once", "now", "random", "phase"];
+
+const REMOVE: Shape =
+    Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
 
 const LIST: Shape = Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
 
@@ -94,11 +98,46 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             }
         })?
     };
+    let module = {
+        let host = Arc::clone(host);
+        module.joining("remove", move |lua, _, mut args| {
+            let host = Arc::clone(&host);
+            async move {
+                let (id, force) = (agent_id(&mut args)?, removal_options(&lua, &mut args)?);
+                host.remove_agent(&id, force).await?;
+                Ok(())
+            }
+        })?
+    };
     keep_check(runtime, host, &models)?;
     let table = module.later(&LATER)?.build();
     table.set("budget", later_value(lua, table.get("budget")?)?)?;
     table.set("try_budget", LuaValue::Nil)?;
     Ok(table)
+}
+
+/// Reads which agent is meant: an id or the start of one, an outcome, a task.
+fn agent_id(args: &mut Args) -> Returned<String> {
+    let value = args.any();
+    match &value {
+        LuaValue::String(text) => Ok(text.to_string_lossy()),
+        LuaValue::Table(table) => match table.raw_get::<Option<String>>("id")? {
+            Some(id) => Ok(id),
+            None => Err(args.wrong("agent", "an id, an outcome or a task", &value).into()),
+        },
+        _ => match task::of(&value) {
+            Some(task) => match task.agent().and_then(|live| live.id.get().cloned()) {
+                Some(id) => Ok(id),
+                None => Err(Error::usage("`agent.remove`: the task has no agent (yet)").into()),
+            },
+            None => Err(args.wrong("agent", "an id, an outcome or a task", &value).into()),
+        },
+    }
+}
+
+fn removal_options(lua: &Lua, args: &mut Args) -> Returned<bool> {
+    let Some(table) = args.optional_table("options")? else { return Ok(false) };
+    Ok(Options::read(lua, &table, &REMOVE)?.flag("force")?.unwrap_or(false))
 }
 
 /// Gives our own Lua the check of a query before it runs; it is not for scripts.

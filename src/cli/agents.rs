@@ -7,10 +7,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde_json::Value;
 
 use super::progress::thousands;
+use super::table::{columns, size};
 use super::terminal::{Stdout, printable};
 use super::{Agents, Flags, session};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
+use crate::git::worktree::Contents;
 use crate::host::roster::agent_json;
 use crate::journal::AgentRow;
 
@@ -59,20 +61,7 @@ fn table(rows: &[AgentRow], wide: bool, now: i64) -> String {
     }
     let mut lines = vec![header(wide)];
     lines.extend(rows.iter().map(|row| cells(row, wide, now)));
-    let mut widths = vec![0; lines[0].len()];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for line in &lines {
-        let padded: Vec<String> =
-            line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        text.push_str(padded.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    columns(&lines)
 }
 
 fn header(wide: bool) -> Vec<String> {
@@ -103,7 +92,7 @@ fn cells(row: &AgentRow, wide: bool, now: i64) -> Vec<String> {
                 thousands(row.usage.output_tokens)
             ),
             row.cost_usd.map_or_else(dash, |cost| format!("${cost:.2}")),
-            worktree.map_or_else(dash, |path| size(path)),
+            worktree.map_or_else(dash, |path| worktree_size(path)),
             worktree.map_or_else(dash, |path| path.display().to_string()),
         ]);
     }
@@ -122,20 +111,8 @@ fn since(millis: i64) -> String {
 }
 
 /// Returns what the files in a worktree take.
-fn size(path: &std::path::Path) -> String {
-    let bytes: u64 = ignore::WalkBuilder::new(path)
-        .standard_filters(false)
-        .build()
-        .filter_map(std::result::Result::ok)
-        .filter_map(|entry| entry.metadata().ok())
-        .filter(std::fs::Metadata::is_file)
-        .map(|metadata| metadata.len())
-        .sum();
-    match bytes {
-        0..1_000_000 => format!("{}K", bytes.div_ceil(1_000)),
-        1_000_000..1_000_000_000 => format!("{}M", bytes / 1_000_000),
-        _ => format!("{:.1}G", bytes as f64 / 1e9),
-    }
+fn worktree_size(path: &std::path::Path) -> String {
+    Contents::of(path).map_or_else(|_| "?".to_owned(), |contents| size(contents.bytes))
 }
 
 #[cfg(test)]

@@ -5,12 +5,15 @@
 
 pub mod agents;
 pub mod diagnostic;
+pub mod gc;
 pub mod printer;
 pub mod progress;
 pub mod repl;
+pub mod rm;
 pub mod run;
 pub mod session;
 pub mod signals;
+pub mod table;
 pub mod terminal;
 
 use std::ffi::OsString;
@@ -53,10 +56,12 @@ enum Verb {
     Merge(Later),
     Send(Later),
     Stop(Later),
-    Rm(Later),
+    /// Remove the worktree of an ended agent, and its branch if it is merged or empty
+    Rm(Rm),
     Runs(Later),
     Resume(Later),
-    Gc(Later),
+    /// Remove what ended agents left and is merged or empty, and say why for each
+    Gc(Gc),
     Check(Later),
     Test(Later),
     Doctor(Later),
@@ -197,6 +202,36 @@ struct Agents {
     repo: Option<PathBuf>,
 }
 
+#[derive(Args)]
+#[command(
+    after_help = "A branch is removed when it was made for the agent and is empty, merged, or found in\n\
+                        another branch as equal or squashed commits. A worktree is removed when its branch\n\
+                        holds all of it. Files that git ignores are not work: they go with the worktree."
+)]
+struct Gc {
+    /// Change nothing, only say what would go and why
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Repository to look at [default: the one here]
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Rm {
+    /// The agent's id, or the start of it
+    id: String,
+    /// Remove unmerged and uncommitted work too, kept under refs/agentlua/removed/ID/
+    #[arg(long)]
+    force: bool,
+    /// Repository of the agent [default: the one here]
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+}
+
 /// Runs the command line and returns the exit code.
 pub fn main() -> i32 {
     // The guardian is started before anything else is set up: it must be small and quick.
@@ -236,10 +271,10 @@ fn dispatch(cli: Cli) -> Result<i32, Error> {
         Verb::Merge(later) => later.refuse("merge"),
         Verb::Send(later) => later.refuse("send"),
         Verb::Stop(later) => later.refuse("stop"),
-        Verb::Rm(later) => later.refuse("rm"),
+        Verb::Rm(rm) => rm::main(&rm),
         Verb::Runs(later) => later.refuse("runs"),
         Verb::Resume(later) => later.refuse("resume"),
-        Verb::Gc(later) => later.refuse("gc"),
+        Verb::Gc(gc) => gc::main(&gc),
         Verb::Check(later) => later.refuse("check"),
         Verb::Test(later) => later.refuse("test"),
         Verb::Doctor(later) => later.refuse("doctor"),

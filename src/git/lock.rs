@@ -4,6 +4,7 @@
 //! registry of worktrees or lands on a branch, never for a checkout.
 
 use std::fs::{File, TryLockError};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedMutexGuard;
@@ -28,29 +29,39 @@ impl Repo {
     /// When the repository cannot be written, or another process holds the lock for two minutes.
     pub(super) async fn lock(&self) -> Result<Lock> {
         let turn = std::sync::Arc::clone(&self.turn).lock_owned().await;
-        let path = self.state_dir().join("lock");
-        let shown = path.display();
-        let file = std::fs::create_dir_all(self.state_dir())
-            .and_then(|()| File::options().create(true).append(true).open(&path))
-            .or_kind(Kind::Git, || format!("cannot open `{shown}`"))?;
-        let since = Instant::now();
-        let mut pause = Duration::from_millis(1);
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file, _turn: turn }),
-                Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => {}
-                Err(TryLockError::WouldBlock) => {
-                    return Err(Error::new(
-                        Kind::Timeout,
-                        format!("another agentlua process has held `{shown}` for two minutes"),
-                    ));
-                }
-                Err(TryLockError::Error(error)) => {
-                    return Err(error).or_kind(Kind::Git, || format!("cannot lock `{shown}`"));
-                }
+        let file = alone(&self.state_dir().join("lock")).await?;
+        Ok(Lock { _file: file, _turn: turn })
+    }
+}
+
+/// Takes the lock on a file, made if need be, waiting without holding a thread. It ends with the file.
+///
+/// # Errors
+/// When the file cannot be written, or another process holds the lock for two minutes.
+pub(super) async fn alone(path: &Path) -> Result<File> {
+    let shown = path.display();
+    let file = path
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .and_then(|()| File::options().create(true).append(true).open(path))
+        .or_kind(Kind::Git, || format!("cannot open `{shown}`"))?;
+    let since = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(
+                    Kind::Timeout,
+                    format!("another agentlua process has held `{shown}` for two minutes"),
+                ));
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_millis(20));
+            Err(TryLockError::Error(error)) => {
+                return Err(error).or_kind(Kind::Git, || format!("cannot lock `{shown}`"));
+            }
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_millis(20));
     }
 }

@@ -51,7 +51,7 @@ impl Host {
         wanted: Wanted,
         cancel: &CancellationToken,
     ) -> Result<Worktree> {
-        let repo = self.repo(&wanted.dir).await?;
+        let repo = self.repo_to_change(&wanted.dir).await?;
         let root = self.worktree_root()?;
         let number = {
             let mut worktrees = locked(&self.worktrees);

@@ -77,6 +77,11 @@ pub(super) fn settle(connection: &Connection, id: i64, outcome: &str) -> rusqlit
     Ok(connection.prepare(sql)?.execute((id, outcome, now()))? == 1)
 }
 
+/// Forgets the intents that had their outcome before `time`.
+pub(super) fn forget(connection: &Connection, time: i64) -> rusqlite::Result<bool> {
+    Ok(connection.prepare("DELETE FROM intent WHERE settled_at < ?1")?.execute([time])? > 0)
+}
+
 /// Lists the intents without an outcome, oldest first; who is alive is not known here.
 pub(super) fn unsettled(connection: &Connection) -> rusqlite::Result<Vec<Intent>> {
     let mut statement = connection.prepare(

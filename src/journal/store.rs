@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use rusqlite::{Connection, params};
 use serde_json::Value;
@@ -182,6 +183,16 @@ impl Store {
     pub async fn settle(&self, intent: i64, outcome: &str) -> Result<()> {
         let outcome = outcome.to_owned();
         self.written(move |connection| intent::settle(connection, intent, &outcome)).await.map(drop)
+    }
+
+    /// Forgets the intents that had their outcome longer ago than `age`.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn forget_settled(&self, age: Duration) -> Result<()> {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let time = agent::now().saturating_sub(age);
+        self.written(move |connection| intent::forget(connection, time)).await.map(drop)
     }
 
     /// Lists the intents that have no outcome, oldest first.

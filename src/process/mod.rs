@@ -7,6 +7,7 @@
 //! Commands of agents and scripts go through [`Processes`]: they have limits, and the [`guardian`]
 //! ends them when the host is gone. Programs of the host itself go through [`output()`].
 
+pub mod alive;
 pub mod capture;
 pub mod env;
 mod group;

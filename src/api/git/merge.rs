@@ -67,6 +67,7 @@ pub async fn merge(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTab
             (repo(&host, None).await?, merge)
         }
     };
+    host.recover(&repo).await;
     let name = merge.name.clone();
     host.fleet().note_merge(&name);
     let merged = host.beside(async move { git::merge(&repo, merge).await }).await??;

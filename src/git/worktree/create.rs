@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::furnish::{self, Furnish};
 use super::reopen::{self, Found};
-use super::{LOCK_REASON, Terms, Worktree, list};
+use super::undo::take_back;
+use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, list};
+use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::branch::{Taken, check_branch_name};
 use crate::git::command::{LONG, complaint};
@@ -58,12 +60,16 @@ pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
     if register(&mut worktree, new.taken).await? == Found::There {
         return Ok(worktree);
     }
-    match furnish::furnish(&worktree, &new.furnish).await {
-        Ok(included) => worktree.terms.included = included,
-        Err(error) => {
-            worktree.take_back().await;
-            return Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`"));
+    let made = match furnish::furnish(&worktree, &new.furnish).await {
+        Ok(included) => {
+            worktree.terms.included = included;
+            open_for_work(&worktree).await
         }
+        Err(error) => Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`")),
+    };
+    if let Err(error) = made {
+        worktree.take_back().await;
+        return Err(error);
     }
     Ok(worktree)
 }
@@ -118,6 +124,10 @@ async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
         let shown = worktree.path.display();
         return Err(Error::new(Kind::Git, format!("`{shown}` is there already")));
     }
+    let life = worktree.life();
+    let pledge = repo.intend(KIND, &life.id, &life).await?;
+    worktree.set_record(Some(Record { pledge, life }));
+    crash::point("create.intended");
     let said = match add(worktree).await {
         Ok(said) => said,
         Err(error) => Some(error.to_string()),
@@ -131,6 +141,7 @@ async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
         lost.then(|| "git made it and it is not there".to_owned())
     }) else {
         reopen::refresh_base(worktree).await;
+        crash::point("create.registered");
         return Ok(Found::New);
     };
     let taken = said.contains("already exists");
@@ -167,9 +178,20 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
         if !said.contains("commondir") || tries == TRIES {
             return Ok(Some(said));
         }
-        worktree.take_back_locked(true).await;
+        take_back(&worktree.repo, &worktree.life(), true).await?;
         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
     }
+}
+
+/// Writes down that from now on there may be work in it.
+async fn open_for_work(worktree: &Worktree) -> Result<()> {
+    let Some(mut record) = worktree.record() else { return Ok(()) };
+    record.life.state = State::Working;
+    record.life.base_commit.clone_from(&worktree.base_commit);
+    record.pledge.amend(&record.life).await?;
+    worktree.set_record(Some(record));
+    crash::point("create.opened");
+    Ok(())
 }
 
 impl Worktree {
@@ -181,29 +203,31 @@ impl Worktree {
         }
     }
 
-    /// Removes folder, records and index, and with `branch` the branch if it is still at its base.
-    /// Each step goes on where the one before failed, and all of it is ours: the path and the name
-    /// were free when we took them under the lock.
+    /// Removes it, and with `branch` its branch. What cannot be removed now stays written down.
     async fn take_back_locked(&self, branch: bool) {
-        let shared = self.repo.place(self.repo.common_dir().to_owned(), None);
-        let remove = self.repo.git_at(&shared, "worktree").args(["remove", "--force", "--force"]);
-        let removed = remove.arg(&self.path).limit(LONG).bytes().await;
-        if removed.is_err() && self.path.symlink_metadata().is_ok() {
-            let _ = std::fs::remove_dir_all(&self.path);
+        if take_back(&self.repo, &self.life(), branch).await.is_ok()
+            && let Some(record) = self.record()
+        {
+            record.pledge.settle("taken back").await;
+            self.set_record(None);
         }
-        if let Ok(Some(admin)) = list::admin_dir(self.repo.common_dir(), &self.path) {
-            let _ = std::fs::remove_dir_all(admin);
-        }
-        self.forget_private().await;
-        let _ = std::fs::remove_file(self.index());
-        if let Some(folder) = self.path.parent() {
-            let _ = std::fs::remove_dir(folder);
-        }
-        if branch && self.terms.branch_created {
-            let _ = self
-                .repo
-                .delete_ref(&format!("refs/heads/{}", self.branch), &self.base_commit)
-                .await;
+    }
+
+    /// Returns what there is to write down about it before it is made.
+    pub(super) fn life(&self) -> Life {
+        Life {
+            id: self.id.clone(),
+            run: self.run.clone(),
+            branch: self.branch.clone(),
+            branch_created: self.terms.branch_created,
+            reopened: self.terms.reopened,
+            base_commit: self.base_commit.clone(),
+            path: self.path.clone(),
+            state: State::Making,
+            start_commit: None,
+            commit: None,
+            config_worktree: None,
+            scope: None,
         }
     }
 }

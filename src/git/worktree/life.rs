@@ -28,6 +28,12 @@ pub struct Life {
     pub run: String,
     /// The branch, without `refs/heads/`.
     pub branch: String,
+    /// Whether it was made with the worktree: only then may it be deleted with it.
+    #[serde(default)]
+    pub branch_created: bool,
+    /// Whether it was there before: then it stays.
+    #[serde(default)]
+    pub reopened: bool,
     /// The commit it was made at.
     pub base_commit: String,
     /// Its folder.
@@ -46,4 +52,16 @@ pub struct Life {
     /// The only paths that the agent may change, if it was limited.
     #[serde(default)]
     pub scope: Option<Vec<String>>,
+}
+
+impl Life {
+    /// Returns what refs for its work start with, without the last slash.
+    pub fn namespace(&self) -> String {
+        namespace(&self.run, &self.id)
+    }
+}
+
+/// Returns what refs for the work of an agent start with, without the last slash.
+pub fn namespace(run: &str, id: &str) -> String {
+    format!("refs/agentlua/{}/{id}", if run.is_empty() { "keep" } else { run })
 }

@@ -65,7 +65,7 @@ impl Repo {
 pub(in crate::git) fn admin_dir(common_dir: &Path, worktree: &Path) -> io::Result<Option<PathBuf>> {
     let entries = match std::fs::read_dir(common_dir.join("worktrees")) {
         Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if is_no_folder(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
     let wanted = worktree.join(".git");
@@ -79,6 +79,11 @@ pub(in crate::git) fn admin_dir(common_dir: &Path, worktree: &Path) -> io::Resul
         }
     }
     Ok(None)
+}
+
+/// Tells whether a list could not be read because there is none.
+pub(super) fn is_no_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Returns `path` with symlinks resolved as far as it exists.

@@ -5,6 +5,7 @@
 //! its place. The index that snapshots are taken with is private to agentlua: an agent may do to
 //! its own index what it likes.
 
+mod contents;
 mod create;
 mod enter;
 mod furnish;
@@ -17,18 +18,22 @@ mod reopen;
 mod setup;
 mod sparse;
 mod submodules;
+mod undo;
 
+pub use contents::Contents;
 pub use create::New;
 pub use enter::Entry;
 pub use furnish::Furnish;
 pub use include::{Include, Included};
-pub(super) use life::{KIND, Life, State};
+pub(super) use life::{KIND, Life, State, namespace};
 pub use list::WorktreeEntry;
 pub use release::Released;
 pub use reopen::There;
 pub use sparse::Cone;
 
 pub(super) use list::admin_dir;
+pub(super) use release::{has_modules, ignored, links_are_ours};
+pub(super) use undo::{discard_private, take_back, unlock_refs};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -139,6 +144,29 @@ impl Worktree {
             terms: Terms::default(),
             record: Arc::default(),
         })
+    }
+
+    /// Opens a worktree by what was written down about it, to go on where its host was cut off.
+    pub(super) fn adopted(repo: &Arc<Repo>, record: Record) -> Result<Self> {
+        let life = &record.life;
+        let opened = Self::open(repo, &life.id, &life.branch, &life.base_commit, &life.path)?;
+        let run = life.run.clone();
+        let scope = life.scope.as_ref().map(|paths| Scope::parse(paths)).transpose()?;
+        let terms = Terms {
+            branch_created: life.branch_created,
+            reopened: life.reopened,
+            scope: scope.map(Arc::new),
+            ..Terms::default()
+        };
+        Ok(Self { run, terms, record: Arc::new(Mutex::new(Some(record))), ..opened })
+    }
+
+    /// Writes down how it ended.
+    pub(super) async fn settle(&self, outcome: &str) {
+        if let Some(record) = self.record() {
+            self.set_record(None);
+            record.pledge.settle(outcome).await;
+        }
     }
 
     /// Limits what is committed to paths of a scope; what else differs from the base stays in the
@@ -304,8 +332,7 @@ impl Worktree {
 
     /// Returns what refs for its work start with, without the last slash.
     pub(super) fn namespace(&self) -> String {
-        let run = if self.run.is_empty() { "keep" } else { &self.run };
-        format!("refs/agentlua/{run}/{}", self.id)
+        namespace(&self.run, &self.id)
     }
 
     /// Returns the ref that holds the base while an agent works.

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
-use super::{LOCK_REASON, Worktree};
+use super::{Contents, LOCK_REASON, Worktree};
+use crate::crash;
 use crate::error::{Kind, Result, ResultExt};
 use crate::git::command::{LONG, fields, path};
+use crate::git::remove::Removal;
 use crate::git::snapshot::Finished;
 
 /// What became of a worktree.
@@ -25,9 +27,15 @@ pub enum Released {
 
 /// Unlocks a worktree and leaves it as it is.
 pub(super) async fn keep(worktree: &Worktree) -> Result<()> {
-    let _lock = worktree.repo.lock().await?;
-    unlock(worktree)
-        .or_kind(Kind::Git, || format!("cannot unlock the worktree `{}`", worktree.path.display()))
+    {
+        let _lock = worktree.repo.lock().await?;
+        let trouble = || format!("cannot unlock the worktree `{}`", worktree.path.display());
+        unlock(worktree).or_kind(Kind::Git, trouble)?;
+    }
+    crash::point("release.unlocked");
+    worktree.settle("kept").await;
+    crash::point("release.kept");
+    Ok(())
 }
 
 /// Keeps a worktree unless it holds nothing that its base does not.
@@ -51,23 +59,38 @@ async fn end(
     held: &str,
 ) -> Result<Released> {
     let trouble = || format!("cannot release the worktree `{}`", worktree.path.display());
-    let ignored = if spare && loses_nothing(worktree, finished, held).await {
-        Some(ignored(worktree).await.or_kind(Kind::Git, trouble)?)
-    } else {
-        None
-    };
-    let _lock = worktree.repo.lock().await?;
-    unlock(worktree).or_kind(Kind::Git, trouble)?;
-    let Some((ignored_files, ignored_bytes)) = ignored else { return Ok(Released::Kept) };
-    // Git looks once more by itself, and refuses what has come since: then it is kept.
-    if remove(worktree).await.is_err() && worktree.path.exists() {
+    crash::point("release.begun");
+    if !spare || !loses_nothing(worktree, finished, held).await {
+        keep(worktree).await?;
         return Ok(Released::Kept);
     }
-    let _ = std::fs::remove_file(worktree.index());
-    if let Some(folder) = worktree.path.parent() {
-        let _ = std::fs::remove_dir(folder);
+    let (ignored_files, ignored_bytes) = ignored(worktree).await.or_kind(Kind::Git, trouble)?;
+    let repo = &worktree.repo;
+    let mut refs = Vec::new();
+    for name in ["base", "turns"].map(|name| format!("{}/{name}", worktree.namespace())) {
+        let tip = repo.tip(&name).await.or_kind(Kind::Git, trouble)?;
+        refs.extend(tip.map(|tip| (name, tip)));
     }
-    Ok(Released::Removed { ignored_files, ignored_bytes })
+    let removal = Removal {
+        id: worktree.id.clone(),
+        run: worktree.run.clone(),
+        path: Some(worktree.path.clone()),
+        refs,
+    };
+    let pledge = removal.intend(repo).await?;
+    match removal.carry_out(repo, pledge).await {
+        Ok(true) => {
+            worktree.settle("removed").await;
+            Ok(Released::Removed { ignored_files, ignored_bytes })
+        }
+        // Something has come since: then it is kept.
+        Err(_) | Ok(false) if worktree.path.exists() => {
+            keep(worktree).await?;
+            Ok(Released::Kept)
+        }
+        Ok(false) => Ok(Released::Kept),
+        Err(error) => Err(error),
+    }
 }
 
 /// Tells whether nothing but the files, which the caller has judged, would go with the worktree.
@@ -79,7 +102,8 @@ async fn loses_nothing(worktree: &Worktree, finished: &Finished, held: &str) -> 
         && !worktree.is_entered()
         && !worktree.is_parked()
         && links_are_ours(worktree)
-        && !has_modules(worktree)
+        && !has_modules(&worktree.admin)
+        && holds_no_repository(&worktree.path)
         && worktree
             .repo
             .head_of(&worktree.admin)
@@ -88,7 +112,7 @@ async fn loses_nothing(worktree: &Worktree, finished: &Finished, held: &str) -> 
 }
 
 /// Tells whether worktree and record still name each other as git wrote it.
-fn links_are_ours(worktree: &Worktree) -> bool {
+pub(in crate::git) fn links_are_ours(worktree: &Worktree) -> bool {
     let reads = |file: &Path| std::fs::read(file).unwrap_or_default();
     let pointer = reads(&worktree.path.join(".git"));
     let pointer = pointer.strip_prefix(b"gitdir: ").unwrap_or(&pointer);
@@ -97,13 +121,17 @@ fn links_are_ours(worktree: &Worktree) -> bool {
 }
 
 /// Tells whether a submodule was filled: its commits may exist nowhere else.
-fn has_modules(worktree: &Worktree) -> bool {
-    std::fs::read_dir(worktree.admin.join("modules"))
-        .is_ok_and(|mut modules| modules.next().is_some())
+pub(in crate::git) fn has_modules(admin: &Path) -> bool {
+    std::fs::read_dir(admin.join("modules")).is_ok_and(|mut modules| modules.next().is_some())
+}
+
+/// Tells that no repository of its own stands anywhere beneath a folder.
+fn holds_no_repository(folder: &Path) -> bool {
+    Contents::of(folder).is_ok_and(|contents| contents.repository.is_none())
 }
 
 /// Counts the ignored files and their bytes.
-async fn ignored(worktree: &Worktree) -> anyhow::Result<(u64, u64)> {
+pub(in crate::git) async fn ignored(worktree: &Worktree) -> anyhow::Result<(u64, u64)> {
     let git = worktree.repo.git_at(&worktree.private(), "ls-files").limit(LONG);
     let git = git.args(["-z", "--others", "--ignored", "--exclude-standard"]);
     let bytes = git.bytes().await?;
@@ -123,34 +151,4 @@ fn unlock(worktree: &Worktree) -> anyhow::Result<()> {
         std::fs::remove_file(&file).context("cannot unlock it")?;
     }
     Ok(())
-}
-
-async fn remove(worktree: &Worktree) -> anyhow::Result<()> {
-    let shared = worktree.repo.place(worktree.repo.common_dir().to_owned(), None);
-    let remove = |force: &[&str]| {
-        let git = worktree.repo.git_at(&shared, "worktree").arg("remove").args(force);
-        git.arg(&worktree.path).limit(LONG)
-    };
-    match remove(&[]).bytes().await {
-        Ok(_) => Ok(()),
-        // Git refuses as soon as the index names a submodule. None of ours was ever filled.
-        Err(error) if error.to_string().contains("submodules") => {
-            if !submodules_are_empty(worktree).await? {
-                bail!("a submodule holds files");
-            }
-            remove(&["--force"]).bytes().await.map(drop)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-async fn submodules_are_empty(worktree: &Worktree) -> anyhow::Result<bool> {
-    let git = worktree.repo.git_at(&worktree.private(), "ls-files").args(["-z", "--stage"]);
-    let bytes = git.bytes().await?;
-    let links = fields(&bytes).filter(|entry| entry.starts_with(b"160000 "));
-    let mut names = links.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1));
-    Ok(names.all(|name| {
-        std::fs::read_dir(worktree.path.join(path(name)))
-            .map_or(true, |mut files| files.next().is_none())
-    }))
 }

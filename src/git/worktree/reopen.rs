@@ -6,7 +6,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{LOCK_REASON, Terms, Worktree, WorktreeEntry, list};
+use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, WorktreeEntry, list};
+use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::branch::Taken;
 use crate::git::repo::Repo;
@@ -88,7 +89,10 @@ impl Worktree {
             let _lock = worktree.repo.lock().await?;
             let reason = format!("{LOCK_REASON}{lender}");
             std::fs::write(worktree.admin.join("locked"), reason)
-                .or_kind(Kind::Git, || "cannot give the worktree back")
+                .or_kind(Kind::Git, || "cannot give the worktree back")?;
+            crash::point("reopen.handed_back");
+            worktree.settle("handed back").await;
+            Ok(())
         };
         to_the_end(step, |()| async {}).await
     }
@@ -208,11 +212,18 @@ async fn take(worktree: &mut Worktree, entry: WorktreeEntry) -> Result<()> {
         .map_or(Ok(()), std::fs::create_dir_all)
         .map_err(anyhow::Error::from)
         .and_then(|()| index::replace(&worktree.admin.join("index"), &private))
-        .and_then(|()| {
-            let reason = format!("{LOCK_REASON}{}", worktree.id);
-            Ok(std::fs::write(worktree.admin.join("locked"), reason)?)
-        })
-        .or_kind(Kind::Git, trouble)
+        .or_kind(Kind::Git, trouble)?;
+    let life = Life { state: State::Working, ..worktree.life() };
+    let pledge = repo.intend(KIND, &life.id, &life).await?;
+    worktree.set_record(Some(Record { pledge, life }));
+    crash::point("reopen.intended");
+    let reason = format!("{LOCK_REASON}{}", worktree.id);
+    let locked = std::fs::write(worktree.admin.join("locked"), reason);
+    if locked.is_err() {
+        worktree.settle("not entered").await;
+    }
+    crash::point("reopen.locked");
+    locked.or_kind(Kind::Git, trouble)
 }
 
 /// Tells whether a worktree was made by agentlua: beside the one that was asked for, or for an agent

@@ -1,0 +1,147 @@
+//! `agentlua gc`: what agents left and nothing needs any more goes; why, for each.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::table::{columns, size};
+use super::terminal::{Stdout, say};
+use super::{Flags, Gc, progress, session};
+use crate::error::{Kind, Result, ResultExt};
+use crate::event::Events;
+use crate::host::gc::{Sweep, Swept};
+
+/// Removes what may go and returns the exit code.
+pub(super) fn main(gc: &Gc) -> Result<i32> {
+    let environment = session::environment();
+    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
+    let flags = Flags { repo: gc.repo.clone(), ..Flags::default() };
+    let sources = session::sources(&flags, &environment, &cwd)?;
+    let events = Events::new(vec![Arc::new(progress::Plain::new(false, false, Box::new(say)))]);
+    let workers = session::workers()?;
+    let host = session::host(sources, "", environment, events, &workers)?;
+    let sweep = workers.block_on(Arc::clone(&host).gc(gc.dry_run))?;
+    let text = if gc.json { json_text(&sweep)? } else { table(&sweep, gc.dry_run) };
+    let stdout = Stdout::default();
+    stdout.write(text.as_bytes());
+    if !gc.json {
+        say(&summary(&sweep, gc.dry_run));
+    }
+    workers.block_on(host.close());
+    workers.shutdown_background();
+    Ok(if stdout.is_closed() { 141 } else { 0 })
+}
+
+fn json_text(sweep: &Sweep) -> Result<String> {
+    let leftovers = sweep
+        .leftovers
+        .iter()
+        .map(|left| json!({ "path": left.path.display().to_string(), "bytes": left.bytes }));
+    let all = json!({
+        "agents": sweep.agents.iter().map(Swept::to_json).collect::<Vec<Value>>(),
+        "leftovers": leftovers.collect::<Vec<Value>>(),
+    });
+    let mut text =
+        serde_json::to_string_pretty(&all).or_kind(Kind::Internal, || "cannot write JSON")?;
+    text.push('\n');
+    Ok(text)
+}
+
+/// Returns the rows in columns.
+fn table(sweep: &Sweep, dry: bool) -> String {
+    if sweep.agents.is_empty() {
+        // A pipe gets no words that are not rows.
+        let terminal = std::io::stdout().is_terminal();
+        return if terminal { "no agent left anything here\n".to_owned() } else { String::new() };
+    }
+    let goes = if dry { "would go" } else { "removed" };
+    let mut rows = vec![["ID", "BRANCH", "SIZE", "VERDICT"].map(str::to_owned).to_vec()];
+    rows.extend(sweep.agents.iter().map(|swept| {
+        let verdict = if swept.goes { goes } else { "kept" };
+        let dash = || "-".to_owned();
+        vec![
+            swept.id.clone(),
+            swept.branch.clone().unwrap_or_else(dash),
+            swept.worktree_path.as_ref().map_or_else(dash, |_| size(swept.bytes)),
+            format!("{verdict}: {}", swept.why),
+        ]
+    }));
+    columns(&rows)
+}
+
+/// Returns what there is to say at the end.
+fn summary(sweep: &Sweep, dry: bool) -> String {
+    let (count, bytes) = sweep.freed();
+    let kept = sweep.agents.len() - count;
+    let mut parts = Vec::new();
+    if count > 0 {
+        let would = if dry { "would free" } else { "freed" };
+        parts.push(format!("{would} {} of {count} {}", size(bytes), counted(count, "agent")));
+    }
+    let (files, ignored) = sweep
+        .agents
+        .iter()
+        .filter(|swept| swept.goes)
+        .fold((0, 0), |sum, swept| (sum.0 + swept.ignored.0, sum.1 + swept.ignored.1));
+    if files > 0 {
+        let went = if dry { "would go" } else { "went" };
+        parts.push(format!(
+            "{files} ignored {} ({}) {went} with them",
+            plural(files),
+            size(ignored)
+        ));
+    }
+    if kept > 0 {
+        parts.push(format!("{kept} kept (`agentlua rm --force ID` removes one all the same)"));
+    }
+    if !sweep.leftovers.is_empty() {
+        let bytes = sweep.leftovers.iter().map(|left| left.bytes).sum();
+        let went = if dry { "would go" } else { "gone" };
+        let count = sweep.leftovers.len();
+        parts.push(format!(
+            "{count} {} of dead processes {went} ({})",
+            counted(count, "file"),
+            size(bytes)
+        ));
+    }
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("{}\n", parts.join("\n")),
+    }
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+fn plural(files: u64) -> &'static str {
+    if files == 1 { "file" } else { "files" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_row_says_what_became_of_it_and_why() {
+        let swept = |id: &str, branch: Option<&str>, bytes, goes, why: &str| Swept {
+            id: id.into(),
+            branch: branch.map(Into::into),
+            worktree_path: (bytes > 0).then(|| "/w".into()),
+            bytes,
+            ignored: (u64::from(goes), 1_000),
+            goes,
+            why: why.into(),
+        };
+        let sweep = Sweep {
+            agents: vec![
+                swept("agent-a3f2", Some("fix/auth"), 12_000_000, true, "merged into `main`"),
+                swept("agent-b1", Some("x"), 0, true, "empty"),
+                swept("agent-c2d4", Some("wip"), 900, false, "uncommitted changes: 2 files"),
+            ],
+            leftovers: Vec::new(),
+        };
+        insta::assert_snapshot!(table(&sweep, true) + &summary(&sweep, true), @"");
+    }
+}
