@@ -35,15 +35,16 @@ local query = {
   { "fallback_model", "openai/x" },
   { "worktree", true },
   { "worktree", { sparse = { "src" } } },
-  { "worktree", { include = true, setup = "true" } },
+  { "worktree", { include = true, setup = "true", submodules = true } },
   { "worktree", { virtual = false } },
   { "worktree", outcome },
   { "branch", "fresh" },
-  { "if_exists", "number" },
-  { "if_exists", "continue" },
+  { "if_exists", "error", branch = "new" },
+  { "if_exists", "number", branch = "first" },
+  { "if_exists", "continue", branch = "kept" },
   { "base", "HEAD" },
   { "dirty", "ignore" },
-  { "dirty", "fail" },
+  { "dirty", "fail", clean = true },
   { "dirty", "copy" },
   { "scope", { "src/" } },
   { "read_only", true },
@@ -76,7 +77,7 @@ local query = {
 }
 for _, case in ipairs(query) do
   local name, value = case[1], case[2]
-  local spec = { prompt = "x", model = model, worktree = case.worktree }
+  local spec = { prompt = "x", model = model, worktree = case.worktree, branch = case.branch }
   local shown = type(value) == "table" and (next(value)) or value
   spec[name] = value
   try("agent.query " .. name .. " = " .. tostring(shown):gsub(":.*", ""), agent.query, spec)
@@ -158,6 +159,7 @@ local calls = {
   { "agent.get", outcome.id },
   { "agent.remove", outcome, { force = true } },
   { "agent.config" },
+  { "agent.config", { worktree = { setup = "true", include = true } } },
   { "agent.text", "${a.b}", { a = { b = 1 } } },
   { "agent.args", { name = "string" } },
   { "agent.once", "id", fn },

@@ -14,6 +14,9 @@ use crate::git::{index, size};
 /// Git does not say why it could not write a file; with less room than this that is why.
 const LITTLE: u64 = 1_000_000;
 
+/// How much of what git complains about is shown.
+const SHOWN: usize = 3;
+
 /// What a worktree gets beside the files of its base.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Furnish {
@@ -58,19 +61,19 @@ async fn check_out(worktree: &Worktree, sparse: Option<&Cone>) -> anyhow::Result
 /// Says in one line what git says for every file, and whether the disk is full.
 fn full(path: &Path, error: anyhow::Error) -> anyhow::Error {
     let text = format!("{error:#}");
-    let mut lines = text.split("; ");
-    let first = lines.next().unwrap_or_default();
-    let more = match lines.count() {
+    let lines: Vec<_> = text.split("; ").collect();
+    let shown = lines[..lines.len().min(SHOWN)].join("; ");
+    let more = match lines.len().saturating_sub(SHOWN) {
         0 => String::new(),
-        more => format!(", and {more} more"),
+        more => format!("; and {more} more"),
     };
     let free = size::free(path);
     let is_full = text.contains("No space left on device")
         || (text.contains("unable to write") && free.is_some_and(|bytes| bytes < LITTLE));
     if !is_full {
-        return if more.is_empty() { error } else { anyhow::anyhow!("{first}{more}") };
+        return if more.is_empty() { error } else { anyhow::anyhow!("{shown}{more}") };
     }
     let left = size::shown(free.unwrap_or_default());
     let path = path.parent().unwrap_or(path).display();
-    anyhow::anyhow!("the files do not fit in `{path}`, which has {left} left: {first}{more}")
+    anyhow::anyhow!("the files do not fit in `{path}`, which has {left} left: {shown}{more}")
 }
