@@ -18,13 +18,15 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 15] = [
+const OPTIONS: [(&str, &[&str]); 17] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
     ("agent.ToolOptions", &["agent.tool"]),
     ("agent.ListOptions", &["agent.list"]),
     ("agent.ConfigOptions", &["agent.config"]),
+    ("agent.WorktreeDefaults", &["agent.config: worktree"]),
+    ("agent.WorktreeOptions", &["agent.query: worktree"]),
     ("fs.RemoveOptions", &["fs.remove"]),
     ("git.DiffOptions", &["git.diff"]),
     ("git.LogOptions", &["git.log"]),
@@ -196,12 +198,19 @@ impl Stubs {
 /// Returns what `pattern` finds in the Rust sources of the API.
 fn in_sources(pattern: &str) -> BTreeSet<String> {
     let pattern = Regex::new(pattern).unwrap();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api");
-    let files = std::fs::read_dir(folder).unwrap();
-    files
-        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
-        .flat_map(|text| pattern.captures_iter(&text).map(|f| f[1].to_owned()).collect::<Vec<_>>())
-        .collect()
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api")];
+    let mut found = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap();
+            found.extend(pattern.captures_iter(&text).map(|found| found[1].to_owned()));
+        }
+    }
+    found
 }
 
 #[test]
@@ -252,7 +261,7 @@ fn options_are_those_that_are_taken() {
         }
     }
     assert_eq!(compared, vm.options.keys().cloned().collect());
-    let known = in_sources(r#"function: "([\w.]+)""#);
+    let known = in_sources(r#"function: "([\w.: ]+)""#);
     assert!(known.is_subset(&compared), "new options: {:?}", known.difference(&compared));
 }
 

@@ -24,8 +24,21 @@ local model = agent.model {
 }
 local tool = agent.tool { name = "t", description = "d", run = print }
 
+-- What is uncommitted would keep agents with `dirty = "fail"` from beginning.
+sh.check "git add --all && git commit --quiet --allow-empty --message=walk"
+
 -- Options of `agent.query`, each with values that the contract has.
 local outcome = agent.query { prompt = "x", model = model, branch = "first", commit = false }
+local kept = agent.query {
+  prompt = "x",
+  branch = "kept",
+  model = agent.model {
+    reply = function(request)
+      local write = { name = "Write", input = { file_path = "kept", content = "x" } }
+      return request.turn == 1 and { tools = { write } } or "done"
+    end,
+  },
+}
 local query = {
   { "label", "x" },
   { "model", model },
@@ -37,14 +50,13 @@ local query = {
   { "worktree", { sparse = { "src" } } },
   { "worktree", { include = true, setup = "true", submodules = true } },
   { "worktree", { virtual = false } },
-  { "worktree", outcome },
+  { "worktree", kept },
   { "branch", "fresh" },
-  { "if_exists", "error", branch = "new" },
   { "if_exists", "number", branch = "first" },
   { "if_exists", "continue", branch = "kept" },
   { "base", "HEAD" },
   { "dirty", "ignore" },
-  { "dirty", "fail", clean = true },
+  { "dirty", "fail" },
   { "dirty", "copy" },
   { "scope", { "src/" } },
   { "read_only", true },
@@ -157,7 +169,7 @@ local calls = {
   { "agent.list" },
   { "agent.list", { all = true } },
   { "agent.get", outcome.id },
-  { "agent.remove", outcome, { force = true } },
+  { "agent.remove", kept, { force = true } },
   { "agent.config" },
   { "agent.config", { worktree = { setup = "true", include = true } } },
   { "agent.text", "${a.b}", { a = { b = 1 } } },
@@ -246,7 +258,17 @@ for _, name in ipairs { "status", "await", "try_await", "events", "send", "cance
     return task[name](task, "text")
   end)
 end
-local worktree <close> = git.worktree { branch = "wt", base = "HEAD", repo = "." }
+local worktree <close> = git.worktree {
+  branch = "wt",
+  if_exists = "number",
+  base = "HEAD",
+  dirty = "fail",
+  sparse = { "src" },
+  include = true,
+  setup = "true",
+  submodules = true,
+  repo = ".",
+}
 for _, name in ipairs { "diff", "sh", "commit", "keep", "remove" } do
   try("worktree:" .. name, function()
     return worktree[name](worktree, "true")
