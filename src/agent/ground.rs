@@ -15,7 +15,7 @@ pub enum Ground {
     /// A worktree.
     Worktree {
         /// It.
-        worktree: Worktree,
+        worktree: Box<Worktree>,
         /// What becomes of the work.
         commit: Commit,
     },
@@ -113,7 +113,7 @@ impl Ground {
             }
             return Err(error);
         }
-        Ok(Self::Worktree { worktree, commit: plan.commit.clone() })
+        Ok(Self::Worktree { worktree: Box::new(worktree), commit: plan.commit.clone() })
     }
 
     /// Returns the directory.

@@ -26,6 +26,7 @@ local config = sh("cat .git/config").stdout
 
 agent.query { prompt = "x", worktree = { sparse = { "src/auth" } }, model = running "ls -A; git status -s" }
 assert(out:find "src" and not out:find "docs", out)
+assert(not out:find "\n [MD] " and not out:find "%?%?", "its own git finds it clean: " .. out)
 assert(out:find "%.env\n" and not out:find "%.env%.local", "the file being there is enough: " .. out)
 assert(sh("cat .git/config").stdout == config, "the configuration is as it was")
 agent.query { prompt = "x", worktree = { include = false }, model = running "ls -A" }
