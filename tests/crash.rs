@@ -109,6 +109,7 @@ fn crash_at(point: usize, numbers: &Mutex<Numbers>) -> bool {
     let gc = home.run(&["gc"]);
     assert_eq!(gc.code, 0, "{place}: {}", gc.stderr);
     aftermath.check(&home, &format!("{place}, after gc:\n{}", gc.stdout));
+    aftermath.nothing_left(&home, &format!("{place}, after gc:\n{}", gc.stdout));
     aftermath.use_git(&home);
 
     let mut numbers = numbers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,8 +9,14 @@ mod repo;
 mod create;
 #[path = "git/diffs.rs"]
 mod diffs;
+#[path = "git/gc.rs"]
+mod gc;
+#[path = "git/hostile.rs"]
+mod hostile;
 #[path = "git/include.rs"]
 mod include;
+#[path = "git/isolation.rs"]
+mod isolation;
 #[path = "git/kinds.rs"]
 mod kinds;
 #[path = "git/merges.rs"]

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
@@ -109,7 +110,7 @@ const FORM: [&str; 10] = [
 ///
 /// # Errors
 /// [`Kind::Git`] when a side names nothing or cannot be read.
-pub async fn diff(repo: &Repo, spec: Spec, paths: &[String]) -> Result<Diff> {
+pub async fn diff(repo: &Arc<Repo>, spec: Spec, paths: &[String]) -> Result<Diff> {
     let output = match spec {
         Spec::Between { from, to: Side::Rev(to) } => {
             let (from, to) = (revision(repo, &from).await?, revision(repo, &to).await?);
@@ -121,7 +122,10 @@ pub async fn diff(repo: &Repo, spec: Spec, paths: &[String]) -> Result<Diff> {
         }
         Spec::Between { from, to: Side::Folder(folder) } => {
             let from = revision(repo, &from).await?;
-            of_folder(repo, checkout(repo, &folder)?, &from, paths).await
+            match Worktree::entered_at(repo, &folder, &from)? {
+                Some(worktree) => of_worktree(repo, &worktree, &from, paths).await,
+                None => of_folder(repo, checkout(repo, &folder)?, &from, paths).await,
+            }
         }
         Spec::Branch(name) => {
             let (head, tip) = (repo.resolve("HEAD").await?, repo.resolve(&name).await?);

@@ -12,6 +12,7 @@ use super::ledger::Pledge;
 use super::lock;
 use super::remove::{self, Removal};
 use super::repo::Repo;
+use super::snapshot::Finished;
 use super::worktree::{self, Life, Record, State, Worktree};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -161,27 +162,28 @@ async fn put_in(
     let (id, branch) = (life.id.clone(), life.branch.clone());
     let trouble = || format!("the work of {id} stays in `{}`", life.path.display());
     let row = agent(store, &id).await?;
-    let known = worktree::admin_dir(repo.common_dir(), &life.path).or_kind(Kind::Git, trouble)?;
-    let Some(admin) = known else {
+    let record = Record { pledge: pledge.clone(), life: life.clone() };
+    let Some(worktree) = Worktree::adopted(repo, record)? else {
         let there = life.path.exists();
         let change = AgentChange { worktree_removed: !there, ..AgentChange::default() };
         store.update(&id, change).await?;
-        pledge.settle("its worktree is gone").await;
-        let left = if there { "git no longer knows its worktree" } else { "its worktree is gone" };
-        return Ok(format!("{id} was cut off: {left}; what it committed is on `{branch}`"));
+        pledge.settle("git does not know its worktree").await;
+        let shown = life.path.display();
+        let why = format!("{id} was cut off, and git no longer knows its worktree `{shown}`");
+        return Err(Error::new(Kind::Git, format!("{why}: what is left there is left as it is")));
     };
     wait_for_commands(&life).await;
     // Their holders are dead: the host is, its git children are, and so are the agent's commands.
     for stale in ["index.lock", "HEAD.lock"] {
-        let _ = std::fs::remove_file(admin.join(stale));
+        let _ = std::fs::remove_file(worktree.admin().join(stale));
     }
-    let _ = std::fs::remove_file(repo.state_dir().join("index").join(format!("{id}.lock")));
+    let _ = std::fs::remove_file(worktree.index().with_added_extension("lock"));
     worktree::unlock_refs(repo, &life);
     crash::point("recover.unlocked");
     let message = life.commit.clone();
-    let worktree = Worktree::adopted(repo, Record { pledge, life: life.clone() })?;
     let finished = worktree.finish(message).await.or_kind(Kind::Git, trouble)?;
-    worktree.leave(&finished).await.or_kind(Kind::Git, trouble)?;
+    crash::point("recover.finished");
+    let left = worktree.leave(&finished).await?;
     crash::point("recover.put_in");
     let change = AgentChange {
         branch: Some(branch.clone()),
@@ -198,16 +200,26 @@ async fn put_in(
     } else {
         worktree.close(&finished).await?; // A script's own: nobody goes on in it.
     }
-    let count = finished.files_changed.len();
+    let mut text = account(&life, &finished);
+    if let Some(left) = left {
+        text.push_str(&format!("; `{}` is kept: {}", left.path.display(), left.why));
+    }
+    Ok(text)
+}
+
+/// Says where the work of an agent is that was cut off.
+fn account(life: &Life, finished: &Finished) -> String {
+    let (id, count) = (&life.id, finished.files_changed.len());
     let files = if count == 1 { "file" } else { "files" };
-    Ok(match (finished.changed, finished.uncommitted) {
-        (false, _) => format!("{id} was cut off: it had changed nothing on `{branch}`"),
-        (true, true) => format!(
-            "{id} was cut off: its work is in `{}`, not committed ({count} {files})",
-            life.path.display()
-        ),
-        (true, false) => format!("{id} was cut off: its work is on `{branch}` ({count} {files})"),
-    })
+    let place = finished.aside.as_ref().unwrap_or(&life.branch);
+    match (finished.changed, finished.uncommitted) {
+        (false, _) => format!("{id} was cut off: it had changed nothing on `{place}`"),
+        (true, true) => {
+            let path = life.path.display();
+            format!("{id} was cut off: its work is in `{path}`, not committed ({count} {files})")
+        }
+        (true, false) => format!("{id} was cut off: its work is on `{place}` ({count} {files})"),
+    }
 }
 
 /// Tells whether `id` is an agent's; otherwise the worktree was the script's own.

@@ -19,7 +19,7 @@ const FORMAT: &str = "--format=%(refname)%00%(objectname)%00%(objecttype)%00%(*o
 
 impl Repo {
     /// Lists the refs of these names, and those beneath them where a name ends with a slash.
-    pub(super) async fn refs(&self, names: &[&str]) -> anyhow::Result<Vec<Ref>> {
+    pub(super) async fn find_refs(&self, names: &[&str]) -> anyhow::Result<Vec<Ref>> {
         let bytes = self.git("for-each-ref").arg(FORMAT).args(names).bytes().await?;
         let fields: Vec<String> = fields(&bytes).map(text).collect();
         let found = fields.chunks_exact(6).filter(|field| field[5].is_empty()).map(|field| {

@@ -151,7 +151,7 @@ impl Removal {
         let names: Vec<&str> = self.refs.iter().map(|(name, _)| name.as_str()).collect();
         let mut input = Vec::new();
         // Whoever moved one of them since has a reason; one that is gone is gone.
-        for found in repo.refs(&names).await? {
+        for found in repo.find_refs(&names).await? {
             if self.refs.iter().any(|(name, id)| *name == found.name && *id == found.target) {
                 let (name, id) = (found.name, found.target);
                 input.extend_from_slice(format!("delete {name}\0{id}\0").as_bytes());

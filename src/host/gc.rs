@@ -11,7 +11,7 @@ use super::{Host, repository_around};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Level};
 use crate::git::Repo;
-use crate::git::gc::{self, Claim, Finding, Kept, Leftover, Survey, Verdict};
+use crate::git::gc::{self, Claim, Finding, Leftover, Survey, Verdict};
 use crate::journal::{AgentFilter, AgentRow, Status, Store};
 
 /// How long the outcome of a step stays in the journal.
@@ -53,7 +53,7 @@ pub struct Removed {
     /// What went; absent when nothing was left.
     pub swept: Option<Swept>,
     /// The refs that keep what nothing else holds.
-    pub kept: Kept,
+    pub kept: Vec<String>,
 }
 
 /// The agents of a repository, as far as removing needs them.
@@ -144,7 +144,7 @@ impl Registry {
 
     async fn remove(&self, id: &str, force: bool) -> Result<Removed> {
         let row = self.find(id)?;
-        let nothing = Removed { id: row.id.clone(), swept: None, kept: Kept::new() };
+        let nothing = Removed { id: row.id.clone(), swept: None, kept: Vec::new() };
         if !has_ended(row) {
             let why = format!("{} is {}", row.id, row.status.as_str());
             return Err(
@@ -162,7 +162,7 @@ impl Registry {
             return Err(refusal(&finding, why, !finding.is_bound()));
         }
         let kept = match &finding.verdict {
-            Verdict::Spare(_) => finding.remove(&self.repo).await?.then(Kept::new),
+            Verdict::Spare(_) => finding.remove(&self.repo).await?.then(Vec::new),
             Verdict::Kept(_) => finding.remove_by_force(&self.repo).await?,
         };
         let Some(kept) = kept else {

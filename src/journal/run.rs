@@ -31,7 +31,7 @@ impl RunLock {
         for attempt in 0..TRIES {
             let opened = path.parent().map_or(Ok(()), std::fs::create_dir_all);
             let file = opened
-                .and_then(|()| File::options().create(true).append(true).open(&path))
+                .and_then(|()| File::options().create(true).read(true).append(true).open(&path))
                 .or_kind(Kind::Io, trouble)?;
             match file.try_lock() {
                 // The one before may have removed the file between our opening and locking it.

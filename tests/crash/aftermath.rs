@@ -69,7 +69,34 @@ impl Aftermath {
             std::fs::write(&file, format!("{text}\n")).unwrap();
             let id = self.repo.git(&["hash-object", file.to_str().unwrap()]);
             let stands = worktrees.values().any(|content| *content == format!("{text}\n"));
-            assert!(held.contains(&id) || stands, "{place}: lost: {text}");
+            // What is to be committed is so after the recovery; the rest is not to be.
+            let enough = held.contains(&id) || (stands && text.starts_with("two wrote"));
+            assert!(enough, "{place}: lost, or not on its branch: {text}");
+        }
+    }
+
+    /// Fails, naming `place`, if there is anything that nobody needs, once `gc` has run.
+    pub fn nothing_left(&self, home: &Home, place: &str) {
+        let listed = self.repo.git(&["worktree", "list", "--porcelain"]);
+        for folder in children(&home.beside("worktrees")) {
+            for worktree in children(&folder) {
+                let line = format!("worktree {}\n", worktree.display());
+                assert!(listed.contains(&line), "{place}: {}", worktree.display());
+            }
+        }
+        let state = self.repo.path().join(".git/agentlua");
+        for name in ["tmp", "entered", "output"] {
+            assert_eq!(children(&state.join(name)), [PathBuf::new(); 0], "{place}");
+        }
+        for index in children(&state.join("index")) {
+            let name = format!("/{}\n", index.file_name().unwrap().display());
+            assert!(listed.contains(&name), "{place}: {}", index.display());
+        }
+        let start = self.repo.git(&["rev-parse", "main"]);
+        let empty = self.repo.git(&["for-each-ref", "--format=%(refname)", "--points-at", &start]);
+        for name in empty.lines().map(|name| name.trim_start_matches("refs/heads/")) {
+            // The branch that is merged into, and that of the script's own worktree, are not agents'.
+            assert!(["main", "mine", "work/into", "work/hand"].contains(&name), "{place}: {name}");
         }
     }
 
@@ -122,6 +149,10 @@ fn process_at(root: &Path) -> Option<String> {
         }
     }
     None
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
 
 /// Lists the files beneath a folder, with what is in them.

@@ -22,7 +22,7 @@ fn fill(repo: &Repo) {
     repo.commit("third");
 }
 
-fn filled(init: &[&str]) -> Repo {
+pub fn filled(init: &[&str]) -> Repo {
     let repo = Repo::empty(init);
     fill(&repo);
     repo
@@ -43,7 +43,7 @@ fn cloned(args: &[&str]) -> Repo {
     repo
 }
 
-fn kinds() -> Vec<(&'static str, Repo, Option<Reader>)> {
+pub fn kinds() -> Vec<(&'static str, Repo, Option<Reader>)> {
     let library = Some(Reader::Library);
     let program = Some(Reader::Program);
     let packed = filled(&[]);

@@ -125,9 +125,13 @@ impl Survey {
     ) -> anyhow::Result<HashMap<String, Vec<String>>> {
         let form = ["-r", "-p", "--root", "--full-index", "--binary", "--no-renames"];
         let diff = diff.args(form).args(["--no-ext-diff", "--no-textconv", "--no-color"]);
-        let patches = self.repo.git("patch-id").arg("--verbatim");
-        let bytes = patches.stdin(diff.limit(LONG).bytes().await?).limit(LONG).bytes().await?;
         let mut ids: HashMap<String, Vec<String>> = HashMap::new();
+        let patches = diff.limit(LONG).bytes().await?;
+        if patches.is_empty() {
+            return Ok(ids);
+        }
+        let git = self.repo.git("patch-id").arg("--verbatim").stdin(patches);
+        let bytes = git.limit(LONG).bytes().await?;
         for line in text(&bytes).lines() {
             if let Some((id, commit)) = line.split_once(' ') {
                 ids.entry(id.to_owned()).or_default().push(commit.to_owned());

@@ -77,6 +77,12 @@ pub(super) async fn look(
         seen.forbidden.push("its `.git` file leads elsewhere".to_owned());
         return Ok(seen);
     }
+    for beside in [worktree.private_dir(), path.with_added_extension("replaced")] {
+        if beside.symlink_metadata().is_ok() {
+            let shown = beside.display();
+            seen.forbidden.push(format!("what could not be taken in is in `{shown}`"));
+        }
+    }
     if worktree::has_modules(worktree.admin()) {
         seen.forbidden.push("holds a filled submodule".to_owned());
     }

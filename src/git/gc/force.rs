@@ -8,21 +8,18 @@ use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::repo::Repo;
 
-/// What was kept of what was removed by force: full ref names.
-pub type Kept = Vec<String>;
-
 impl Finding {
     /// Tells whether it cannot even go by force.
     pub fn is_bound(&self) -> bool {
         self.at_stake.forbidden
     }
 
-    /// Removes it whatever the verdict, and keeps what nothing else holds. `None`: something has come
-    /// since it was judged, and all is as it was.
+    /// Removes it whatever the verdict, and keeps what nothing else holds; returns the refs that do.
+    /// `None`: something has come since it was judged, and all is as it was.
     ///
     /// # Errors
     /// [`Kind::Git`] when it is in use or holds what no ref can keep, or cannot be removed.
-    pub async fn remove_by_force(&self, repo: &Arc<Repo>) -> Result<Option<Kept>> {
+    pub async fn remove_by_force(&self, repo: &Arc<Repo>) -> Result<Option<Vec<String>>> {
         if let (true, Verdict::Kept(why)) = (self.at_stake.forbidden, &self.verdict) {
             return Err(Error::new(Kind::Git, format!("{} stays: {why}", self.id)));
         }
@@ -39,7 +36,7 @@ impl Finding {
     }
 
     /// Puts refs on all that is at stake.
-    async fn keep(&self, repo: &Repo) -> anyhow::Result<Kept> {
+    async fn keep(&self, repo: &Repo) -> anyhow::Result<Vec<String>> {
         let mut keep = Vec::new();
         for (name, id) in &self.at_stake.commits {
             // An operation may name a commit that is not there any more.
@@ -56,7 +53,7 @@ impl Finding {
             }
         }
         let space = format!("refs/agentlua/removed/{}", self.id);
-        let there = repo.refs(&[&format!("{space}/")]).await?;
+        let there = repo.find_refs(&[&format!("{space}/")]).await?;
         let (mut input, mut kept) = (Vec::new(), Vec::new());
         for (name, id) in keep {
             let full = format!("{space}/{name}");

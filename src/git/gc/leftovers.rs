@@ -31,7 +31,8 @@ pub struct Leftover {
 pub fn sweep(repo: &Repo, owners: &HashSet<String>, dry: bool) -> Result<Vec<Leftover>> {
     let state = repo.state_dir();
     let mut found = Vec::new();
-    for path in entries(&state.join("index")).chain(entries(&state.join("output"))) {
+    let named = ["index", "output", "entered"].map(|name| entries(&state.join(name)));
+    for path in named.into_iter().flatten() {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // `<id>`, `<id>.lock`, `<id>.<process>.new`; an id may have dots itself.
         let owned = owners.iter().any(|id| {

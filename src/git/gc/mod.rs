@@ -10,7 +10,6 @@ mod files;
 mod force;
 mod leftovers;
 
-pub use force::Kept;
 pub use leftovers::{Leftover, sweep};
 
 use std::collections::HashSet;
@@ -105,11 +104,11 @@ impl Survey {
     pub async fn new(repo: &Arc<Repo>, ours: &HashSet<String>) -> Result<Self> {
         let trouble = || "cannot list the refs";
         let mut holders =
-            repo.refs(&["refs/heads/", "refs/remotes/"]).await.or_kind(Kind::Git, trouble)?;
+            repo.find_refs(&["refs/heads/", "refs/remotes/"]).await.or_kind(Kind::Git, trouble)?;
         holders.retain(|found| {
             found.name.strip_prefix("refs/heads/").is_none_or(|branch| !ours.contains(branch))
         });
-        let kept = repo.refs(&["refs/agentlua/"]).await.or_kind(Kind::Git, trouble)?;
+        let kept = repo.find_refs(&["refs/agentlua/"]).await.or_kind(Kind::Git, trouble)?;
         let worktrees = repo.worktrees().await?;
         Ok(Self { repo: Arc::clone(repo), worktrees, holders, kept })
     }

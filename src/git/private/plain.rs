@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
-use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, fstat, openat};
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, openat};
 
 /// What a folder has under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,12 +105,6 @@ impl Folder {
     /// Tells whether the folder is empty.
     pub(in crate::git) fn is_empty(&self) -> io::Result<bool> {
         Ok(self.entries()?.is_empty())
-    }
-
-    /// Returns the device and the number of the folder: what it is, whatever it is called.
-    pub(in crate::git) fn identity(&self) -> io::Result<(u64, u64)> {
-        let found = fstat(&self.0)?;
-        Ok((found.st_dev, found.st_ino))
     }
 }
 

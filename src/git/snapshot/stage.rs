@@ -4,7 +4,7 @@
 //! own configuration. So entries that name a repository are kept from it: where a submodule stands is
 //! read as text, and the files of a repository that the agent made or cloned are added as files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
 use anyhow::Context;
@@ -50,7 +50,7 @@ pub(super) async fn stage_on(
     let submodules: BTreeSet<_> = links(index, digits)?.into_keys().collect();
     if let Some(tip) = tip {
         let read = repo.git_at(place, "read-tree").setting("core.sparseCheckout=false");
-        read.args(["-m", tip]).bytes().await?;
+        read.args(["-i", "-m", tip]).bytes().await?;
     }
     let sparse = sparse::carry(worktree, place).await?;
     let mut snapshot = Snapshot::default();
@@ -72,6 +72,9 @@ pub(super) async fn stage_on(
         snapshot.skipped.extend(skipped);
         snapshot.nested = names;
     }
+    snapshot.nested.extend(top.repositories()?);
+    snapshot.nested.sort();
+    snapshot.nested.dedup();
     snapshot.tree = repo.git_at(place, "write-tree").line().await?;
     Ok(snapshot)
 }
@@ -204,6 +207,23 @@ impl Top<'_> {
     /// Lists repositories that git did not add because they have no commit.
     async fn without_commit(&self) -> anyhow::Result<Vec<Vec<u8>>> {
         nested::unadded(self.repo, self.place).await
+    }
+
+    /// Lists the folders of the index that are repositories.
+    fn repositories(&self) -> anyhow::Result<Vec<String>> {
+        let index = self.place.index.as_deref().context("no index")?;
+        let mut folders = HashSet::new();
+        index_file::entries(index, self.digits, |entry| {
+            let mut name = entry.name;
+            while let Some(slash) = memchr::memrchr(b'/', name) {
+                name = &name[..slash];
+                if !folders.insert(name.to_vec()) {
+                    break;
+                }
+            }
+        })?;
+        let marked = |name: &Vec<u8>| self.kind(&[name, &b"/.git"[..]].concat()).is_some();
+        Ok(folders.iter().filter(|name| marked(name)).map(|name| text(name)).collect())
     }
 
     /// Leaves out what `.gitmodules` declares: a new submodule is one on purpose.

@@ -205,6 +205,7 @@ impl Worktree {
 
     /// Removes it, and with `branch` its branch. What cannot be removed now stays written down.
     async fn take_back_locked(&self, branch: bool) {
+        self.forget_private().await;
         if take_back(&self.repo, &self.life(), branch).await.is_ok()
             && let Some(record) = self.record()
         {

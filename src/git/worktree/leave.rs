@@ -90,7 +90,7 @@ async fn restore_index(worktree: &Worktree, finished: &Finished) -> anyhow::Resu
     let tip = worktree.repo().tip(&format!("refs/heads/{}", worktree.branch)).await?;
     let tip = tip.unwrap_or_else(|| finished.head_commit.clone());
     let read = worktree.repo().git_at(&place, "read-tree").setting("core.sparseCheckout=false");
-    read.args(["-m", &tip]).bytes().await?;
+    read.args(["-i", "-m", &tip]).bytes().await?;
     crate::git::index::replace(&copy, &theirs)
 }
 

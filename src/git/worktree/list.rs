@@ -81,6 +81,23 @@ pub(in crate::git) fn admin_dir(common_dir: &Path, worktree: &Path) -> io::Resul
     Ok(None)
 }
 
+/// Returns the git directory of the linked worktree that is locked for this reason.
+pub(super) fn locked_for(common_dir: &Path, reason: &str) -> io::Result<Option<PathBuf>> {
+    let entries = match std::fs::read_dir(common_dir.join("worktrees")) {
+        Ok(entries) => entries,
+        Err(error) if is_no_folder(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let admin = entry?.path();
+        let locked = std::fs::read(admin.join("locked")).unwrap_or_default();
+        if locked.trim_ascii_end() == reason.as_bytes() {
+            return Ok(Some(admin));
+        }
+    }
+    Ok(None)
+}
+
 /// Tells whether a list could not be read because there is none.
 pub(super) fn is_no_folder(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)

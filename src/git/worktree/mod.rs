@@ -146,19 +146,38 @@ impl Worktree {
         })
     }
 
-    /// Opens a worktree by what was written down about it, to go on where its host was cut off.
-    pub(super) fn adopted(repo: &Arc<Repo>, record: Record) -> Result<Self> {
+    /// Opens a worktree by what was written down about it, to go on where its host was cut off. `None`
+    /// when git has no record of it any more.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the records cannot be read.
+    pub(super) fn adopted(repo: &Arc<Repo>, record: Record) -> Result<Option<Self>> {
         let life = &record.life;
-        let opened = Self::open(repo, &life.id, &life.branch, &life.base_commit, &life.path)?;
-        let run = life.run.clone();
+        let found = list::admin_dir(repo.common_dir(), &life.path)
+            .and_then(|admin| match admin {
+                // An agent may have written over what its record says of the folder.
+                None => list::locked_for(repo.common_dir(), &format!("{LOCK_REASON}{}", life.id)),
+                found => Ok(found),
+            })
+            .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
+        let Some(admin) = found else { return Ok(None) };
         let scope = life.scope.as_ref().map(|paths| Scope::parse(paths)).transpose()?;
-        let terms = Terms {
-            branch_created: life.branch_created,
-            reopened: life.reopened,
-            scope: scope.map(Arc::new),
-            ..Terms::default()
-        };
-        Ok(Self { run, terms, record: Arc::new(Mutex::new(Some(record))), ..opened })
+        Ok(Some(Self {
+            repo: Arc::clone(repo),
+            id: life.id.clone(),
+            run: life.run.clone(),
+            branch: life.branch.clone(),
+            base_commit: life.base_commit.clone(),
+            path: life.path.clone(),
+            admin,
+            terms: Terms {
+                branch_created: life.branch_created,
+                reopened: life.reopened,
+                scope: scope.map(Arc::new),
+                ..Terms::default()
+            },
+            record: Arc::new(Mutex::new(Some(record))),
+        }))
     }
 
     /// Writes down how it ended.
@@ -167,6 +186,21 @@ impl Worktree {
             self.set_record(None);
             record.pledge.settle(outcome).await;
         }
+    }
+
+    /// Opens the worktree in a folder if an agent is in it: what git keeps about it is then the agent's.
+    ///
+    /// # Errors
+    /// As [`Worktree::open`].
+    pub(super) fn entered_at(repo: &Arc<Repo>, folder: &Path, base: &str) -> Result<Option<Self>> {
+        let Some(id) = folder.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+        if !repo.state_dir().join("entered").join(id).is_dir() {
+            return Ok(None);
+        }
+        let found = list::admin_dir(repo.common_dir(), folder)
+            .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
+        let opened = found.map(|_| Self::open(repo, id, "HEAD", base, folder));
+        opened.transpose()
     }
 
     /// Limits what is committed to paths of a scope; what else differs from the base stays in the
@@ -347,7 +381,9 @@ impl Worktree {
 
     /// Returns the folder that says that an agent is in the worktree, and what its repository started with.
     pub(super) fn mark(&self) -> PathBuf {
-        self.repo.state_dir().join("entered").join(&self.id)
+        // By the folder: who works there changes.
+        let name = self.path.file_name().unwrap_or(self.id.as_ref());
+        self.repo.state_dir().join("entered").join(name)
     }
 
     /// Tells whether an agent is in the worktree, or was and has not been taken out.
