@@ -81,6 +81,7 @@ impl Ground {
                     run: soil.run.to_owned(),
                     branch: branch.clone(),
                     path: path.clone(),
+                    root: soil.root.to_owned(),
                     lender: lender.clone(),
                 };
                 Worktree::reopen(repo, there).await?

@@ -132,6 +132,7 @@ async fn what_ended_is_gone_on_in_by_one_at_a_time() {
         id: "a3".into(),
         branch: "work".into(),
         path: Some(path.clone()),
+        root: repo.beside("state"),
         ..There::default()
     };
     let busy = Worktree::reopen(&opened, there.clone()).await.unwrap_err();
@@ -162,6 +163,40 @@ async fn what_ended_is_gone_on_in_by_one_at_a_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_goes_away_leaves_what_was_there() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    let first = create(&repo, &opened, "a1", "work").await;
+    std::fs::write(first.path().join("one"), "1").unwrap();
+    let finished = first.finish(Some(message("one"))).await.unwrap();
+    first.release(&finished).await.unwrap();
+    let before = repo.fingerprint(&[]);
+    for wait in [0, 5, 20, 60] {
+        let wanted = New { taken: Taken::Continue, ..new(&repo, &opened, "a2", "work").await };
+        let making = Worktree::create(&opened, wanted);
+        let limit = std::time::Duration::from_millis(wait);
+        if let Ok(made) = tokio::time::timeout(limit, making).await {
+            made.unwrap().hand_back().await.unwrap();
+        }
+    }
+    let wanted = New { taken: Taken::Continue, ..new(&repo, &opened, "a3", "work").await };
+    let mut made = Worktree::create(&opened, wanted.clone()).await;
+    for _ in 0..100 {
+        if made.is_ok() {
+            break;
+        }
+        // The one before is still on its way out.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        made = Worktree::create(&opened, wanted.clone()).await;
+    }
+    let made = made.unwrap();
+    assert_eq!(std::fs::read_to_string(made.path().join("one")).unwrap(), "1");
+    made.abandon().await;
+    assert!(first.path().join("one").exists() && first.occupant().is_none());
+    repo.assert_untouched(&before, &[]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_worktree_of_the_users_is_not_gone_on_in() {
     let repo = Repo::new();
     let linked = repo.beside("linked");
@@ -169,6 +204,19 @@ async fn a_worktree_of_the_users_is_not_gone_on_in() {
     let before = repo.fingerprint(&[]);
     for branch in ["main", "side"] {
         let error = made(&repo, "a1", branch, Taken::Continue).await.unwrap_err();
+        assert!(error.message.contains("which is yours"), "{error}");
+    }
+    let opened = open(&repo).await;
+    for lender in [None, Some("script-1".to_owned())] {
+        let there = There {
+            id: "a1".to_owned(),
+            branch: "side".to_owned(),
+            path: Some(linked.clone()),
+            root: repo.beside("state"),
+            lender,
+            ..There::default()
+        };
+        let error = Worktree::reopen(&opened, there).await.unwrap_err();
         assert!(error.message.contains("which is yours"), "{error}");
     }
     repo.git(&["worktree", "lock", "--reason", "mine", linked.to_str().unwrap()]);
@@ -186,6 +234,7 @@ async fn what_is_lent_goes_back_to_its_lender() {
         id: id.to_owned(),
         branch: "lent".to_owned(),
         path: Some(handle.path().to_owned()),
+        root: repo.beside("state"),
         lender: Some("script-1".to_owned()),
         ..There::default()
     };

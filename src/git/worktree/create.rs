@@ -89,7 +89,7 @@ fn check_id(id: &str) -> Result<()> {
 }
 
 /// Returns the folder for this repository's worktrees, made if need be.
-fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
+pub(super) fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(root)
         .or_kind(Kind::Usage, || format!("`{}` cannot hold worktrees", root.display()))?;
     let real = list::existing_part(&absolute);
@@ -197,6 +197,11 @@ async fn open_for_work(worktree: &Worktree) -> Result<()> {
 impl Worktree {
     /// Removes what making it made: nobody has worked here yet.
     pub(super) async fn take_back(&self) {
+        if self.terms.reopened {
+            // It was there before: only the lock and the intent are new.
+            let _ = self.hand_back().await;
+            return;
+        }
         // Without the lock it is left as it is, complete and locked, for the next start to see.
         if let Ok(_lock) = self.repo.lock().await {
             self.take_back_locked(true).await;

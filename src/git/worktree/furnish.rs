@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use super::include::{self, Include, Included};
 use super::sparse::Cone;
 use super::{Worktree, submodules};
+use crate::crash;
 use crate::git::command::LONG;
 use crate::git::{index, size};
 
@@ -38,6 +39,7 @@ pub(super) async fn furnish(worktree: &Worktree, furnish: &Furnish) -> anyhow::R
         submodules::fill(worktree).await?;
     }
     let included = include::copy(worktree, &furnish.include).await;
+    crash::point("create.furnished");
     included.map_err(|error| full(worktree.path(), error))
 }
 
@@ -51,11 +53,14 @@ async fn check_out(worktree: &Worktree, sparse: Option<&Cone>) -> anyhow::Result
         git = git.setting("index.sparse=false");
     }
     git.args(["-m", "-u", &worktree.base_commit]).bytes().await?;
+    crash::point("create.checked_out");
     let private = worktree.index();
     let Some(folder) = private.parent() else { bail!("no place for the index") };
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    index::replace(&worktree.admin.join("index"), &private)
+    index::replace(&worktree.admin.join("index"), &private)?;
+    crash::point("create.indexed");
+    Ok(())
 }
 
 /// Says in one line what git says for every file, and whether the disk is full.

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::create::folder;
 use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, WorktreeEntry, list};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -25,6 +26,8 @@ pub struct There {
     pub branch: String,
     /// Its folder; that of the worktree which holds the branch, when absent.
     pub path: Option<PathBuf>,
+    /// The folder that holds the worktrees of all repositories.
+    pub root: PathBuf,
     /// Whose it is and who lends it, where somebody has it open.
     pub lender: Option<String>,
 }
@@ -46,12 +49,13 @@ impl Worktree {
     pub async fn reopen(repo: &Arc<Repo>, there: There) -> Result<Self> {
         let repo = Arc::clone(repo);
         let step = async move {
+            let folder = folder(&repo, &there.root)?;
             let mut worktree = Self {
-                id: there.id,
+                id: there.id.clone(),
                 run: there.run,
                 branch: there.branch,
                 base_commit: String::new(),
-                path: there.path.clone().unwrap_or_default(),
+                path: folder.join(&there.id),
                 admin: PathBuf::new(),
                 terms: Terms { lender: there.lender, ..Terms::default() },
                 record: Arc::default(),
@@ -229,9 +233,7 @@ async fn take(worktree: &mut Worktree, entry: WorktreeEntry) -> Result<()> {
 /// Tells whether a worktree was made by agentlua: beside the one that was asked for, or for an agent
 /// that the journal knows.
 async fn is_ours(worktree: &Worktree, entry: &WorktreeEntry) -> Result<bool> {
-    let beside = worktree.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let lent = worktree.terms.lender.is_some();
-    if lent || beside.is_some_and(|folder| entry.path.parent() == Some(folder)) {
+    if entry.path.parent() == worktree.path.parent() {
         return Ok(true);
     }
     let filter = AgentFilter { branch: Some(worktree.branch.clone()), ..AgentFilter::default() };
