@@ -34,7 +34,7 @@ use super::index;
 use super::reader::Listed;
 use super::worktree::Worktree;
 use quote::alternate;
-use refs::Refs;
+use refs::{Packed, Refs};
 
 /// Where what an agent's repository starts with comes from.
 pub(super) struct Origin<'o> {
@@ -78,8 +78,9 @@ impl<'o> Start<'o> {
 /// Writes the git directory of a worktree's agent, and the mark. What is there under its name is moved
 /// aside first: an earlier agent's, with something in it that could not be taken in.
 pub(super) fn write(worktree: &Worktree, origin: &Origin<'_>) -> anyhow::Result<()> {
-    let dir = worktree.private_dir();
-    move_aside(&dir)?;
+    move_aside(&worktree.private_dir())?;
+    let dir = worktree.unfinished_dir();
+    let _ = std::fs::remove_dir_all(&dir);
     let start = Start::new(origin.listed);
     let packed = refs::packed(&start.refs);
     folder(&dir)?;
@@ -123,7 +124,10 @@ pub(super) fn write(worktree: &Worktree, origin: &Origin<'_>) -> anyhow::Result<
         copy_if_any(&from.join(name), &dir.join(name))?;
     }
     index::copy(&worktree.admin().join("index"), &dir.join("index"))?;
-    mark(worktree, &packed, own.as_deref())
+    mark(worktree, &packed, own.as_deref())?;
+    crate::crash::point("enter.marked");
+    std::fs::rename(&dir, worktree.private_dir())
+        .with_context(|| format!("cannot move `{}`", dir.display()))
 }
 
 /// Writes the mark: what the agent's repository starts with, where no agent changes it.
@@ -141,6 +145,15 @@ fn mark(worktree: &Worktree, packed: &[u8], own: Option<&Path>) -> anyhow::Resul
         .with_context(|| format!("cannot write `{}`", mark.display()))
 }
 
+/// Removes the mark, all of it at once.
+pub(super) fn unmark(worktree: &Worktree) -> io::Result<()> {
+    let mark = worktree.mark();
+    let gone = mark.with_added_extension("new");
+    let _ = std::fs::remove_dir_all(&gone);
+    std::fs::rename(&mark, &gone)?;
+    std::fs::remove_dir_all(&gone)
+}
+
 /// Returns the file that says where objects are borrowed.
 fn borrowed(worktree: &Worktree) -> Vec<u8> {
     let mut line = alternate(&worktree.repo().common_dir().join("objects"));
@@ -149,11 +162,11 @@ fn borrowed(worktree: &Worktree) -> Vec<u8> {
 }
 
 /// Reads the refs of the mark.
-fn started_with(worktree: &Worktree, digits: usize) -> anyhow::Result<Refs> {
+fn started_with(worktree: &Worktree, digits: usize) -> anyhow::Result<Packed> {
     let file = worktree.mark().join("packed-refs");
     let bytes =
         std::fs::read(&file).with_context(|| format!("cannot read `{}`", file.display()))?;
-    refs::unpacked(&bytes, digits)
+    Ok(Packed { refs: refs::unpacked(&bytes, digits)?, bytes })
 }
 
 /// Renames what is at `path`, if anything is, to a free name beside it; returns that.

@@ -13,6 +13,9 @@ use crate::kinds::{filled, kinds};
 use crate::repo::Repo;
 use crate::{create, message, new, open, open_at};
 
+/// A name, and what it does to an agent's git directory.
+type Spoil<'s> = (&'s str, &'s dyn Fn(&Path));
+
 /// Makes a worktree and lets an agent in.
 async fn enter(repo: &Repo, opened: &Arc<git::Repo>, id: &str) -> Worktree {
     let worktree = create(repo, opened, id, &format!("agents/{id}")).await;
@@ -354,7 +357,7 @@ async fn what_cannot_be_read_as_expected_is_kept_and_the_files_are_committed_all
     let opened = open(&repo).await;
     let secret = repo.beside("secret");
     repo.git(&["clone", "-q", ".", secret.to_str().unwrap()]);
-    let spoil: [(&str, &dyn Fn(&Path)); 7] = [
+    let spoil: [Spoil<'_>; 7] = [
         ("alternates", &|dir| {
             let other = format!("{}/.git/objects\n", secret.display());
             std::fs::write(dir.join("objects/info/alternates"), other).unwrap();

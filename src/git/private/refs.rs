@@ -22,6 +22,13 @@ const DEEPEST: usize = 64;
 /// Names with the ids they point to.
 pub(in crate::git) type Refs = BTreeMap<Vec<u8>, String>;
 
+/// A `packed-refs` file, read.
+#[derive(Debug)]
+pub(in crate::git) struct Packed {
+    pub bytes: Vec<u8>,
+    pub refs: Refs,
+}
+
 /// Writes refs as a `packed-refs` file. Peeled ids are left out: git finds them when it needs them.
 pub(super) fn packed(refs: &Refs) -> Vec<u8> {
     let mut text = b"# pack-refs with: sorted \n".to_vec();
@@ -49,14 +56,23 @@ pub(super) fn unpacked(bytes: &[u8], digits: usize) -> anyhow::Result<Refs> {
 }
 
 /// Reads all refs of a git directory: the packed ones, and over them the loose ones. A symbolic ref counts
-/// as what it points to.
-pub(in crate::git) fn read(git_dir: &Folder, digits: usize) -> anyhow::Result<Refs> {
+/// as what it points to. With `start`, what the file of packed ones was before, that is not read again.
+pub(in crate::git) fn read(
+    git_dir: &Folder,
+    digits: usize,
+    start: Option<&Packed>,
+) -> anyhow::Result<Refs> {
     let packed = git_dir.file(Path::new("packed-refs"), LARGEST).context("`packed-refs`")?;
-    let mut refs = unpacked(&packed.unwrap_or_default(), digits)?;
+    let packed = packed.unwrap_or_default();
+    let mut refs = match start {
+        Some(start) if start.bytes == packed => start.refs.clone(),
+        _ => unpacked(&packed, digits)?,
+    };
     let mut symbolic = Vec::new();
-    let mut open = vec![(b"refs".to_vec(), git_dir.folder(Path::new("refs")).context("`refs`")?)];
+    let top = git_dir.folder(Path::new("refs")).context("`refs`")?;
+    let mut open = vec![(b"refs".to_vec(), top, 0)];
     let mut seen = 0;
-    while let Some((above, folder)) = open.pop() {
+    while let Some((above, folder, depth)) = open.pop() {
         for (part, entry) in folder.entries()? {
             let name = [&above[..], b"/", &part].concat();
             seen += 1;
@@ -64,9 +80,9 @@ pub(in crate::git) fn read(git_dir: &Folder, digits: usize) -> anyhow::Result<Re
                 bail!("there are more than {MOST} refs");
             }
             match entry {
-                Entry::Folder if name.iter().filter(|byte| **byte == b'/').count() < DEEPEST => {
+                Entry::Folder if depth < DEEPEST => {
                     let inner = folder.folder(&path(&part)).with_context(|| quoted(&name))?;
-                    open.push((name, inner));
+                    open.push((name, inner, depth + 1));
                 }
                 // What git does not take for a ref either.
                 Entry::File if named(&name).is_err() => {}

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context;
 
 use super::plain::Folder;
-use super::refs::{self, Pointed, Refs};
+use super::refs::{self, Packed, Pointed, Refs};
 use super::{borrowed, objects, started_with};
 use crate::git::command::text;
 use crate::git::repo::Repo;
@@ -68,14 +69,18 @@ pub(in crate::git) async fn take(worktree: &Worktree) -> anyhow::Result<Brought>
         return beside(worktree).await;
     }
     let digits = worktree.base_commit().len();
-    let start = started_with(worktree, digits)?;
+    let start = Arc::new(started_with(worktree, digits)?);
     let branch = format!("refs/heads/{}", worktree.branch()).into_bytes();
     let mut brought =
-        Brought { start: start.get(&branch).cloned(), on_branch: true, ..Brought::default() };
+        Brought { start: start.refs.get(&branch).cloned(), on_branch: true, ..Brought::default() };
     let dir = worktree.private_dir();
+    let unused = [worktree.unfinished_dir(), worktree.emptied_dir()];
+    if !dir.exists() && unused.iter().any(|dir| dir.is_dir()) {
+        return Ok(brought); // A crash came before it was used, or after all was taken in.
+    }
     let left = |why: String| Some(Left { path: dir.clone(), why });
     let looked = {
-        let (worktree, start) = (worktree.clone(), start.clone());
+        let (worktree, start) = (worktree.clone(), Arc::clone(&start));
         let read = move || look(&worktree, &start, digits);
         tokio::task::spawn_blocking(read).await.context("a reader of refs ended early")?
     };
@@ -87,9 +92,12 @@ pub(in crate::git) async fn take(worktree: &Worktree) -> anyhow::Result<Brought>
         }
     };
     brought.left = found.left.take().and_then(left);
+    if found.tip.is_none() && found.wanted.is_empty() {
+        return Ok(brought);
+    }
     let listed = worktree.repo().all_refs().await?;
     let here: Refs = listed.into_iter().map(|listed| (listed.name, listed.id)).collect();
-    if let Err(why) = bring(worktree, &mut found, &start, &here).await {
+    if let Err(why) = bring(worktree, &mut found, &start.refs, &here).await {
         brought.left = left(format!("its commits could not be taken in: {why:#}"));
         return Ok(brought);
     }
@@ -99,14 +107,14 @@ pub(in crate::git) async fn take(worktree: &Worktree) -> anyhow::Result<Brought>
 }
 
 /// Reads the agent's git directory.
-fn look(worktree: &Worktree, start: &Refs, digits: usize) -> anyhow::Result<Found> {
+fn look(worktree: &Worktree, start: &Packed, digits: usize) -> anyhow::Result<Found> {
     let dir = Folder::open(&worktree.private_dir())?;
     if dir.entry("reftable".as_ref())?.is_some() {
         anyhow::bail!("its refs are kept in a table");
     }
-    let (head, refs) = (refs::head(&dir, digits)?, refs::read(&dir, digits)?);
+    let (head, refs) = (refs::head(&dir, digits)?, refs::read(&dir, digits, Some(start))?);
     let branch = format!("refs/heads/{}", worktree.branch()).into_bytes();
-    let moved = |name: &[u8]| refs.get(name).filter(|id| start.get(name) != Some(*id));
+    let moved = |name: &[u8]| refs.get(name).filter(|id| start.refs.get(name) != Some(*id));
     let namespace = worktree.namespace();
     let mut wanted = Vec::new();
     for (prefix, kind) in [("heads", "branch"), ("tags", "tag"), ("notes", "notes")] {
@@ -128,7 +136,11 @@ fn look(worktree: &Worktree, start: &Refs, digits: usize) -> anyhow::Result<Foun
     let tip = moved(&branch).cloned();
     if let Pointed::Commit(id) = &head
         && Some(id) != refs.get(&branch)
-        && !start.values().chain(wanted.iter().map(|wanted| &wanted.id)).any(|known| known == id)
+        && !start
+            .refs
+            .values()
+            .chain(wanted.iter().map(|wanted| &wanted.id))
+            .any(|known| known == id)
     {
         let name = format!("{namespace}/HEAD").into_bytes();
         wanted.push(Wanted { name, id: id.clone(), what: "HEAD".to_owned() });
@@ -161,9 +173,6 @@ async fn bring(
     let repo = worktree.repo();
     let ids: BTreeSet<_> =
         found.wanted.iter().map(|wanted| &wanted.id).chain(&found.tip).cloned().collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
     let ids: Vec<_> = ids.into_iter().collect();
     let known: BTreeSet<_> = here.values().filter(|id| !id.is_empty()).cloned().collect();
     let known: Vec<_> = known.into_iter().collect();

@@ -126,6 +126,7 @@ pub(super) fn hex(id: &[u8]) -> String {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::fmt::Write as _;
     use std::process::Command;
 
     use super::*;
@@ -155,7 +156,7 @@ mod tests {
                     let (mode, id) = (entry.mode, hex(entry.id));
                     let tag = if entry.left_out { 'S' } else { 'H' };
                     let name = String::from_utf8_lossy(entry.name);
-                    listed.push_str(&format!("{tag} {mode:o} {id} 0\t{name}\0"));
+                    write!(listed, "{tag} {mode:o} {id} 0\t{name}\0").unwrap();
                 })
                 .unwrap();
                 let expected = git(&["ls-files", "-z", "-t", "--stage"]);

@@ -195,7 +195,7 @@ impl Top<'_> {
             match refs::head(&dir, self.digits)? {
                 Pointed::Commit(id) => Ok(At::Commit(id)),
                 Pointed::Ref(name) => {
-                    let refs = refs::read(&dir, self.digits)?;
+                    let refs = refs::read(&dir, self.digits, None)?;
                     let id = refs.get(&name).cloned().context("it has no commit")?;
                     Ok(At::Commit(id))
                 }

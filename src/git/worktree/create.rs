@@ -82,7 +82,7 @@ fn check_id(id: &str) -> Result<()> {
         && !id.starts_with(['-', '.'])
         && !id.ends_with('.')
         // What ends like this stands beside a worktree.
-        && ![".lock", ".git", ".new", ".pointer", ".replaced"]
+        && ![".lock", ".git", ".making", ".new", ".pointer", ".replaced", ".taken"]
             .iter()
             .any(|end| id.to_ascii_lowercase().ends_with(end));
     if safe { Ok(()) } else { Err(Error::usage(format!("`{id}` cannot be the id of a worktree"))) }

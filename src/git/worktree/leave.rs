@@ -20,6 +20,7 @@ pub(super) async fn leave(
     finished: &Finished,
 ) -> anyhow::Result<Option<Left>> {
     if !worktree.is_entered() {
+        worktree.sweep();
         return Ok(None);
     }
     crash::point("leave.begun");
@@ -36,16 +37,21 @@ pub(super) async fn leave(
         point_to(worktree, &worktree.admin)?;
     }
     crash::point("leave.pointer");
-    let dir = worktree.private_dir();
-    if finished.left.is_none()
-        && let Err(error) = std::fs::remove_dir_all(&dir)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        left.get_or_insert(Left { path: dir, why: format!("it cannot be removed: {error}") });
+    let (dir, emptied) = (worktree.private_dir(), worktree.emptied_dir());
+    if finished.left.is_none() && dir.exists() {
+        let _ = std::fs::remove_dir_all(&emptied);
+        std::fs::rename(&dir, &emptied)
+            .with_context(|| format!("cannot move `{}`", dir.display()))?;
     }
-    crash::point("leave.removed");
+    crash::point("leave.emptied");
     private::let_go(worktree.repo(), &worktree.base_ref()).await?;
-    std::fs::remove_dir_all(worktree.mark()).context("cannot remove the mark of an agent")?;
+    private::unmark(worktree).context("cannot remove the mark of an agent")?;
+    crash::point("leave.unmarked");
+    worktree.sweep();
+    if emptied.exists() {
+        let why = "all of it was taken in, and it cannot be removed".to_owned();
+        left.get_or_insert(Left { path: emptied, why });
+    }
     crash::point("leave.done");
     Ok(left)
 }

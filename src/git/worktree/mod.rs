@@ -379,6 +379,16 @@ impl Worktree {
         self.path.with_added_extension("git")
     }
 
+    /// Returns where that directory is while it is made.
+    pub(super) fn unfinished_dir(&self) -> PathBuf {
+        self.path.with_added_extension("making")
+    }
+
+    /// Returns where it is once all of it was taken in, until it is removed.
+    pub(super) fn emptied_dir(&self) -> PathBuf {
+        self.path.with_added_extension("taken")
+    }
+
     /// Returns the folder that says that an agent is in the worktree, and what its repository started with.
     pub(super) fn mark(&self) -> PathBuf {
         // By the folder: who works there changes.
@@ -394,11 +404,18 @@ impl Worktree {
     /// Removes what [`Worktree::enter`] made, before anybody has used it.
     pub(super) async fn forget_private(&self) {
         let _ = std::fs::remove_dir_all(self.private_dir());
-        let _ = std::fs::remove_file(self.path.with_added_extension("pointer"));
+        self.sweep();
         if self.is_entered() {
             let _ = super::private::let_go(&self.repo, &self.base_ref()).await;
             let _ = std::fs::remove_dir_all(self.mark());
         }
+    }
+
+    /// Removes what a crash has left of making or removing an agent's git directory.
+    fn sweep(&self) {
+        let _ = std::fs::remove_dir_all(self.unfinished_dir());
+        let _ = std::fs::remove_dir_all(self.emptied_dir());
+        let _ = std::fs::remove_file(self.path.with_added_extension("pointer"));
     }
 
     /// Returns what is written down about it.
