@@ -3,13 +3,15 @@
 //! the user's changed, nothing that an agent wrote lost, nothing left that blocks, and recovering once
 //! more changes nothing.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 #[path = "crash/aftermath.rs"]
 mod aftermath;
 #[path = "support/home.rs"]
+#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 #[path = "support/repo.rs"]
+#[expect(dead_code, reason = "shared with tests of the git layer")]
 mod repo;
 
 use std::collections::BTreeMap;

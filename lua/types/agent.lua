@@ -250,6 +250,10 @@
 ---Whether to list agents that left nothing behind too (default: false).
 ---@field all? boolean
 
+---@class agent.RemoveOptions
+---Whether to remove what nothing else holds, too: unmerged commits and files that no commit has. They are kept under `refs/agentlua/removed/<id>/` (default: false).
+---@field force? boolean
+
 ---An agent, as `agentlua agents --json` shows it.
 ---@class agent.Row
 ---Its id.
@@ -514,6 +518,20 @@ function agent.list(options) end
 ---@return agent.Row[]? agents
 ---@return agent.Error e
 function agent.try_list(options) end
+
+---Removes the worktree of an agent that has ended, and its branch if it is merged or empty. Raises when something would be lost, unless `force` is given.
+---@async
+---@param agent string|agent.Outcome|agent.Task an id or the start of one, an outcome, a task
+---@param options? agent.RemoveOptions
+function agent.remove(agent, options) end
+
+---Is `agent.remove`, and returns `nil, e` for a failure.
+---@async
+---@param agent string|agent.Outcome|agent.Task
+---@param options? agent.RemoveOptions
+---@return nil
+---@return agent.Error? e
+function agent.try_remove(agent, options) end
 
 ---Fills `${name}` and `${a.b}`, and strips common indentation. A missing name is an error.
 ---@param template string

@@ -6,61 +6,27 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
-use super::ground::{Ground, Harvest, Soil, listed};
+use super::ground::{Ground, Harvest, Soil};
+pub use super::live::{Live, Wanting};
 use super::outcome::{Outcome, Subtype};
 use super::place::Places;
 use super::query::Query;
 use super::session::Ending;
 use super::tally::{Books, Ended, Tally, Unchanged};
-use super::{id, setup};
+use super::{id, setup, tidings};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Events, Level, Usage};
-use crate::git::{Kept, Left, Repo, size};
+use crate::event::{Event, Events, Usage};
+use crate::git::{Repo, Worktree};
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
 use crate::process::Processes;
-
-/// What is known of an agent while it lives, for handles on it.
-#[derive(Debug, Default)]
-pub struct Live {
-    /// Its id, once it has one.
-    pub id: OnceLock<String>,
-    /// Its branch, once it has one.
-    pub branch: OnceLock<String>,
-    /// Whether it has left the queue.
-    pub working: AtomicBool,
-    /// Counts it among the agents that want a worktree.
-    wanting: Mutex<Option<Wanting>>,
-}
-
-impl Live {
-    /// Notes that the agent has its ground, or cannot get one: it waits for none any more.
-    fn has_ground(&self) {
-        drop(self.wanting.lock().unwrap_or_else(PoisonError::into_inner).take());
-    }
-
-    /// Keeps an agent among those that will want a worktree, until it has one or is no more.
-    pub fn expects_worktree(&self, wanting: Wanting) {
-        *self.wanting.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanting);
-    }
-}
-
-/// An agent that will want a worktree, as long as it is kept.
-#[derive(Debug)]
-pub struct Wanting(Arc<AtomicUsize>);
-
-impl Drop for Wanting {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// A worktree that went because nothing had changed.
 struct Gone {
@@ -69,10 +35,6 @@ struct Gone {
     /// Whether the branch was made with it, and goes at the end of the run.
     branch_too: bool,
 }
-
-/// From how many included files or bytes on that is said.
-const MANY_FILES: u64 = 1_000;
-const MANY_BYTES: u64 = 100_000_000;
 
 /// A query with everything that it needs from around it.
 pub struct Order {
@@ -143,8 +105,7 @@ impl Fleet {
 
     /// Counts an agent among those that will want a worktree, until what is returned is dropped.
     pub fn expect_worktree(&self) -> Wanting {
-        self.wanting.fetch_add(1, Ordering::Relaxed);
-        Wanting(Arc::clone(&self.wanting))
+        Wanting::new(&self.wanting)
     }
 
     /// Returns how many worktrees may be made before any agent ends.
@@ -293,7 +254,7 @@ impl Fleet {
         let change = AgentChange {
             status: Some(Status::Running),
             branch: worktree.map(|w| w.branch().to_owned()),
-            branch_created: worktree.map(crate::git::Worktree::branch_created),
+            branch_created: worktree.map(Worktree::branch_created),
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
             ..AgentChange::default()
@@ -307,12 +268,12 @@ impl Fleet {
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
         });
-        self.tell_of_included(&id, &ground);
+        tidings::of_included(&self.events, &id, &ground);
         let port = self.ports.take(&id);
         let conversed = self.converse(order, &id, &ground, port.as_ref()).await;
         let harvested = ground.harvest(&id, &self.run, &query.label).await;
         if let Ok(harvest) = &harvested {
-            self.warn_of_leftovers(&id, harvest);
+            tidings::of_leftovers(&self.events, &id, harvest);
         }
         outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
     }
@@ -339,53 +300,6 @@ impl Fleet {
             }
         }
         conversation::hold(self, order, id, ground, env).await
-    }
-
-    /// Says what ignored files a worktree got, where that is much, and which it could not get.
-    fn tell_of_included(&self, id: &str, ground: &Ground) {
-        let Some(included) = ground.worktree().map(crate::git::Worktree::included) else { return };
-        if included.files >= MANY_FILES || included.bytes >= MANY_BYTES {
-            let (files, bytes) = (included.files, size::shown(included.bytes));
-            self.events.emit(Event::Message {
-                level: Level::Info,
-                text: format!(
-                    "{id}: {files} ignored files ({bytes}) were copied into its worktree"
-                ),
-            });
-        }
-        if included.exposed > 0 {
-            self.events.warn(format!(
-                "{id}: {} files to include were left out: its base does not ignore them, so they \
-                 would be committed",
-                included.exposed
-            ));
-        }
-    }
-
-    /// Says what could not be taken in as usual.
-    fn warn_of_leftovers(&self, id: &str, harvest: &Harvest) {
-        if !harvest.skipped.is_empty() {
-            let paths = harvest.skipped.join(", ");
-            self.events.warn(format!("{id}: git cannot store {paths}; the worktree is kept"));
-        }
-        for Kept { name, what } in &harvest.kept {
-            self.events.warn(format!("{id}: its {what} is not part of its work; it is on {name}"));
-        }
-        if !harvest.nested.is_empty() {
-            let names = harvest.nested.join(", ");
-            self.events.warn(format!(
-                "{id}: the repositories {names} in its worktree were committed as files; the worktree \
-                 is kept"
-            ));
-        }
-        if let Some(Left { path, why }) = &harvest.left {
-            self.events
-                .warn(format!("{id}: its git directory `{}` is kept: {why}", path.display()));
-        }
-        if !harvest.outside.is_empty() {
-            let paths = listed(&harvest.outside);
-            self.events.warn(format!("{id}: changed outside its scope, not committed: {paths}"));
-        }
     }
 
     async fn record(&self, order: &Order, outcome: &Outcome, gone: Option<Gone>) {
@@ -451,12 +365,12 @@ fn outcome_of(
         Harvest::default()
     });
     if !harvest.outside.is_empty() && error.is_none() {
-        (subtype, error) = (Subtype::ErrorScope, Some(out_of_scope(&harvest.outside)));
+        (subtype, error) = (Subtype::ErrorScope, Some(tidings::out_of_scope(&harvest.outside)));
     }
     let worktree = ground.worktree();
     let gone = harvest.removed.map(|ignored| Gone {
         ignored,
-        branch_too: worktree.is_some_and(crate::git::Worktree::branch_created),
+        branch_too: worktree.is_some_and(Worktree::branch_created),
     });
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let outcome = Outcome {
@@ -479,14 +393,6 @@ fn outcome_of(
         permission_denials: conversed.denials,
     };
     (outcome, gone)
-}
-
-fn out_of_scope(paths: &[String]) -> Error {
-    let message = format!(
-        "paths outside the scope were changed, and are not committed: {}; they are in the worktree",
-        listed(paths)
-    );
-    Error::new(Kind::Git, message).with("paths", paths.into())
 }
 
 fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outcome {

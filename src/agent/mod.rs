@@ -10,6 +10,7 @@ pub mod fleet;
 pub mod ground;
 pub mod history;
 pub mod id;
+pub mod live;
 pub mod outcome;
 pub mod permission;
 pub mod place;
@@ -18,6 +19,7 @@ pub mod query;
 pub mod session;
 pub mod setup;
 pub mod tally;
+mod tidings;
 pub mod turn;
 
 pub use fleet::Fleet;

@@ -10,6 +10,7 @@ use super::query::{self, Models};
 use super::{model, result, settings, task, tool};
 use crate::agent::fleet::Live;
 use crate::error::{Error, Kind};
+use crate::event::{Event, Level};
 use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
@@ -104,7 +105,9 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let host = Arc::clone(&host);
             async move {
                 let (id, force) = (agent_id(&mut args)?, removal_options(&lua, &mut args)?);
-                host.remove_agent(&id, force).await?;
+                for text in host.remove_agent(&id, force).await?.account() {
+                    host.events().emit(Event::Message { level: Level::Info, text });
+                }
                 Ok(())
             }
         })?

@@ -1,5 +1,6 @@
 //! `agentlua gc`: what agents left and nothing needs any more goes; why, for each.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::sync::Arc;
 
@@ -72,51 +73,32 @@ fn table(sweep: &Sweep, dry: bool) -> String {
 
 /// Returns what there is to say at the end.
 fn summary(sweep: &Sweep, dry: bool) -> String {
-    let (count, bytes) = sweep.freed();
-    let kept = sweep.agents.len() - count;
-    let mut parts = Vec::new();
-    if count > 0 {
-        let would = if dry { "would free" } else { "freed" };
-        parts.push(format!("{would} {} of {count} {}", size(bytes), counted(count, "agent")));
+    let going = sweep.going().count();
+    let sum = |of: fn(&Swept) -> u64| sweep.going().map(of).sum::<u64>();
+    let mut lines = String::new();
+    if going > 0 {
+        let (bytes, files) = (size(sum(|swept| swept.bytes)), sum(|swept| swept.ignored.0));
+        let gone = if dry { "would go" } else { "removed" };
+        let _ = write!(lines, "{going} {gone}: {bytes}");
+        if files > 0 {
+            let noun = if files == 1 { "file" } else { "files" };
+            let bytes = size(sum(|swept| swept.ignored.1));
+            let _ = write!(lines, ", of it {bytes} in {files} {noun} that git ignores");
+        }
+        lines.push('\n');
     }
-    let (files, ignored) = sweep
-        .agents
-        .iter()
-        .filter(|swept| swept.goes)
-        .fold((0, 0), |sum, swept| (sum.0 + swept.ignored.0, sum.1 + swept.ignored.1));
-    if files > 0 {
-        let went = if dry { "would go" } else { "went" };
-        parts.push(format!(
-            "{files} ignored {} ({}) {went} with them",
-            plural(files),
-            size(ignored)
-        ));
-    }
+    let kept = sweep.agents.len() - going;
     if kept > 0 {
-        parts.push(format!("{kept} kept (`agentlua rm --force ID` removes one all the same)"));
+        let how = "`agentlua rm --force ID` removes one all the same";
+        let _ = writeln!(lines, "{kept} kept; {how}");
     }
     if !sweep.leftovers.is_empty() {
-        let bytes = sweep.leftovers.iter().map(|left| left.bytes).sum();
-        let went = if dry { "would go" } else { "gone" };
+        let bytes = size(sweep.leftovers.iter().map(|left| left.bytes).sum());
+        let gone = if dry { "would go" } else { "removed" };
         let count = sweep.leftovers.len();
-        parts.push(format!(
-            "{count} {} of dead processes {went} ({})",
-            counted(count, "file"),
-            size(bytes)
-        ));
+        let _ = writeln!(lines, "left by dead processes, {gone}: {count} ({bytes})");
     }
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!("{}\n", parts.join("\n")),
-    }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
-}
-
-fn plural(files: u64) -> &'static str {
-    if files == 1 { "file" } else { "files" }
+    lines
 }
 
 #[cfg(test)]
@@ -131,6 +113,7 @@ mod tests {
             worktree_path: (bytes > 0).then(|| "/w".into()),
             bytes,
             ignored: (u64::from(goes), 1_000),
+            takes_branch: true,
             goes,
             why: why.into(),
         };
@@ -142,6 +125,13 @@ mod tests {
             ],
             leftovers: Vec::new(),
         };
-        insta::assert_snapshot!(table(&sweep, true) + &summary(&sweep, true), @"");
+        insta::assert_snapshot!(table(&sweep, true) + &summary(&sweep, true), @r"
+        ID          BRANCH    SIZE  VERDICT
+        agent-a3f2  fix/auth  12M   would go: merged into `main`
+        agent-b1    x         -     would go: empty
+        agent-c2d4  wip       1K    kept: uncommitted changes: 2 files
+        2 would go: 12M, of it 2K in 2 files that git ignores
+        1 kept; `agentlua rm --force ID` removes one all the same
+        ");
     }
 }

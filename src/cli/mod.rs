@@ -204,9 +204,9 @@ struct Agents {
 
 #[derive(Args)]
 #[command(
-    after_help = "A branch is removed when it was made for the agent and is empty, merged, or found in\n\
-                        another branch as equal or squashed commits. A worktree is removed when its branch\n\
-                        holds all of it. Files that git ignores are not work: they go with the worktree."
+    after_help = "A branch goes when it was made for the agent and is empty, merged, or found in\n\
+                  another branch as equal or squashed commits; a worktree when its branch holds\n\
+                  all of it. Files that git ignores are not work: they go with the worktree."
 )]
 struct Gc {
     /// Change nothing, only say what would go and why

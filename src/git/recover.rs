@@ -202,7 +202,7 @@ async fn put_in(
     }
     let mut text = account(&life, &finished);
     if let Some(left) = left {
-        text.push_str(&format!("; `{}` is kept: {}", left.path.display(), left.why));
+        text = format!("{text}; `{}` is kept: {}", left.path.display(), left.why);
     }
     Ok(text)
 }

@@ -1,6 +1,6 @@
 //! Removing what agents left behind: all that may go (`gc`), or what one of them left (`rm`).
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::{Host, repository_around};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Level};
 use crate::git::Repo;
 use crate::git::gc::{self, Claim, Finding, Leftover, Survey, Verdict};
 use crate::journal::{AgentFilter, AgentRow, Status, Store};
@@ -30,6 +29,8 @@ pub struct Swept {
     pub bytes: u64,
     /// The number of ignored files in the worktree, and their bytes.
     pub ignored: (u64, u64),
+    /// Whether the branch goes with it: it was made for the agent.
+    pub takes_branch: bool,
     /// Whether it goes.
     pub goes: bool,
     /// The proof, or the reason why it stays.
@@ -62,7 +63,7 @@ struct Registry {
     store: Arc<Store>,
     rows: Vec<AgentRow>,
     /// What steps without an outcome are about.
-    unsettled: HashSet<String>,
+    unsettled: BTreeSet<String>,
 }
 
 impl Host {
@@ -84,19 +85,7 @@ impl Host {
     pub async fn remove_agent(&self, id: &str, force: bool) -> Result<Removed> {
         let registry = self.registry(false).await?;
         let id = id.to_owned();
-        let removed = self.beside(async move { registry.remove(&id, force).await }).await??;
-        if let Some(swept) = &removed.swept
-            && let Some(path) = swept.worktree_path.clone()
-        {
-            let (ignored_files, ignored_bytes) = swept.ignored;
-            let agent = removed.id.clone();
-            self.events.emit(Event::WorktreeRemoved { agent, path, ignored_files, ignored_bytes });
-        }
-        for name in &removed.kept {
-            let text = format!("what only {} had is kept: {name}", removed.id);
-            self.events.emit(Event::Message { level: Level::Info, text });
-        }
-        Ok(removed)
+        self.beside(async move { registry.remove(&id, force).await }).await?
     }
 
     async fn registry(&self, dry: bool) -> Result<Registry> {
@@ -133,7 +122,7 @@ impl Registry {
             }
             sweep.agents.push(swept);
         }
-        let mut owners: HashSet<String> = self.unsettled.clone();
+        let mut owners: BTreeSet<String> = self.unsettled.clone();
         owners.extend(self.rows.iter().filter(|row| needs_files(row)).map(|row| row.id.clone()));
         sweep.leftovers = gc::sweep(&self.repo, &owners, dry)?;
         if !dry {
@@ -224,9 +213,26 @@ impl Registry {
             worktree_path: finding.worktree_path.clone(),
             bytes: finding.bytes,
             ignored: finding.ignored,
+            takes_branch: finding.takes_branch(),
             goes,
             why,
         }
+    }
+}
+
+impl Removed {
+    /// Returns what went, and where the rest is kept, line by line.
+    pub fn account(&self) -> Vec<String> {
+        let Some(swept) = &self.swept else { return vec![format!("{} had left nothing", self.id)] };
+        let worktree = swept.worktree_path.as_ref().map(|_| "worktree".to_owned());
+        let branch = swept.branch.as_ref().filter(|_| swept.takes_branch);
+        let parts: Vec<String> =
+            worktree.into_iter().chain(branch.map(|name| format!("branch `{name}`"))).collect();
+        let what = if parts.is_empty() { "kept refs".to_owned() } else { parts.join(", ") };
+        let proof = if self.kept.is_empty() { format!(" ({})", swept.why) } else { String::new() };
+        let mut lines = vec![format!("removed {}: {what}{proof}", self.id)];
+        lines.extend(self.kept.iter().map(|name| format!("what only it had is kept: {name}")));
+        lines
     }
 }
 
@@ -277,10 +283,7 @@ fn refusal(finding: &Finding, why: &str, force: bool) -> Error {
     if !force {
         return error;
     }
-    error.hint(format!(
-        "with force it goes and what only it has is kept: agentlua rm --force {id}\n      \
-         (under refs/agentlua/removed/{id}/)"
-    ))
+    error.hint(format!("agentlua rm --force {id} (a ref then keeps what only it has)"))
 }
 
 /// Returns an error with its causes as one line.
@@ -293,9 +296,8 @@ fn plain(error: &Error) -> String {
 }
 
 impl Sweep {
-    /// Returns how many went, and the bytes of their worktrees.
-    pub fn freed(&self) -> (usize, u64) {
-        let gone = self.agents.iter().filter(|swept| swept.goes);
-        gone.fold((0, 0), |(count, bytes), swept| (count + 1, bytes + swept.bytes))
+    /// Returns those that go.
+    pub fn going(&self) -> impl Iterator<Item = &Swept> {
+        self.agents.iter().filter(|swept| swept.goes)
     }
 }

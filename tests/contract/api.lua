@@ -169,7 +169,11 @@ local calls = {
   { "agent.list" },
   { "agent.list", { all = true } },
   { "agent.get", outcome.id },
-  { "agent.remove", kept, { force = true } },
+  {
+    "agent.remove",
+    agent.query { prompt = "x", model = model, branch = "gone" },
+    { force = true },
+  },
   { "agent.config" },
   { "agent.config", { worktree = { setup = "true", include = true } } },
   { "agent.text", "${a.b}", { a = { b = 1 } } },

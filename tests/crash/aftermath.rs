@@ -38,7 +38,7 @@ impl Aftermath {
         assert_eq!(after, self.before, "{place}: something of the user's has changed");
         self.repo.git(&["fsck", "--connectivity-only", "--no-dangling"]);
         self.nothing_lost(home, place);
-        wait_for_the_end(home.beside(""), place);
+        wait_for_the_end(&home.beside(""), place);
         let locks: Vec<PathBuf> = files(&self.repo.path().join(".git"))
             .into_keys()
             .filter(|path| path.extension().is_some_and(|end| end == "lock"))
@@ -86,7 +86,8 @@ impl Aftermath {
         }
         let state = self.repo.path().join(".git/agentlua");
         for name in ["tmp", "entered", "output"] {
-            assert_eq!(children(&state.join(name)), [PathBuf::new(); 0], "{place}");
+            let left = children(&state.join(name));
+            assert!(left.is_empty(), "{place}: {left:?}");
         }
         for index in children(&state.join("index")) {
             let name = format!("/{}\n", index.file_name().unwrap().display());
@@ -128,7 +129,7 @@ impl Aftermath {
 }
 
 /// Waits until no process works beneath `root` or was started with it.
-fn wait_for_the_end(root: PathBuf, place: &str) {
+fn wait_for_the_end(root: &Path, place: &str) {
     let root: PathBuf = root.components().collect();
     let since = Instant::now();
     loop {

@@ -1,6 +1,6 @@
 -- Everything that changes a repository: worktrees with work and without, commits of an agent's own,
 -- merges, removals with and without force. What an agent has written is noted outside, once it is.
-local notes = os.getenv "NOTES"
+local notes = os.getenv("NOTES")
 local function note(text)
   local file <close> = assert(io.open(notes, "a"))
   file:write(text, "\n")
@@ -8,7 +8,7 @@ end
 
 local worker = agent.model {
   reply = function(request)
-    local name = request.prompt:match "%S+"
+    local name = request.prompt:match("%S+")
     if request.turn == 1 then
       local input = { file_path = name .. "-a.txt", content = name .. " wrote this\n" }
       return { tools = { { name = "Write", input = input } } }
@@ -47,7 +47,7 @@ agent.remove(two, { force = true })
 
 do
   local wt <close> = git.worktree { branch = "work/hand" }
-  wt:sh "echo by hand > hand.txt"
-  wt:commit "by hand"
-  note "by hand"
+  wt:sh("echo by hand > hand.txt")
+  wt:commit("by hand")
+  note("by hand")
 end

@@ -344,9 +344,9 @@ async fn submodules_are_filled_on_request_and_the_configuration_stays() {
     assert_eq!(full.release(&finished).await.unwrap(), Released::Kept);
 }
 
-fn scope(paths: &[&str]) -> Option<Arc<Scope>> {
+fn scope(paths: &[&str]) -> Arc<Scope> {
     let paths: Vec<_> = paths.iter().map(|path| (*path).to_owned()).collect();
-    Some(Arc::new(Scope::parse(&paths).unwrap()))
+    Arc::new(Scope::parse(&paths).unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -357,7 +357,7 @@ async fn outside_its_scope_nothing_is_committed_and_everything_stays() {
     repo.write("src/auth/mod.rs", "1\n");
     repo.commit("files");
     let opened = open(&repo).await;
-    let worktree = create(&repo, &opened, "a1", "scoped").await.scoped(scope(&["src/auth/"]));
+    let worktree = create(&repo, &opened, "a1", "scoped").await.scoped(Some(scope(&["src/auth/"])));
     let dir = worktree.path().to_owned();
     std::fs::write(dir.join("src/auth/mod.rs"), "2\n").unwrap();
     // The agent commits outside by itself, removes a folder for a file, and leaves a stray one.
@@ -385,13 +385,13 @@ async fn outside_its_scope_nothing_is_committed_and_everything_stays() {
 async fn an_empty_scope_commits_nothing_and_a_kept_one_costs_nothing() {
     let repo = Repo::new();
     let opened = open(&repo).await;
-    let none = create(&repo, &opened, "a1", "none").await.scoped(scope(&[]));
+    let none = create(&repo, &opened, "a1", "none").await.scoped(Some(scope(&[])));
     std::fs::write(none.path().join("new"), "x").unwrap();
     let finished = none.finish(Some(message("x"))).await.unwrap();
     assert_eq!(finished.head_commit, none.base_commit());
     assert_eq!(finished.outside, ["new"]);
     assert_eq!(none.release(&finished).await.unwrap(), Released::Kept);
-    let kept = create(&repo, &opened, "a2", "kept").await.scoped(scope(&["new"]));
+    let kept = create(&repo, &opened, "a2", "kept").await.scoped(Some(scope(&["new"])));
     std::fs::write(kept.path().join("new"), "x").unwrap();
     let finished = kept.finish(Some(message("x"))).await.unwrap();
     assert!(finished.outside.is_empty() && !finished.uncommitted);
@@ -418,7 +418,16 @@ async fn both_readers_say_how_large_a_checkout_is() {
     assert!(size::free(repo.path()).is_some_and(|bytes| bytes > 0));
 }
 
+/// Unmounts a folder, also when the test fails.
+struct Unmount(std::path::PathBuf);
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn a_full_disk_is_said_in_one_line_and_leaves_nothing() {
     let repo = Repo::new();
     let disk = repo.beside("disk");
@@ -431,12 +440,6 @@ async fn a_full_disk_is_said_in_one_line_and_leaves_nothing() {
     if !mounted {
         eprintln!("skipped: a small file system cannot be mounted here");
         return;
-    }
-    struct Unmount(std::path::PathBuf);
-    impl Drop for Unmount {
-        fn drop(&mut self) {
-            let _ = std::process::Command::new("umount").arg(&self.0).status();
-        }
     }
     let _unmount = Unmount(disk.clone());
     for file in 0..20 {

@@ -1,6 +1,6 @@
 //! What may be removed: each proof, and each reason against.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Ended {
     }
 
     async fn judge(&self) -> Option<Finding> {
-        let ours = HashSet::from(["agent/one".to_owned(), "agent/two".to_owned()]);
+        let ours = BTreeSet::from(["agent/one".to_owned(), "agent/two".to_owned()]);
         let survey = Survey::new(&self.opened, &ours).await.unwrap();
         survey.judge(&self.claim).await.unwrap()
     }

@@ -57,15 +57,16 @@ impl Finding {
         let (mut input, mut kept) = (Vec::new(), Vec::new());
         for (name, id) in keep {
             let full = format!("{space}/{name}");
-            let number = |number: u32| match number {
-                1 => full.clone(),
-                number => format!("{full}-{number}"),
-            };
             let taken = |name: &String| {
                 there.iter().any(|found| found.name == *name && found.target != id)
                     || kept.contains(name)
             };
-            let Some(free) = (1..).map(number).find(|name| !taken(name)) else { continue };
+            let mut free = full.clone();
+            let mut number = 1;
+            while taken(&free) {
+                number += 1;
+                free = format!("{full}-{number}");
+            }
             input.extend_from_slice(format!("update {free}\0{id}\0\0").as_bytes());
             kept.push(free);
         }

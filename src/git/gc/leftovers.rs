@@ -1,7 +1,7 @@
 //! Files beside the repository that belong to nobody any more: of processes that are gone, and of
 //! agents that have ended.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -28,7 +28,7 @@ pub struct Leftover {
 ///
 /// # Errors
 /// [`Kind::Io`] when it cannot be listed or deleted.
-pub fn sweep(repo: &Repo, owners: &HashSet<String>, dry: bool) -> Result<Vec<Leftover>> {
+pub fn sweep(repo: &Repo, owners: &BTreeSet<String>, dry: bool) -> Result<Vec<Leftover>> {
     let state = repo.state_dir();
     let mut found = Vec::new();
     let named = ["index", "output", "entered"].map(|name| entries(&state.join(name)));
@@ -53,9 +53,10 @@ pub fn sweep(repo: &Repo, owners: &HashSet<String>, dry: bool) -> Result<Vec<Lef
     let trouble = || "cannot look for leftovers";
     let mut leftovers = Vec::new();
     for path in found {
-        let bytes = match path.is_dir() {
-            true => Contents::of(&path).or_kind(Kind::Io, trouble)?.bytes,
-            false => path.symlink_metadata().map_or(0, |file| file.len()),
+        let bytes = if path.is_dir() {
+            Contents::of(&path).or_kind(Kind::Io, trouble)?.bytes
+        } else {
+            path.symlink_metadata().map_or(0, |file| file.len())
         };
         if !dry {
             discard(&path).or_kind(Kind::Io, trouble)?;

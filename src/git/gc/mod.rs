@@ -12,7 +12,7 @@ mod leftovers;
 
 pub use leftovers::{Leftover, sweep};
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,7 +101,7 @@ impl Survey {
     ///
     /// # Errors
     /// [`Kind::Git`] when the repository cannot be read.
-    pub async fn new(repo: &Arc<Repo>, ours: &HashSet<String>) -> Result<Self> {
+    pub async fn new(repo: &Arc<Repo>, ours: &BTreeSet<String>) -> Result<Self> {
         let trouble = || "cannot list the refs";
         let mut holders =
             repo.find_refs(&["refs/heads/", "refs/remotes/"]).await.or_kind(Kind::Git, trouble)?;
@@ -169,9 +169,10 @@ impl Survey {
         }
         let proof = self.weigh(claim, ours, tip, &kept, &mut finding, &mut reasons).await;
         let proof = proof.or_kind(Kind::Git, trouble)?;
-        finding.verdict = match reasons.is_empty() {
-            true => Verdict::Spare(proof),
-            false => Verdict::Kept(reasons.join("; ")),
+        finding.verdict = if reasons.is_empty() {
+            Verdict::Spare(proof)
+        } else {
+            Verdict::Kept(reasons.join("; "))
         };
         Ok(Some(finding))
     }
@@ -272,6 +273,11 @@ fn is_ours(repo: &Repo, claim: &Claim, tip: &str) -> bool {
 }
 
 impl Finding {
+    /// Tells whether the branch goes as well.
+    pub fn takes_branch(&self) -> bool {
+        self.removal.refs.iter().any(|(name, _)| name.starts_with("refs/heads/"))
+    }
+
     /// Removes what it is about. `false`: something has come since it was judged, and all is as it was.
     ///
     /// # Errors

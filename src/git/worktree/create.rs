@@ -12,7 +12,7 @@ use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, list};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::branch::{Taken, check_branch_name};
-use crate::git::command::{LONG, complaint};
+use crate::git::command::complaint;
 use crate::git::repo::Repo;
 
 /// How often to try again when another git changes the registry at the same moment.
@@ -146,9 +146,10 @@ async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
     };
     let taken = said.contains("already exists");
     worktree.take_back_locked(!taken).await;
-    let named = match worktree.terms.branch_created {
-        true => repo.clash(&worktree.branch, false).await.ok().flatten(),
-        false => None,
+    let named = if worktree.terms.branch_created {
+        repo.clash(&worktree.branch, false).await.ok().flatten()
+    } else {
+        None
     };
     let cause = named.unwrap_or_else(|| anyhow::anyhow!("git worktree add: {said}"));
     Err(cause).or_kind(Kind::Git, || format!("cannot make a worktree for `{}`", worktree.branch))

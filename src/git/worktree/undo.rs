@@ -83,7 +83,9 @@ pub(in crate::git) fn discard_private(repo: &Repo, id: &str, path: &Path) -> any
     }
     trash::discard(&repo.state_dir().join("entered").join(id))?;
     let Some(folder) = path.parent() else { return Ok(()) };
-    trash::discard(&folder.join(format!("{id}.git")))?;
+    for end in ["git", "making", "taken"] {
+        trash::discard(&folder.join(format!("{id}.{end}")))?;
+    }
     let _ = std::fs::remove_file(folder.join(format!("{id}.pointer")));
     let _ = std::fs::remove_dir(folder);
     Ok(())
