@@ -18,13 +18,15 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 19] = [
+const OPTIONS: [(&str, &[&str]); 21] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
     ("agent.ToolOptions", &["agent.tool"]),
     ("agent.ListOptions", &["agent.list"]),
     ("agent.ConfigOptions", &["agent.config"]),
+    ("agent.WorktreeDefaults", &["agent.config: worktree"]),
+    ("agent.WorktreeOptions", &["agent.query: worktree"]),
     ("fs.RemoveOptions", &["fs.remove"]),
     ("git.CommitOptions", &["git.commit"]),
     ("git.DiffOptions", &["git.diff"]),
@@ -275,7 +277,7 @@ fn options_are_those_that_are_taken() {
         }
     }
     assert_eq!(compared, vm.options.keys().cloned().collect());
-    let known = in_sources(r#"function: "([\w.]+)""#);
+    let known = in_sources(r#"function: "([\w.: ]+)""#);
     assert!(known.is_subset(&compared), "new options: {:?}", known.difference(&compared));
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn enter(worktree: &Worktree, entry: Entry) -> Result<()> {
 /// Writes everything that an agent's repository is made of, and that it is about to be used.
 async fn prepare(worktree: &Worktree, entry: Entry) -> anyhow::Result<()> {
     let repo = worktree.repo();
-    let (settings, listed) = tokio::try_join!(repo.settings(), repo.refs())?;
+    let (settings, listed) = tokio::try_join!(repo.settings(), repo.all_refs())?;
     let branch = format!("refs/heads/{}", worktree.branch).into_bytes();
     let start = listed.iter().find(|listed| listed.name == branch);
     let start_commit = start.map(|start| start.id.clone());
@@ -56,6 +56,8 @@ async fn prepare(worktree: &Worktree, entry: Entry) -> anyhow::Result<()> {
         id: worktree.id.clone(),
         run: worktree.run.clone(),
         branch: worktree.branch.clone(),
+        branch_created: worktree.terms.branch_created,
+        reopened: worktree.terms.reopened,
         base_commit: worktree.base_commit.clone(),
         path: worktree.path.clone(),
         state: State::Working,
