@@ -122,7 +122,7 @@ fn works(kind: &str, repo: &Repo, dir: &Path, into: &str, merge: &str) {
     assert_eq!(dirt(dir), before, "{kind}");
     assert_eq!(std::fs::read(common(repo, dir).join("config")).unwrap(), config, "{kind}: config");
     assert_eq!(repo.git_in(dir, &["tag"]), "", "{kind}: the agent's tag is its own");
-    assert_eq!(repo.git_in(dir, &["stash", "list"]), "", "{kind}");
+    assert_eq!(repo.git_in(dir, &["for-each-ref", "refs/stash"]), "", "{kind}");
     repo.git_in(dir, &["fsck", "--connectivity-only", "--no-dangling", "--no-progress"]);
     // The worktree that stays is an ordinary one, for people.
     let list = repo.git_in(dir, &["worktree", "list", "--porcelain"]);
@@ -264,12 +264,12 @@ fn a_user_in_the_middle_of_something() {
     repo.git(&["config", "extensions.worktreeConfig", "true"]);
     repo.git(&["config", "--worktree", "core.abbrev", "9"]);
     repo.git(&["checkout", "-q", "-b", "topic"]);
-    repo.write("other/two.txt", "topic\n");
+    repo.write("other/three.txt", "topic\n");
     repo.commit("topic");
     repo.git(&["checkout", "-q", "main"]);
     repo.write("other/two.txt", "main\n");
     repo.commit("main");
-    let (ok, _) = repo.try_git_in(repo.path(), &["rebase", "-q", "main", "topic"]);
+    let (ok, _) = repo.try_git_in(repo.path(), &["rebase", "-q", "-x", "false", "main", "topic"]);
     assert!(!ok, "the rebase waits for the user");
     let refused = "cannot merge `work` into `topic`: a merge, rebase or the like is in progress in";
     let before = repo.fingerprint(&["work", "refs/agentlua/"]);

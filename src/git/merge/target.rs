@@ -55,6 +55,12 @@ impl Target {
         }
         for checkout in &self.checkouts {
             let folder = &checkout.work_tree;
+            if *folder == checkout.git_dir {
+                let shown = folder.display();
+                return parked(format!(
+                    "it is checked out somewhere, and `{shown}` does not say where; run this there"
+                ));
+            }
             if !folder.is_dir() {
                 return parked(format!("its worktree `{}` is locked and away", folder.display()));
             }

@@ -10,7 +10,8 @@ use crate::git::repo::Repo;
 /// A worktree as git lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorktreeEntry {
-    /// Its folder; of a bare repository the git directory.
+    /// Its folder; the git directory of a bare repository, and of a main checkout that only its own
+    /// `.git` file leads to, seen from another.
     pub path: PathBuf,
     /// The branch that is checked out.
     pub branch: Option<String>,
@@ -56,7 +57,30 @@ impl Repo {
                 _ => {}
             }
         }
+        if let Some(main) = entries.first_mut().filter(|main| !main.bare) {
+            self.place_main(main).await.or_kind(Kind::Git, || "cannot list the worktrees")?;
+        }
         Ok(entries)
+    }
+
+    /// Says where the main checkout is whose git directory lies apart, as a submodule's does: git lists
+    /// the git directory in its place.
+    async fn place_main(&self, main: &mut WorktreeEntry) -> anyhow::Result<()> {
+        if main.path != self.common_dir() {
+            return Ok(());
+        }
+        if self.git_dir() == self.common_dir() {
+            main.path = self.top().to_owned();
+            return Ok(());
+        }
+        let place = self.place(self.common_dir().to_owned(), None);
+        let asked = self.git_at(&place, "config").args(["--null", "--get", "core.worktree"]);
+        let said = asked.run().await?.stdout;
+        if let Some(given) = fields(&said).next().filter(|given| !given.is_empty()) {
+            let there = self.common_dir().join(path(given));
+            main.path = there.canonicalize().unwrap_or(there);
+        }
+        Ok(())
     }
 }
 
