@@ -246,15 +246,12 @@ impl Host {
         if let Some(store) = stores.get(&dir) {
             return Ok(Arc::clone(store));
         }
-        let store = match repo {
-            Some(repo) => {
-                let repo = Arc::clone(repo);
-                self.beside(async move { repo.store().await }).await??
-            }
-            None => {
-                let path = dir.clone();
-                Arc::new(self.beside(async move { Store::open(&path).await }).await??)
-            }
+        let store = if let Some(repo) = repo {
+            let repo = Arc::clone(repo);
+            self.beside(async move { repo.store().await }).await??
+        } else {
+            let path = dir.clone();
+            Arc::new(self.beside(async move { Store::open(&path).await }).await??)
         };
         stores.insert(dir, Arc::clone(&store));
         Ok(store)
