@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use anyhow::Context;
+
 use super::{KIND, Life, Record, State, Worktree};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -79,9 +81,8 @@ async fn prepare(worktree: &Worktree, entry: Entry) -> anyhow::Result<()> {
 }
 
 /// Makes the worktree's `.git` file point to a git directory. The new file is made beside the worktree, so
-/// that a crash leaves nothing in it. What is no file is moved beside the worktree too, and named.
+/// that a crash leaves nothing in it.
 pub(super) fn point_to(worktree: &Worktree, git_dir: &Path) -> anyhow::Result<()> {
-    use anyhow::Context;
     let pointer = worktree.path.join(".git");
     let text = [b"gitdir: ", git_dir.as_os_str().as_encoded_bytes(), b"\n"].concat();
     let fresh = worktree.path.with_added_extension("pointer");

@@ -2,8 +2,8 @@
 //!
 //! It is made outside the repository, locked against `git worktree prune` while its agent lives,
 //! and ended by [`Worktree::finish`] and [`Worktree::release`]. The main checkout is never used in
-//! its place. The index that snapshots are taken with is private to agentlua: an agent may do to
-//! its own index what it likes.
+//! its place. An agent works in it between [`Worktree::enter`] and [`Worktree::leave`], with a git
+//! directory of its own. The index that snapshots are taken with is private to agentlua.
 
 mod contents;
 mod create;
