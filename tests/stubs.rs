@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 21] = [
+const OPTIONS: [(&str, &[&str]); 22] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
@@ -27,6 +27,7 @@ const OPTIONS: [(&str, &[&str]); 21] = [
     ("agent.ConfigOptions", &["agent.config"]),
     ("agent.WorktreeDefaults", &["agent.config: worktree"]),
     ("agent.WorktreeOptions", &["agent.query: worktree"]),
+    ("agent.RemoveOptions", &["agent.remove"]),
     ("fs.RemoveOptions", &["fs.remove"]),
     ("git.CommitOptions", &["git.commit"]),
     ("git.DiffOptions", &["git.diff"]),

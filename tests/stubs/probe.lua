@@ -65,6 +65,7 @@ local taken = {
   ["agent.model"] = options(agent.model),
   ["agent.pipeline"] = options(agent.pipeline, {}, { print }),
   ["agent.query"] = options(agent.query),
+  ["agent.remove"] = options(agent.remove, "x"),
   ["agent.tool"] = options(agent.tool),
   ["fs.remove"] = options(fs.remove, "x"),
   ["git.branches"] = options(git.branches),
