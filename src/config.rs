@@ -50,10 +50,40 @@ pub struct Settings {
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept.
     pub worktree_root: Option<PathBuf>,
+    /// What every worktree gets.
+    pub worktree: Option<WorktreeSettings>,
+}
+
+/// What every worktree gets unless its query says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorktreeSettings {
+    /// The command that prepares it, once.
+    pub setup: Option<String>,
+    /// Which ignored files to copy: those of `.worktreeinclude`, none, or those that these patterns
+    /// name.
+    pub include: Option<Included>,
+}
+
+/// Which ignored files to copy.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Included {
+    /// Those of `.worktreeinclude`, or none.
+    File(bool),
+    /// Those that these patterns name.
+    Patterns(Vec<String>),
+}
+
+impl WorktreeSettings {
+    /// Takes from `below` what `self` does not say.
+    fn over(self, below: Self) -> Self {
+        Self { setup: self.setup.or(below.setup), include: self.include.or(below.include) }
+    }
 }
 
 /// The names of settings that a repository's file may have.
-const REPOSITORY_KEYS: [&str; 8] = [
+const REPOSITORY_KEYS: [&str; 9] = [
     "model",
     "concurrency",
     "max_turns",
@@ -62,10 +92,11 @@ const REPOSITORY_KEYS: [&str; 8] = [
     "max_output_tokens",
     "strict",
     "quiet",
+    "worktree",
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 9] = [
+pub const LATER: [&str; 8] = [
     "max_budget_usd",
     "record",
     "replay",
@@ -73,7 +104,6 @@ pub const LATER: [&str; 9] = [
     "dry_run",
     "detach",
     "resume",
-    "worktree",
     "prices",
 ];
 
@@ -92,6 +122,10 @@ impl Settings {
             quiet: self.quiet.or(below.quiet),
             repo: self.repo.or(below.repo),
             worktree_root: self.worktree_root.or(below.worktree_root),
+            worktree: match (self.worktree, below.worktree) {
+                (Some(mine), Some(below)) => Some(mine.over(below)),
+                (mine, below) => mine.or(below),
+            },
         }
     }
 
@@ -116,6 +150,12 @@ impl Settings {
             ));
         }
         let settings: Self = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
+        // It names what is copied, as `.worktreeinclude` does; a command would run with the user's
+        // rights before anybody has looked at it.
+        if settings.worktree.as_ref().is_some_and(|worktree| worktree.setup.is_some()) {
+            return Err(Error::usage(format!("`{}` may not set `worktree.setup`", path.display()))
+                .hint("a command goes into your own config.toml, or into the script"));
+        }
         if settings.model.as_ref().is_some_and(|model| is_lua_file(model)) {
             return Err(Error::usage(format!(
                 "`{}` may not name a Lua file as the model",
@@ -185,6 +225,8 @@ pub struct Config {
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept, if somebody said.
     pub worktree_root: Option<PathBuf>,
+    /// What every worktree gets.
+    pub worktree: WorktreeSettings,
 }
 
 impl Config {
@@ -221,6 +263,7 @@ impl Config {
             quiet: settings.quiet.unwrap_or(false),
             repo: settings.repo,
             worktree_root: settings.worktree_root,
+            worktree: settings.worktree.unwrap_or_default(),
         })
     }
 }
@@ -284,6 +327,8 @@ mod tests {
         let path = dir.path().join("agentlua.toml");
         for (text, message) in [
             ("worktree_root = '/x'", "may not set `worktree_root`"),
+            ("[worktree]\nsetup = 'x'", "may not set `worktree.setup`"),
+            ("[worktree]\nsparse = ['x']", "unknown field"),
             ("model = 'x.lua'", "may not name a Lua file"),
             ("max_turns = 'x'", "invalid type"),
             ("= 1", "agentlua.toml"),
@@ -295,5 +340,8 @@ mod tests {
         }
         std::fs::write(&path, "max_turns = 3").unwrap();
         assert_eq!(Settings::load_repository(&path).unwrap().max_turns, Some(3));
+        std::fs::write(&path, "[worktree]\ninclude = ['.env']").unwrap();
+        let worktree = Settings::load_repository(&path).unwrap().worktree.unwrap();
+        assert_eq!(worktree.include, Some(Included::Patterns(vec![".env".to_owned()])));
     }
 }

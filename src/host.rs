@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::fleet::{Live, Order};
-use crate::agent::query::Site;
+use crate::agent::query::{Dirty, Site, Start};
 use crate::agent::{Fleet, Outcome, Query, Subtype, id};
 use crate::config::{self, Config, Settings};
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -246,15 +246,12 @@ impl Host {
         if let Some(store) = stores.get(&dir) {
             return Ok(Arc::clone(store));
         }
-        let store = match repo {
-            Some(repo) => {
-                let repo = Arc::clone(repo);
-                self.beside(async move { repo.store().await }).await??
-            }
-            None => {
-                let path = dir.clone();
-                Arc::new(self.beside(async move { Store::open(&path).await }).await??)
-            }
+        let store = if let Some(repo) = repo {
+            let repo = Arc::clone(repo);
+            self.beside(async move { repo.store().await }).await??
+        } else {
+            let path = dir.clone();
+            Arc::new(self.beside(async move { Store::open(&path).await }).await??)
         };
         stores.insert(dir, Arc::clone(&store));
         Ok(store)
@@ -288,6 +285,10 @@ impl Host {
         live: Arc<Live>,
     ) -> Result<Outcome> {
         let label = query.label.clone();
+        if let Site::Worktree(_) = &query.site {
+            // Before the first wait, so that the first of a fan-out knows of the others.
+            live.expects_worktree(self.fleet.expect_worktree());
+        }
         let order = match self.order(query, cancel, live).await {
             Ok(order) => order,
             Err(error) => {
@@ -311,17 +312,19 @@ impl Host {
         live: Arc<Live>,
     ) -> Result<Order> {
         let repo = match &query.site {
-            Site::Worktree { repo, .. } => Some(self.repo_to_change(repo).await?),
+            Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
             // Agents without a worktree are registered where they are seen.
             Site::Directory(dir) if repository_around(dir).is_some() => Some(self.repo(dir).await?),
             Site::Directory(_) => None,
         };
-        if let (Site::Worktree { .. }, Some(repo)) = (&query.site, &repo) {
+        if let (Site::Worktree(plan), Some(repo)) = (&query.site, &repo)
+            && let Start::Fresh { dirty: Dirty::Ignore, .. } = &plan.start
+        {
             self.announce_dirt(repo).await;
         }
         let store = self.store(repo.as_ref()).await?;
         let worktree_root = match &query.site {
-            Site::Worktree { .. } => self.worktree_root()?,
+            Site::Worktree(_) => self.worktree_root()?,
             Site::Directory(_) => PathBuf::new(),
         };
         Ok(Order { query, repo, store, worktree_root, cancel, live })

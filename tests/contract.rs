@@ -194,7 +194,7 @@ fn every_setting_can_be_given_in_four_ways() {
 fn settings_without_a_flag_are_known() {
     let home = repository();
     for (name, value, built) in [
-        ("worktree", "{ setup = \"true\", include = true }", false),
+        ("worktree", "{ setup = \"true\", include = true }", true),
         ("prices", "{}", false),
         ("worktree_root", "\"trees\"", true),
         ("idle_timeout", "5", true),

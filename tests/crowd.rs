@@ -1,6 +1,8 @@
 //! Thirty-two agents in three processes on one repository, twenty rounds, while its user fetches: no
 //! failure, and nothing left behind.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 #[path = "support/repo.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod repo;

@@ -7,12 +7,16 @@ mod repo;
 
 #[path = "git/commits.rs"]
 mod commits;
+#[path = "git/create.rs"]
+mod create;
 #[path = "git/diffs.rs"]
 mod diffs;
 #[path = "git/gc.rs"]
 mod gc;
 #[path = "git/hostile.rs"]
 mod hostile;
+#[path = "git/include.rs"]
+mod include;
 #[path = "git/isolation.rs"]
 mod isolation;
 #[path = "git/kinds.rs"]
@@ -33,6 +37,8 @@ mod refusals;
 mod remotes;
 #[path = "git/show.rs"]
 mod show;
+#[path = "git/sparse.rs"]
+mod sparse;
 #[path = "git/status.rs"]
 mod status;
 #[path = "git/worktrees.rs"]
@@ -65,6 +71,7 @@ async fn new(repo: &Repo, opened: &git::Repo, id: &str, branch: &str) -> New {
         branch: branch.to_owned(),
         base_commit: opened.resolve("HEAD").await.unwrap(),
         root: repo.beside("state"),
+        ..New::default()
     }
 }
 

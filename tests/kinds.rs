@@ -1,6 +1,8 @@
 //! Every kind of repository, lived through by the whole binary: an agent that uses the file tools and
 //! plain git in its shell, a diff, a merge. It works, or refuses before anything is spent.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 #[path = "support/repo.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod repo;

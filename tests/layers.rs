@@ -28,12 +28,12 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("rustyline", &["cli"]),
     ("clap", &["cli"]),
     ("rusqlite", &["journal"]),
-    ("cap_std", &["workspace"]),
+    ("cap_std", &["workspace", "git/worktree/include"]),
     ("rustix", &["process", "workspace", "journal", "git", "crash", "cli/terminal"]),
     ("toml", &["config"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),
-    ("ignore", &["tool", "workspace", "files", "cli/agents"]),
+    ("ignore", &["tool", "workspace", "files", "cli/agents", "git/worktree/include"]),
 ];
 
 fn source_files(dir: &Path, found: &mut Vec<PathBuf>) {

@@ -5,6 +5,8 @@
 //! every step the invariants of the manual are checked (`invariants`). `PROPTEST_CASES=200 cargo test
 //! --test property -- --nocapture` runs more of them and prints the numbers.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+
 #[path = "support/repo.rs"]
 #[expect(dead_code, reason = "shared with other tests")]
 mod repo;

@@ -18,14 +18,16 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 20] = [
+const OPTIONS: [(&str, &[&str]); 22] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
     ("agent.ToolOptions", &["agent.tool"]),
     ("agent.ListOptions", &["agent.list"]),
-    ("agent.RemoveOptions", &["agent.remove"]),
     ("agent.ConfigOptions", &["agent.config"]),
+    ("agent.WorktreeDefaults", &["agent.config: worktree"]),
+    ("agent.WorktreeOptions", &["agent.query: worktree"]),
+    ("agent.RemoveOptions", &["agent.remove"]),
     ("fs.RemoveOptions", &["fs.remove"]),
     ("git.CommitOptions", &["git.commit"]),
     ("git.DiffOptions", &["git.diff"]),
@@ -276,7 +278,7 @@ fn options_are_those_that_are_taken() {
         }
     }
     assert_eq!(compared, vm.options.keys().cloned().collect());
-    let known = in_sources(r#"function: "([\w.]+)""#);
+    let known = in_sources(r#"function: "([\w.: ]+)""#);
     assert!(known.is_subset(&compared), "new options: {:?}", known.difference(&compared));
 }
 

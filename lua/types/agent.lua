@@ -16,6 +16,26 @@
 ---| "error_worktree"
 ---| "error_scope"
 
+---What a worktree gets. What is not said is as in `agent.config { worktree = … }`.
+---@class agent.WorktreeOptions
+---Directories to check out, with the files of those above them (default: all, or as sparse as the checkout is).
+---@field sparse? string[]
+---Files that git ignores, to be copied: those that `.worktreeinclude` names, none, or those that these patterns name (default: true).
+---@field include? boolean|string[]
+---A command that prepares it, once; `false` for none (default: the one of `agent.config`).
+---@field setup? string|false
+---Whether to fill submodules; else they are empty folders (default: false).
+---@field submodules? boolean
+---Whether the files are in memory only; `true` is not built yet (default: false).
+---@field virtual? boolean
+
+---What every worktree gets unless its query says otherwise.
+---@class agent.WorktreeDefaults
+---Files that git ignores, to be copied: those that `.worktreeinclude` names, none, or those that these patterns name (default: true).
+---@field include? boolean|string[]
+---A command that prepares it, once (default: none).
+---@field setup? string
+
 ---The options of `agent.query`. The Agent SDK's camelCase spellings are accepted too.
 ---@class agent.Query
 ---The task; not empty.
@@ -28,14 +48,18 @@
 ---@field system_prompt? string
 ---What follows the system prompt (default: nothing).
 ---@field append_system_prompt? string
----Whether the agent works in a worktree of its own (default: false; true beside `branch`, `base`, `dirty` or `commit`).
----@field worktree? boolean
----The new branch; must not exist (default: `agentlua/<agent id>`).
+---Whether the agent works in a worktree of its own, or what that gets; or an outcome, an ended task or a worktree to work on in (default: false; true beside `branch`, `base`, `scope`, `dirty` or `commit`).
+---@field worktree? boolean|agent.WorktreeOptions|agent.Outcome|agent.Task|git.Worktree
+---The new branch (default: `agentlua/<agent id>`).
 ---@field branch? string
+---What to do when the branch exists: `"number"` takes the first free one of `x-2`, `x-3`…, `"continue"` goes on from its head, in the worktree of the ended agent that holds it (default: `"error"`).
+---@field if_exists? "error"|"number"|"continue"
 ---The revision that the branch starts from (default: HEAD at the moment the agent starts).
----@field base? string
----What becomes of uncommitted changes of the main checkout (default: `"ignore"`).
----@field dirty? "ignore"
+---@field base? git.Revision
+---What becomes of uncommitted changes of the main checkout: they stay there, the agent does not begin, or a commit of them is its base (default: `"ignore"`).
+---@field dirty? "ignore"|"fail"|"copy"
+---Paths from the worktree's top that the agent may write: files, directories with all below them, globs such as `src/**/*.rs`; `{}` is none. Tools refuse other paths; what a command changes there stays uncommitted, and the agent fails with `error_scope` and `e.paths` (default: the whole worktree).
+---@field scope? string[]
 ---Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). A rule says how a command begins, and not that it only reads: `git diff --output=f` writes.
 ---@field allowed_tools? string[]
 ---Tools and rules that are refused (default: none).
@@ -56,7 +80,7 @@
 ---@field repo? string
 ---Where an agent without a worktree works (default: where agentlua was started).
 ---@field cwd? string
----Variables for commands, merged into an allow-listed environment without keys (default: none).
+---Variables for commands, merged into an allow-listed environment without keys. Beside it they find `AGENTLUA_AGENT`, `AGENTLUA_RUN`, `AGENTLUA_BRANCH`, `AGENTLUA_WORKTREE`, `AGENTLUA_BASE_COMMIT`, `COMPOSE_PROJECT_NAME` and a `PORT` that no sibling has (default: none).
 ---@field env? table<string, string>
 
 ---How an agent ended. Reading a field that there is not is an error; camelCase spellings are answered too.
@@ -277,6 +301,8 @@
 ---@field repo? string
 ---Where worktrees are kept (default: below `${XDG_STATE_HOME:-~/.local/state}/agentlua`).
 ---@field worktree_root? string
+---What every worktree gets (default: what `.worktreeinclude` names, and no setup).
+---@field worktree? agent.WorktreeDefaults
 
 ---The settings as they are.
 ---@class agent.Config
@@ -300,6 +326,8 @@
 ---@field repo? string
 ---Where worktrees are kept, if somebody said.
 ---@field worktree_root? string
+---What every worktree gets.
+---@field worktree agent.WorktreeDefaults
 
 ---Runs agents, each in its own worktree on its own branch.
 ---@class agentlib

@@ -363,10 +363,22 @@
 ---@field ref string
 
 ---@class git.WorktreeOptions: git.RepoOptions
----The new branch; must not exist.
+---The branch.
 ---@field branch string
+---What to do when it exists: `"number"` takes the first free one of `x-2`, `x-3`…, `"continue"` goes on from its head, where no other has it checked out (default: `"error"`).
+---@field if_exists? "error"|"number"|"continue"
 ---What it starts from (default: HEAD).
 ---@field base? git.Revision
+---What becomes of uncommitted changes of the main checkout (default: `"ignore"`).
+---@field dirty? "ignore"|"fail"|"copy"
+---Directories to check out, with the files of those above them (default: all, or as sparse as the checkout is).
+---@field sparse? string[]
+---Files that git ignores, to be copied: those that `.worktreeinclude` names, none, or those that these patterns name (default: true).
+---@field include? boolean|string[]
+---A command that prepares it, once; `false` for none (default: the one of `agent.config`).
+---@field setup? string|false
+---Whether to fill submodules; else they are empty folders (default: false).
+---@field submodules? boolean
 
 ---The repository: the one of `agent.config`, else the one around where agentlua was started.
 ---@class gitlib

@@ -1,6 +1,7 @@
 //! One agent's conversation, from its query and its ground: everything that a session needs is put
 //! together here, and what it came to is taken out again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -32,9 +33,10 @@ pub(super) struct Conversed {
 }
 
 impl Conversed {
-    fn failed(error: Error) -> Self {
+    /// Makes that of an agent which asked nothing.
+    pub(super) fn failed(subtype: Subtype, error: Error) -> Self {
         Self {
-            ending: Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) },
+            ending: Ending { subtype, error: Some(error) },
             text: String::new(),
             turns: 0,
             usage: Usage::default(),
@@ -45,25 +47,31 @@ impl Conversed {
     }
 }
 
-/// Lets the model and the tools work until there is an answer or a limit.
-pub(super) async fn hold(fleet: &Fleet, order: &Order, id: &str, ground: &Ground) -> Conversed {
+/// Lets the model and the tools work until there is an answer or a limit. `env` is what commands
+/// find.
+pub(super) async fn hold(
+    fleet: &Fleet,
+    order: &Order,
+    id: &str,
+    ground: &Ground,
+    env: BTreeMap<String, String>,
+) -> Conversed {
     let query = &order.query;
     let workspace = match ground.workspace() {
         Ok(workspace) => Arc::new(workspace),
-        Err(error) => return Conversed::failed(error),
+        Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
     let checkpoints = ground.worktree().map(|worktree| {
         Checkpoints::new(worktree.clone(), Arc::clone(&workspace), fleet.events.clone())
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
     let tools = offered(query);
-    let mut env = fleet.environment.clone();
-    env.extend(query.env.clone());
     let texts = prompt::first_message(
         &query.prompt,
         &Surroundings {
             directory: ground.path(),
             branch: branch.as_deref(),
+            scope: ground.worktree().and_then(|worktree| worktree.scope()).map(|scope| &**scope),
             date: prompt::date(std::time::SystemTime::now()),
         },
     );

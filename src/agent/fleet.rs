@@ -6,35 +6,34 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use super::conversation::{self, Conversed};
-use super::ground::{Ground, Harvest};
-use super::id;
+use super::env::{self, Port, Ports};
+use super::ground::{Ground, Harvest, Soil};
+pub use super::live::{Live, Wanting};
 use super::outcome::{Outcome, Subtype};
 use super::place::Places;
 use super::query::Query;
 use super::session::Ending;
 use super::tally::{Books, Ended, Tally, Unchanged};
+use super::{id, setup, tidings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
-use crate::git::{Kept, Left, Repo};
+use crate::git::{Repo, Worktree};
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
 use crate::process::Processes;
 
-/// What is known of an agent while it lives, for handles on it.
-#[derive(Debug, Default)]
-pub struct Live {
-    /// Its id, once it has one.
-    pub id: OnceLock<String>,
-    /// Its branch, once it has one.
-    pub branch: OnceLock<String>,
-    /// Whether it has left the queue.
-    pub working: AtomicBool,
+/// A worktree that went because nothing had changed.
+struct Gone {
+    /// The ignored files that went with it: their number and size.
+    ignored: (u64, u64),
+    /// Whether the branch was made with it, and goes at the end of the run.
+    branch_too: bool,
 }
 
 /// A query with everything that it needs from around it.
@@ -61,6 +60,9 @@ pub struct Fleet {
     pub(super) processes: Processes,
     pub(super) environment: BTreeMap<String, String>,
     books: Mutex<Books>,
+    ports: Ports,
+    /// Agents that want a worktree and have not begun to work in it.
+    wanting: Arc<AtomicUsize>,
     script: String,
     /// The run's lock in each store, held to its end.
     locks: tokio::sync::Mutex<BTreeMap<PathBuf, RunLock>>,
@@ -85,6 +87,8 @@ impl Fleet {
             processes,
             environment,
             books: Mutex::default(),
+            ports: Ports::default(),
+            wanting: Arc::default(),
             locks: tokio::sync::Mutex::default(),
         }
     }
@@ -97,6 +101,16 @@ impl Fleet {
     /// Changes how many agents work at once.
     pub fn set_concurrency(&self, concurrency: usize) {
         self.places.set_size(concurrency);
+    }
+
+    /// Counts an agent among those that will want a worktree, until what is returned is dropped.
+    pub fn expect_worktree(&self) -> Wanting {
+        Wanting::new(&self.wanting)
+    }
+
+    /// Returns how many worktrees may be made before any agent ends.
+    fn wanted(&self) -> usize {
+        self.wanting.load(Ordering::Relaxed).min(self.places.size())
     }
 
     /// Returns what there is to say about the agents so far.
@@ -158,14 +172,15 @@ impl Fleet {
             () = order.cancel.cancelled() => None,
             place = self.place(&order.query) => Some(place),
         };
-        let (outcome, removed) = match place {
+        let (outcome, gone) = match place {
             None => {
                 let error = Error::new(Kind::Cancelled, "the agent was cancelled before it began");
                 (unstarted(&order, id, Subtype::ErrorCancelled, error), None)
             }
             Some(_place) => self.work(&order, id).await,
         };
-        self.record(&order, &outcome, removed).await;
+        self.record(&order, &outcome, gone).await;
+        order.live.has_ground();
         outcome
     }
 
@@ -214,13 +229,20 @@ impl Fleet {
         }
     }
 
-    async fn work(&self, order: &Order, id: String) -> (Outcome, Option<(u64, u64)>) {
+    async fn work(&self, order: &Order, id: String) -> (Outcome, Option<Gone>) {
         let began = Instant::now();
         order.live.working.store(true, Ordering::Relaxed);
         let query = &order.query;
-        let (repo, root) = (order.repo.as_ref(), &order.worktree_root);
-        let names = (&*id, &*self.run, &*query.label);
-        let prepared = Ground::prepare(&query.site, names, repo, root).await;
+        let soil = Soil {
+            id: &id,
+            run: &self.run,
+            label: &query.label,
+            repo: order.repo.as_ref(),
+            root: &order.worktree_root,
+            wanted: self.wanted(),
+        };
+        let prepared = Ground::prepare(&query.site, soil).await;
+        order.live.has_ground();
         let ground = match prepared {
             Ok(ground) => ground,
             Err(error) => return (unstarted(order, id, Subtype::ErrorWorktree, error), None),
@@ -232,7 +254,7 @@ impl Fleet {
         let change = AgentChange {
             status: Some(Status::Running),
             branch: worktree.map(|w| w.branch().to_owned()),
-            branch_created: worktree.map(|_| true),
+            branch_created: worktree.map(Worktree::branch_created),
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
             ..AgentChange::default()
@@ -246,38 +268,42 @@ impl Fleet {
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
         });
-        let conversed = conversation::hold(self, order, &id, &ground).await;
+        tidings::of_included(&self.events, &id, &ground);
+        let port = self.ports.take(&id);
+        let conversed = self.converse(order, &id, &ground, port.as_ref()).await;
         let harvested = ground.harvest(&id, &self.run, &query.label).await;
         if let Ok(harvest) = &harvested {
-            self.warn_of_leftovers(&id, harvest);
+            tidings::of_leftovers(&self.events, &id, harvest);
         }
         outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
     }
 
-    /// Says what could not be taken in as usual.
-    fn warn_of_leftovers(&self, id: &str, harvest: &Harvest) {
-        if !harvest.skipped.is_empty() {
-            let paths = harvest.skipped.join(", ");
-            self.events.warn(format!("{id}: git cannot store {paths}; the worktree is kept"));
+    /// Prepares the worktree, and holds the conversation in it.
+    async fn converse(
+        &self,
+        order: &Order,
+        id: &str,
+        ground: &Ground,
+        port: Option<&Port>,
+    ) -> Conversed {
+        let mut env = self.environment.clone();
+        env.extend(env::variables(id, &self.run, ground, port));
+        env.extend(order.query.env.clone());
+        if let (Some(worktree), Some(command)) = (ground.worktree(), order.query.setup()) {
+            let (env, cancel) = (env.clone(), &order.cancel);
+            if let Err(error) = setup::run(&self.processes, worktree, command, env, cancel).await {
+                let subtype = match error.kind {
+                    Kind::Cancelled => Subtype::ErrorCancelled,
+                    _ => Subtype::ErrorWorktree,
+                };
+                return Conversed::failed(subtype, error);
+            }
         }
-        for Kept { name, what } in &harvest.kept {
-            self.events.warn(format!("{id}: its {what} is not part of its work; it is on {name}"));
-        }
-        if !harvest.nested.is_empty() {
-            let names = harvest.nested.join(", ");
-            self.events.warn(format!(
-                "{id}: the repositories {names} in its worktree were committed as files; the worktree \
-                 is kept"
-            ));
-        }
-        if let Some(Left { path, why }) = &harvest.left {
-            self.events
-                .warn(format!("{id}: its git directory `{}` is kept: {why}", path.display()));
-        }
+        conversation::hold(self, order, id, ground, env).await
     }
 
-    async fn record(&self, order: &Order, outcome: &Outcome, removed: Option<(u64, u64)>) {
-        let unchanged = removed.is_some();
+    async fn record(&self, order: &Order, outcome: &Outcome, gone: Option<Gone>) {
+        let unchanged = gone.is_some();
         let change = AgentChange {
             status: Some(outcome.subtype.status()),
             subtype: Some(outcome.subtype.as_str().to_owned()),
@@ -305,14 +331,13 @@ impl Fleet {
             usage: outcome.usage,
             denials: ended.denials,
         });
-        if let (Some((ignored_files, ignored_bytes)), Some(path)) =
-            (removed, outcome.worktree_path.clone())
-        {
+        if let (Some(gone), Some(path)) = (&gone, outcome.worktree_path.clone()) {
             let agent = outcome.id.clone();
+            let (ignored_files, ignored_bytes) = gone.ignored;
             self.events.emit(Event::WorktreeRemoved { agent, path, ignored_files, ignored_bytes });
         }
         let mut books = self.books();
-        if unchanged {
+        if gone.is_some_and(|gone| gone.branch_too) {
             books.unchanged.extend(Unchanged::of(outcome, order.repo.as_ref()));
         }
         books.tally.usage += outcome.usage;
@@ -328,7 +353,7 @@ fn outcome_of(
     conversed: Conversed,
     harvested: Result<Harvest>,
     took: Duration,
-) -> (Outcome, Option<(u64, u64)>) {
+) -> (Outcome, Option<Gone>) {
     let Ending { mut subtype, mut error } = conversed.ending;
     let harvest = harvested.unwrap_or_else(|failure| {
         // The work is still in the worktree; what failed is taking it in.
@@ -339,7 +364,14 @@ fn outcome_of(
         }
         Harvest::default()
     });
+    if !harvest.outside.is_empty() && error.is_none() {
+        (subtype, error) = (Subtype::ErrorScope, Some(tidings::out_of_scope(&harvest.outside)));
+    }
     let worktree = ground.worktree();
+    let gone = harvest.removed.map(|ignored| Gone {
+        ignored,
+        branch_too: worktree.is_some_and(Worktree::branch_created),
+    });
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let outcome = Outcome {
         subtype,
@@ -360,7 +392,7 @@ fn outcome_of(
         stop_reason: conversed.stop_reason,
         permission_denials: conversed.denials,
     };
-    (outcome, harvest.removed)
+    (outcome, gone)
 }
 
 fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outcome {

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::query::{Commit, Site};
+use super::query::{Commit, Dirty, Site, Start};
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::worktree::{Entry, New, Released, Worktree};
-use crate::git::{CommitMessage, Kept, Left, Repo};
+use crate::git::worktree::{Entry, Furnish, New, Released, There, Worktree};
+use crate::git::{CommitMessage, Kept, Left, Repo, size};
 use crate::workspace::disk::Disk;
 
 /// Where an agent works.
@@ -15,7 +15,7 @@ pub enum Ground {
     /// A worktree.
     Worktree {
         /// It.
-        worktree: Worktree,
+        worktree: Box<Worktree>,
         /// What becomes of the work.
         commit: Commit,
     },
@@ -41,43 +41,80 @@ pub struct Harvest {
     pub nested: Vec<String>,
     /// The agent's git directory, if something in it could not be taken in.
     pub left: Option<Left>,
+    /// Paths outside the scope that differ from the base, and are not committed.
+    pub outside: Vec<String>,
+}
+
+/// What a worktree is made from.
+pub struct Soil<'a> {
+    /// The agent that it is for.
+    pub id: &'a str,
+    /// Its run.
+    pub run: &'a str,
+    /// Its label.
+    pub label: &'a str,
+    /// The repository, for a worktree.
+    pub repo: Option<&'a Arc<Repo>>,
+    /// Where worktrees are kept.
+    pub root: &'a Path,
+    /// How many worktrees are about to be made, this one included: there must be room for all.
+    pub wanted: usize,
 }
 
 impl Ground {
-    /// Prepares the ground for the agent `id`.
+    /// Prepares the ground for an agent.
     ///
     /// # Errors
     /// What keeps the worktree from being made; nothing of it is left behind.
-    pub async fn prepare(
-        site: &Site,
-        (id, run, label): (&str, &str, &str),
-        repo: Option<&Arc<Repo>>,
-        root: &Path,
-    ) -> Result<Self> {
-        let (branch, base, commit, repo) = match (site, repo) {
+    pub async fn prepare(site: &Site, soil: Soil<'_>) -> Result<Self> {
+        let (plan, repo) = match (site, soil.repo) {
             (Site::Directory(path), _) => return Ok(Self::Directory(path.clone())),
-            (Site::Worktree { branch, base, commit, .. }, Some(repo)) => {
-                (branch, base, commit, repo)
-            }
-            (Site::Worktree { .. }, None) => {
+            (Site::Worktree(plan), Some(repo)) => (plan, repo),
+            (Site::Worktree(_), None) => {
                 return Err(Error::internal("a worktree without a repository"));
             }
         };
-        let base_commit = repo.resolve_base(base.as_deref().unwrap_or("HEAD")).await?;
-        let new = New {
-            id: id.to_owned(),
-            run: run.to_owned(),
-            branch: branch.clone().unwrap_or_else(|| format!("agentlua/{id}")),
-            base_commit,
-            root: root.to_owned(),
+        let worktree = match &plan.start {
+            Start::There { branch, path, lender } => {
+                let there = There {
+                    id: soil.id.to_owned(),
+                    run: soil.run.to_owned(),
+                    branch: branch.clone(),
+                    path: path.clone(),
+                    root: soil.root.to_owned(),
+                    lender: lender.clone(),
+                };
+                Worktree::reopen(repo, there).await?
+            }
+            Start::Fresh { branch, taken, base, dirty } => {
+                let base_commit = base_commit(repo, base.as_deref(), *dirty).await?;
+                require_room(repo, &base_commit, &plan.furnish, soil.root, soil.wanted).await?;
+                let new = New {
+                    id: soil.id.to_owned(),
+                    run: soil.run.to_owned(),
+                    branch: branch.clone().unwrap_or_else(|| format!("agentlua/{}", soil.id)),
+                    base_commit,
+                    root: soil.root.to_owned(),
+                    taken: *taken,
+                    furnish: plan.furnish.clone(),
+                };
+                Worktree::create(repo, new).await?
+            }
         };
-        let worktree = Worktree::create(repo, new).await?;
-        let entry = Entry { commit: message(commit, id, run, label), ..Entry::default() };
+        let worktree = worktree.scoped(plan.scope.clone());
+        let entry = Entry {
+            commit: message(&plan.commit, soil.id, soil.run, soil.label),
+            scope: plan.scope.as_ref().map(|scope| scope.written().to_vec()),
+        };
         if let Err(error) = worktree.enter(entry).await {
-            worktree.abandon().await;
+            if worktree.was_there() {
+                worktree.hand_back().await?;
+            } else {
+                worktree.abandon().await;
+            }
             return Err(error);
         }
-        Ok(Self::Worktree { worktree, commit: commit.clone() })
+        Ok(Self::Worktree { worktree: Box::new(worktree), commit: plan.commit.clone() })
     }
 
     /// Returns the directory.
@@ -101,7 +138,9 @@ impl Ground {
     /// # Errors
     /// When the directory cannot be opened.
     pub fn workspace(&self) -> Result<Disk> {
-        Disk::open(self.path()).or_kind(Kind::Io, || "cannot open the agent's directory")
+        let disk = Disk::open(self.path());
+        let disk = disk.or_kind(Kind::Io, || "cannot open the agent's directory")?;
+        Ok(disk.scoped(self.worktree().and_then(|worktree| worktree.scope().cloned())))
     }
 
     /// Takes in the work: commits it to the branch, and removes a worktree in which nothing changed.
@@ -112,11 +151,16 @@ impl Ground {
         let Self::Worktree { worktree, commit } = self else { return Ok(Harvest::default()) };
         let finished = worktree.finish(message(commit, id, run, label)).await?;
         let left = worktree.leave(&finished).await?;
-        let removed = match worktree.release(&finished).await? {
-            Released::Removed { ignored_files, ignored_bytes } => {
-                Some((ignored_files, ignored_bytes))
+        let removed = if worktree.was_there() {
+            worktree.hand_back().await?;
+            None
+        } else {
+            match worktree.release(&finished).await? {
+                Released::Removed { ignored_files, ignored_bytes } => {
+                    Some((ignored_files, ignored_bytes))
+                }
+                Released::Kept => None,
             }
-            Released::Kept => None,
         };
         if let Some(aside) = finished.aside {
             let branch = worktree.branch();
@@ -136,6 +180,7 @@ impl Ground {
             kept: finished.kept,
             nested: finished.nested,
             left,
+            outside: finished.outside,
         })
     }
 }
@@ -150,4 +195,71 @@ fn message(commit: &Commit, id: &str, run: &str, label: &str) -> Option<CommitMe
             ("Agentlua-Run".to_owned(), run.to_owned()),
         ],
     })
+}
+
+/// Returns the commit that a worktree starts from.
+///
+/// # Errors
+/// Git, when there is none, or when there is dirt and that is not wanted.
+pub async fn base_commit(repo: &Arc<Repo>, base: Option<&str>, dirty: Dirty) -> Result<String> {
+    match dirty {
+        Dirty::Ignore => {}
+        Dirty::Copy => return repo.dirty_commit().await,
+        Dirty::Fail => {
+            let paths = repo.dirty_paths().await?;
+            if !paths.is_empty() {
+                let top = repo.top().display();
+                let listed = listed(&paths);
+                return Err(Error::new(
+                    Kind::Git,
+                    format!("there are uncommitted changes in `{top}`: {listed}"),
+                )
+                .hint("commit them, or take them along with `dirty = \"copy\"`"));
+            }
+        }
+    }
+    repo.resolve_base(base.unwrap_or("HEAD")).await
+}
+
+/// Refuses to begin what the disk has no room for.
+///
+/// # Errors
+/// Io, with the sizes.
+pub async fn require_room(
+    repo: &Repo,
+    base_commit: &str,
+    furnish: &Furnish,
+    root: &Path,
+    wanted: usize,
+) -> Result<()> {
+    let (Some(each), Some(free)) =
+        (repo.checkout_bytes(base_commit, furnish.sparse.as_ref()).await?, size::free(root))
+    else {
+        return Ok(());
+    };
+    let all = each.saturating_mul(wanted.max(1) as u64);
+    if all.saturating_add(all / 10) <= free {
+        return Ok(());
+    }
+    let (each, all, free) = (size::shown(each), size::shown(all), size::shown(free));
+    let root = root.display();
+    let message = if wanted > 1 {
+        format!("{wanted} worktrees of {each} take {all}, and `{root}` has {free} left")
+    } else {
+        format!("a worktree takes {each}, and `{root}` has {free} left")
+    };
+    Err(Error::new(Kind::Io, message).hint(
+        "free some space, set `worktree_root`, lower `concurrency`, or check out less with \
+         `worktree = { sparse = … }`",
+    ))
+}
+
+/// Returns the first of many paths, and how many more there are.
+pub fn listed(paths: &[String]) -> String {
+    const SHOWN: usize = 10;
+    let shown: Vec<_> = paths.iter().take(SHOWN).map(|path| format!("`{path}`")).collect();
+    match paths.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }

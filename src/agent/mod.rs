@@ -6,17 +6,21 @@
 
 mod checkpoint;
 mod conversation;
+pub mod env;
 pub mod fleet;
 pub mod ground;
 pub mod history;
 pub mod id;
+pub mod live;
 pub mod outcome;
 pub mod permission;
 pub mod place;
 pub mod prompt;
 pub mod query;
 pub mod session;
+pub mod setup;
 pub mod tally;
+mod tidings;
 pub mod turn;
 
 pub use fleet::Fleet;

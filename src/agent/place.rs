@@ -25,13 +25,13 @@ impl Places {
         Arc::new(Self { free: Arc::new(Semaphore::new(places)), size })
     }
 
-    fn size(&self) -> MutexGuard<'_, Size> {
+    fn lock_size(&self) -> MutexGuard<'_, Size> {
         self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes how many there are; agents at work stay.
     pub fn set_size(&self, places: usize) {
-        let mut size = self.size();
+        let mut size = self.lock_size();
         if let Some(fewer) = size.places.checked_sub(places) {
             size.surplus += fewer - self.free.forget_permits(fewer);
         } else {
@@ -41,6 +41,11 @@ impl Places {
             self.free.add_permits(more - kept);
         }
         size.places = places;
+    }
+
+    /// Returns how many there are.
+    pub fn size(&self) -> usize {
+        self.lock_size().places
     }
 
     /// Waits for a free place.
@@ -59,7 +64,7 @@ pub struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut size = self.places.size();
+        let mut size = self.places.lock_size();
         if size.surplus > 0
             && let Some(permit) = self.permit.take()
         {

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use crate::git::Scope;
+
 const SYSTEM: &str = "\
 You are a coding agent. You work alone and unattended on one task, with tools, in a directory that \
 is yours; nobody can answer questions, so decide and go on.
@@ -38,6 +40,8 @@ pub struct Surroundings<'a> {
     pub directory: &'a Path,
     /// The branch it is on.
     pub branch: Option<&'a str>,
+    /// What it may write, if not everything.
+    pub scope: Option<&'a Scope>,
     /// The day, as `2026-11-22`.
     pub date: String,
 }
@@ -54,6 +58,13 @@ pub fn first_message(task: &str, around: &Surroundings<'_>) -> Vec<String> {
         environment.push_str("branch: ");
         environment.push_str(branch);
         environment.push('\n');
+    }
+    if let Some(scope) = around.scope {
+        environment.push_str("you may write: ");
+        environment.push_str(&scope.to_string());
+        environment.push_str(
+            "; other paths are refused, and what a command changes there is not committed\n",
+        );
     }
     environment.push_str("</environment>");
     vec![task.to_owned(), environment]
@@ -106,6 +117,7 @@ mod tests {
         let around = Surroundings {
             directory: Path::new("/w"),
             branch: Some("b"),
+            scope: None,
             date: "2026-11-22".into(),
         };
         let texts = first_message("do it", &around);

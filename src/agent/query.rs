@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::permission::Rules;
 use super::place::Places;
+use crate::git::worktree::Furnish;
+use crate::git::{Scope, Taken};
 use crate::model::Model;
 use crate::tool::Tool;
 
@@ -19,20 +21,65 @@ pub enum Commit {
     No,
 }
 
-/// Where the agent works.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Site {
-    /// In a worktree of its own.
-    Worktree {
-        /// A directory in the repository.
-        repo: PathBuf,
-        /// The branch to create; named after the agent when absent.
+/// What becomes of uncommitted changes of the checkout that a worktree is made beside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dirty {
+    /// They stay where they are, and that is said once in a run.
+    #[default]
+    Ignore,
+    /// The agent does not begin.
+    Fail,
+    /// They are its base, as a commit.
+    Copy,
+}
+
+/// How an agent comes by its worktree.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// It is made.
+    Fresh {
+        /// The branch; named after the agent when absent.
         branch: Option<String>,
+        /// What to do when there is a branch of that name.
+        taken: Taken,
         /// The revision to start from; `HEAD` at the moment the agent starts when absent.
         base: Option<String>,
-        /// What becomes of the work.
-        commit: Commit,
+        /// What becomes of uncommitted changes.
+        dirty: Dirty,
     },
+    /// It was there before: somebody has ended in it, or lends it.
+    There {
+        /// The branch that it is on.
+        branch: String,
+        /// Its folder, where that is known.
+        path: Option<PathBuf>,
+        /// Who lends it.
+        lender: Option<String>,
+    },
+}
+
+/// A worktree for an agent.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// A directory in the repository.
+    pub repo: PathBuf,
+    /// How it is come by.
+    pub start: Start,
+    /// What it gets beside the files of its base.
+    pub furnish: Furnish,
+    /// The command that prepares it, once.
+    pub setup: Option<String>,
+    /// What the agent may write, if not everything.
+    pub scope: Option<Arc<Scope>>,
+    /// What becomes of the work.
+    pub commit: Commit,
+}
+
+/// Where the agent works.
+#[derive(Clone, Debug)]
+pub enum Site {
+    /// In a worktree of its own.
+    Worktree(Box<Plan>),
     /// In a directory as it is.
     Directory(PathBuf),
 }
@@ -48,6 +95,16 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// The longest silence of the model.
     pub idle_timeout: Duration,
+}
+
+impl Query {
+    /// Returns the command that prepares its worktree.
+    pub fn setup(&self) -> Option<&str> {
+        match &self.site {
+            Site::Worktree(plan) => plan.setup.as_deref(),
+            Site::Directory(_) => None,
+        }
+    }
 }
 
 /// A question to an agent.

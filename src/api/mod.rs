@@ -14,6 +14,7 @@ pub mod revision;
 pub mod schema;
 pub mod settings;
 pub mod sh;
+pub mod site;
 pub mod task;
 pub mod tool;
 pub mod worktree;

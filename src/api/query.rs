@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
-use super::{model, tool};
+use super::{model, site, tool};
 use crate::agent::permission::{READING, Rules};
-use crate::agent::query::{Commit, Limits, Query, Site};
+use crate::agent::query::{Limits, Query, Site};
 use crate::error::{Error, Result};
 use crate::host::{Host, repository_around};
 use crate::model::Model;
@@ -39,8 +39,10 @@ pub const SHAPE: Shape = Shape {
         "append_system_prompt",
         "worktree",
         "branch",
+        "if_exists",
         "base",
         "dirty",
+        "scope",
         "allowed_tools",
         "disallowed_tools",
         "tools",
@@ -56,8 +58,6 @@ pub const SHAPE: Shape = Shape {
     later: &[
         "effort",
         "fallback_model",
-        "if_exists",
-        "scope",
         "read_only",
         "can_use_tool",
         "on_event",
@@ -134,7 +134,7 @@ fn read(
     let prompt = options.required("prompt", prompt)?;
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
-    let (site, branch) = site(host, &mut options)?;
+    let (site, branch) = site::read(lua, host, &mut options)?;
     let rules = rules(&mut options, &site, &tools)?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
@@ -184,70 +184,6 @@ fn model(
             None => host.default_model(),
         },
     }
-}
-
-/// Options that only make sense with a worktree.
-const OF_WORKTREES: [&str; 4] = ["branch", "base", "dirty", "commit"];
-
-/// Returns where the agent works, and the branch that was asked for.
-fn site(host: &Arc<Host>, options: &mut Options) -> Result<(Site, Option<String>)> {
-    let implied = OF_WORKTREES.into_iter().find(|name| options.has(name));
-    let worktree = match options.any("worktree") {
-        None => implied.is_some(),
-        Some(LuaValue::Boolean(true)) => true,
-        Some(LuaValue::Boolean(false)) => match implied {
-            Some(name) => {
-                return Err(
-                    options.bad("worktree", format_args!("is false, but `{name}` is given"))
-                );
-            }
-            None => false,
-        },
-        Some(LuaValue::Table(_) | LuaValue::UserData(_)) => {
-            return Err(Error::not_built(
-                "`agent.query`: `worktree` as a table, outcome, task or handle",
-            ));
-        }
-        Some(other) => return Err(options.wrong("worktree", "true, false or a table", &other)),
-    };
-    let cwd = options.text("cwd")?.map(|cwd| host.cwd().join(cwd));
-    if let Some(cwd) = &cwd
-        && !cwd.is_dir()
-    {
-        return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
-    }
-    let repo = options.text("repo")?.map(|repo| host.cwd().join(repo));
-    let dir = cwd.clone().or(repo).unwrap_or_else(|| host.default_dir());
-    if !worktree {
-        return Ok((Site::Directory(dir), None));
-    }
-    if cwd.is_some() {
-        return Err(options
-            .bad("cwd", "cannot stand beside a worktree: the agent works at its top")
-            .hint("use `repo` to name the repository"));
-    }
-    match options.text("dirty")?.as_deref() {
-        None | Some("ignore") => {}
-        Some(word @ ("fail" | "copy")) => {
-            return Err(Error::not_built(format_args!("`agent.query`: `dirty = \"{word}\"`")));
-        }
-        Some(other) => {
-            return Err(options
-                .bad("dirty", format_args!("must be `ignore`, `fail` or `copy`, not `{other}`")));
-        }
-    }
-    let commit = match options.any("commit") {
-        None | Some(LuaValue::Boolean(true)) => Commit::Yes(None),
-        Some(LuaValue::Boolean(false)) => Commit::No,
-        Some(LuaValue::String(subject)) if !subject.as_bytes().is_empty() => {
-            Commit::Yes(Some(subject.to_string_lossy()))
-        }
-        Some(other) => return Err(options.wrong("commit", "true, false or a message", &other)),
-    };
-    let branch = options.text("branch")?;
-    let site =
-        Site::Worktree { repo: dir, branch: branch.clone(), base: options.text("base")?, commit };
-    Ok((site, branch))
 }
 
 fn rules(

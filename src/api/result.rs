@@ -72,6 +72,7 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "quiet",
             "repo",
             "worktree_root",
+            "worktree",
         ],
         _ => &[],
     }

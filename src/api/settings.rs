@@ -7,8 +7,8 @@ use mlua::prelude::*;
 use serde_json::json;
 
 use super::query::Models;
-use super::{model, result};
-use crate::config::{LATER, Settings};
+use super::{model, result, site};
+use crate::config::{Included, LATER, Settings};
 use crate::host::Host;
 use crate::vm::{Options, Raised, Shape};
 
@@ -25,6 +25,7 @@ const SHAPE: Shape = Shape {
         "quiet",
         "repo",
         "worktree_root",
+        "worktree",
     ],
     later: &LATER,
     instead: &[
@@ -67,6 +68,11 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
         quiet: options.flag("quiet")?,
         repo: options.text("repo")?.map(PathBuf::from),
         worktree_root: options.text("worktree_root")?.map(PathBuf::from),
+        worktree: match options.any("worktree") {
+            None => None,
+            Some(LuaValue::Table(table)) => Some(site::defaults(lua, &table)?),
+            Some(other) => return Err(options.wrong("worktree", "a table", &other).into()),
+        },
     };
     host.set_script_settings(settings)?;
     // A model that was typed (`--model`) stands above what a script says.
@@ -96,6 +102,13 @@ pub fn current(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             "quiet": config.quiet,
             "repo": config.repo.as_ref().map(|path| path.display().to_string()),
             "worktree_root": config.worktree_root.as_ref().map(|path| path.display().to_string()),
+            "worktree": {
+                "setup": config.worktree.setup,
+                "include": config.worktree.include.as_ref().map(|include| match include {
+                    Included::File(flag) => json!(flag),
+                    Included::Patterns(patterns) => json!(patterns),
+                }),
+            },
         }),
     )
 }

@@ -11,22 +11,34 @@ use mlua::prelude::*;
 
 use super::git::diff::diff_table;
 use super::query::repo_dir;
-use super::{revision, sh};
+use super::{sh, site};
+use crate::agent::query::Start;
 use crate::error::{Error, Kind, Result};
 use crate::git::worktree::Worktree;
 use crate::git::{self, CommitMessage, Side, Spec};
 use crate::host::Host;
+use crate::host::worktrees::{Wanted, require_alone};
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Module, Options, Shape};
+use crate::vm::{Args, Module, Options, Shape, Task};
 
 /// The methods of worktree handles.
 const METHODS: &str = "agentlua.worktree methods";
 
 const SHAPE: Shape = Shape {
     function: "git.worktree",
-    known: &["branch", "base", "repo"],
-    later: &["sparse", "include", "setup", "if_exists", "dirty"],
-    instead: &[],
+    known: &[
+        "branch",
+        "if_exists",
+        "base",
+        "dirty",
+        "sparse",
+        "include",
+        "setup",
+        "submodules",
+        "repo",
+    ],
+    later: &[],
+    instead: &[("scope", "it is an agent's, in its query")],
 };
 
 /// What `git.worktree` returns.
@@ -94,6 +106,7 @@ fn open_handle(args: &mut Args) -> Result<Handle> {
         let path = handle.worktree.path().display();
         return Err(Error::usage(format!("the worktree `{path}` was removed")));
     }
+    require_alone(&handle.worktree)?;
     Ok(handle)
 }
 
@@ -130,17 +143,18 @@ impl Drop for Lent {
     }
 }
 
-/// Makes a worktree: `git.worktree { branch =, base = }`.
+/// Makes a worktree: `git.worktree { branch =, base =, … }`.
 pub async fn open(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaAnyUserData> {
+    let task = Task::current()?;
     let mut options = Options::read(&lua, &args.table("options")?, &SHAPE)?;
-    let branch = options.text("branch")?;
-    let branch = options.required("branch", branch)?;
-    let base = match options.any("base") {
-        Some(base) => revision::read(&base, "`git.worktree`: option `base`")?.rev,
-        None => "HEAD".to_owned(),
+    let (furnish, setup) = site::furnish(&host, &mut options)?;
+    let Start::Fresh { branch, taken, base, dirty } = site::fresh(&mut options)? else {
+        return Err(Error::internal("a worktree of a script is made").into());
     };
+    let branch = options.required("branch", branch)?;
     let dir = repo_dir(&host, options.text("repo")?);
-    let worktree = host.make_worktree(&dir, branch, &base).await?;
+    let wanted = Wanted { dir, branch, taken, base, dirty, furnish, setup };
+    let worktree = host.make_worktree(wanted, task.stopper().token()).await?;
     let handle = Handle { worktree: Rc::new(worktree), state: Rc::new(Cell::new(State::Open)) };
     Ok(lua.create_userdata(handle)?)
 }
@@ -226,7 +240,14 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 let host = Arc::clone(&host);
                 async move {
                     let handle = handle(&mut args)?;
-                    if handle.state.get() == State::Open && !release(&host, &handle).await? {
+                    // While an agent works there it stays open; the end of the run closes it.
+                    if handle.state.get() != State::Open || handle.worktree.occupant().is_some() {
+                        return Ok(());
+                    }
+                    if handle.worktree.was_there() {
+                        host.keep_worktree(&handle.worktree).await?;
+                        handle.state.set(State::Kept);
+                    } else if !release(&host, &handle).await? {
                         handle.state.set(State::Kept);
                         host.announce_kept(&handle.worktree);
                     }

@@ -106,6 +106,8 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         quiet: flag("AGENTLUA_QUIET")?,
         repo: variable("AGENTLUA_REPO").map(PathBuf::from),
         worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
+        // `AGENTLUA_WORKTREE` tells a command of an agent where it is.
+        worktree: None,
     })
 }
 

@@ -8,6 +8,7 @@ use super::command::{path, text};
 use super::repo::Repo;
 use super::to_the_end;
 use crate::error::{Error, Kind, Result, ResultExt};
+use crate::journal::AgentFilter;
 
 /// The longest part of a branch name between slashes: git appends `.lock` to make a file name.
 const LONGEST_PART: usize = 250;
@@ -26,6 +27,21 @@ pub struct Branch {
     /// The branch it follows, such as `origin/main`.
     pub upstream: Option<String>,
 }
+
+/// What to do when a branch that is to be made is there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Taken {
+    /// It is an error.
+    #[default]
+    Refuse,
+    /// The first free one of `x`, `x-2`, `x-3`… is made.
+    Number,
+    /// Its head is the base, and it stays whose it is.
+    Continue,
+}
+
+/// How many numbers are tried behind a name.
+const NUMBERS: u32 = 10_000;
 
 const FORMAT: &str =
     "--format=%(refname)%00%(objectname)%00%(HEAD)%00%(worktreepath)%00%(upstream:short)%00";
@@ -103,24 +119,56 @@ impl Repo {
 
     /// Refuses a new branch name that is taken, or that git could not tell from one that is.
     pub(super) async fn require_free_name(&self, name: &str) -> Result<()> {
-        let taken = |error: anyhow::Error| {
-            Error::new(Kind::Git, error.to_string())
-                .hint("choose another name, or none: an agent's branch is then named after it")
-        };
-        self.free_name(name)
-            .await
-            .or_kind(Kind::Git, || "cannot look for the branch")?
-            .map_err(taken)
+        let trouble = || "cannot look for the branch";
+        if self.tip(&format!("refs/heads/{name}")).await.or_kind(Kind::Git, trouble)?.is_some() {
+            let maker = self.maker(name).await;
+            return Err(Error::new(
+                Kind::Git,
+                format!("the branch `{name}` already exists: {maker}"),
+            )
+            .hint(
+                "`if_exists = \"number\"` makes another beside it, `if_exists = \"continue\"` \
+                     goes on in it; or choose another name",
+            ));
+        }
+        let fold = self.ignores_case().or_kind(Kind::Git, trouble)?;
+        let clash =
+            if fold { self.clash(name, true).await.or_kind(Kind::Git, trouble)? } else { None };
+        match clash {
+            None => Ok(()),
+            Some(clash) => Err(Error::new(Kind::Git, clash.to_string())
+                .hint("choose another name, or none: an agent's branch is then named after it")),
+        }
     }
 
-    async fn free_name(&self, name: &str) -> anyhow::Result<anyhow::Result<()>> {
-        if self.tip(&format!("refs/heads/{name}")).await?.is_some() {
-            return Ok(Err(anyhow::anyhow!("the branch `{name}` already exists")));
+    /// Returns the first of `name`, `name-2`, `name-3`… that can be made. It stays free only as long
+    /// as the repository's lock is held.
+    pub(super) async fn numbered_name(&self, name: &str) -> Result<String> {
+        let trouble = || "cannot look for the branch";
+        let fold = self.ignores_case().or_kind(Kind::Git, trouble)?;
+        let branches: Vec<String> =
+            self.branches().await?.into_iter().map(|branch| branch.name).collect();
+        for number in 1..=NUMBERS {
+            let candidate = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
+            if found_clash(&branches, &candidate, fold).is_none() {
+                check_branch_name(&candidate)?;
+                return Ok(candidate);
+            }
         }
-        if self.ignores_case()? {
-            return Ok(self.clash(name, true).await?.map_or(Ok(()), Err));
+        Err(Error::new(Kind::Git, format!("every name up to `{name}-{NUMBERS}` is taken")))
+    }
+
+    /// Says who made a branch: an agent that the journal knows, or somebody else.
+    async fn maker(&self, name: &str) -> String {
+        let filter = AgentFilter { branch: Some(name.to_owned()), ..AgentFilter::default() };
+        let rows = match self.store().await {
+            Ok(store) => store.agents(filter).await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
+        match rows.iter().rev().find(|row| row.branch_created) {
+            Some(row) => format!("`{}` made it in `{}`", row.id, row.run),
+            None => "it is yours, no agent made it".to_owned(),
         }
-        Ok(Ok(()))
     }
 
     /// Returns what a new branch `name` clashes with, once git has refused to make it.
@@ -129,29 +177,9 @@ impl Repo {
         name: &str,
         fold: bool,
     ) -> anyhow::Result<Option<anyhow::Error>> {
-        let folded = |name: &str| if fold { name.to_lowercase() } else { name.to_owned() };
         let branches = self.branches().await.context("cannot list the branches")?;
-        let wanted = folded(name);
-        for Branch { name: other, .. } in branches {
-            let there = folded(&other);
-            if there == wanted && other != name {
-                return Ok(Some(anyhow::anyhow!(
-                    "the branch `{name}` differs from `{other}` only by case, which this file \
-                     system cannot tell apart"
-                )));
-            }
-            if there == wanted {
-                return Ok(Some(anyhow::anyhow!("the branch `{name}` already exists")));
-            }
-            let (inner, outer) = (format!("{wanted}/"), format!("{there}/"));
-            if there.starts_with(&inner) || wanted.starts_with(&outer) {
-                return Ok(Some(anyhow::anyhow!(
-                    "the branch `{name}` cannot stand beside `{other}`: one would be a folder in the \
-                     other"
-                )));
-            }
-        }
-        Ok(None)
+        let names: Vec<String> = branches.into_iter().map(|branch| branch.name).collect();
+        Ok(found_clash(&names, name, fold).map(anyhow::Error::msg))
     }
 
     fn ignores_case(&self) -> anyhow::Result<bool> {
@@ -160,6 +188,32 @@ impl Repo {
         let other = self.common_dir().join("hEAD");
         Ok(probe.exists() && other.try_exists()?)
     }
+}
+
+/// Says which of `branches` a new one cannot stand beside, and why.
+fn found_clash(branches: &[String], name: &str, fold: bool) -> Option<String> {
+    let folded = |name: &str| if fold { name.to_lowercase() } else { name.to_owned() };
+    let wanted = folded(name);
+    for other in branches {
+        let there = folded(other);
+        if there == wanted && other != name {
+            return Some(format!(
+                "the branch `{name}` differs from `{other}` only by case, which this file system \
+                 cannot tell apart"
+            ));
+        }
+        if there == wanted {
+            return Some(format!("the branch `{name}` already exists"));
+        }
+        let (inner, outer) = (format!("{wanted}/"), format!("{there}/"));
+        if there.starts_with(&inner) || wanted.starts_with(&outer) {
+            return Some(format!(
+                "the branch `{name}` cannot stand beside `{other}`: one would be a folder in the \
+                 other"
+            ));
+        }
+    }
+    None
 }
 
 /// Refuses what cannot be the name of a branch.
@@ -185,7 +239,11 @@ pub fn check_branch_name(name: &str) -> Result<()> {
 }
 
 fn named(name: &str) -> anyhow::Result<()> {
-    if name.starts_with("refs/heads/") || !git2::Branch::name_is_valid(name)? {
+    // The first two are what git calls the current commit; it would take the last for a whole name.
+    if ["HEAD", "@"].contains(&name)
+        || name.starts_with("refs/")
+        || !git2::Branch::name_is_valid(name)?
+    {
         bail!("invalid")
     }
     Ok(())

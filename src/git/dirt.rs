@@ -1,8 +1,13 @@
 //! What a checkout holds beside what is committed.
 
-use super::command::{LONG, fields, text};
+use std::path::Path;
+
+use anyhow::bail;
+
+use super::command::{LONG, Place, complaint, fields, text};
 use super::repo::Repo;
-use crate::error::{Kind, Result, ResultExt};
+use super::{index, to_the_end};
+use crate::error::{Error, Kind, Result, ResultExt};
 
 impl Repo {
     /// Returns the paths of the checkout that are not as HEAD has them, unknown files and folders
@@ -19,4 +24,60 @@ impl Repo {
         let bytes = git.bytes().await.or_kind(Kind::Git, || "cannot look at the checkout")?;
         Ok(fields(&bytes).filter_map(|record| record.get(3..)).map(text).collect())
     }
+
+    /// Returns a commit of the files of the checkout as they are, on top of HEAD; HEAD itself where
+    /// nothing differs. Unknown files are in it, ignored ones not. The checkout, its index and every
+    /// ref stay as they are: only objects are written.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the checkout has unresolved conflicts, or a file that git cannot store.
+    pub async fn dirty_commit(self: &std::sync::Arc<Self>) -> Result<String> {
+        let repo = self.clone();
+        let step = async move {
+            if repo.is_bare() {
+                return Err(Error::new(Kind::Git, "a bare repository has no uncommitted changes"));
+            }
+            let head = repo.resolve("HEAD").await?;
+            let folder = repo.state_dir().join("index");
+            let name = format!("dirty-{}-{}", std::process::id(), repo.children());
+            let copy = folder.join(name);
+            let made = std::fs::create_dir_all(&folder)
+                .or_kind(Kind::Git, || format!("cannot make `{}`", folder.display()));
+            let committed = match made {
+                Ok(()) => committed(&repo, &head, &copy).await.or_kind(Kind::Git, || {
+                    format!("cannot copy the uncommitted changes of `{}`", repo.top().display())
+                }),
+                Err(error) => Err(error),
+            };
+            for file in [copy.clone(), copy.with_extension("lock")] {
+                let _ = std::fs::remove_file(file);
+            }
+            committed
+        };
+        to_the_end(step, |_| async {}).await
+    }
+}
+
+/// Commits the files of the checkout by a copy of its index.
+async fn committed(repo: &Repo, head: &str, copy: &Path) -> anyhow::Result<String> {
+    let own = repo.git_dir().join("index");
+    if own.exists() {
+        index::copy(&own, copy)?;
+    }
+    let place = Place { index: Some(copy.to_owned()), ..repo.here() };
+    let unmerged = repo.git_at(&place, "ls-files").args(["-z", "--unmerged"]).bytes().await?;
+    if !unmerged.is_empty() {
+        bail!("it has unresolved conflicts");
+    }
+    let add = repo.git_at(&place, "add").args(["--all", "--sparse"]).limit(LONG).run().await?;
+    if add.code != Some(0) {
+        bail!("git add: {}", complaint(&add));
+    }
+    let tree = repo.git_at(&place, "write-tree").line().await?;
+    if tree == repo.tree(head).await? {
+        return Ok(head.to_owned());
+    }
+    let branch = repo.head_of(repo.git_dir()).await?.branch;
+    let of = branch.unwrap_or_else(|| "a detached HEAD".to_owned());
+    repo.commit_tree(&tree, &[head], &format!("uncommitted changes of {of}\n"), false).await
 }

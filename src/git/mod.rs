@@ -4,13 +4,16 @@
 //! patch text, because it honours the repository's filters, attributes, sparse patterns and
 //! extensions. libgit2 answers the few questions that are asked for every agent (HEAD, a tip, a tree,
 //! the paths between two trees, ancestry) in the process; where it cannot open a repository the
-//! program answers them too, chosen once per [`Repo`].
+//! program answers them too, chosen once per [`Repo`]. Of refs it writes only those that hold a commit
+//! for agentlua itself (`private`).
 //!
 //! What holds throughout: every git child has a rebuilt environment and an explicit repository
 //! (`command`); refs move only by compare-and-swap; what changes the registry of worktrees or lands on
 //! a branch does so under one lock per repository (`lock`) and is written down before (`ledger`); nothing of the user's is changed but the
 //! target of a merge; steps that change something run to their end even when their caller goes
-//! away (`to_the_end`). This module knows nothing of agents or Lua.
+//! away (`to_the_end`); while an agent is in a worktree its git has a directory of its own (`private`),
+//! and from then on git is never run here with what that agent could have written: its `.git` file, what
+//! is kept about its worktree, its index, its configuration. This module knows nothing of agents or Lua.
 
 mod branch;
 mod command;
@@ -31,14 +34,16 @@ mod refs;
 mod remote;
 mod remove;
 mod repo;
+mod scope;
 mod show;
+pub mod size;
 mod snapshot;
 mod status;
 mod trash;
 mod turns;
 pub mod worktree;
 
-pub use branch::{Branch, check_branch_name};
+pub use branch::{Branch, Taken, check_branch_name};
 pub use command::Environment;
 pub use commit::{MadeCommit, NewCommit, What};
 pub use conflict::{Clash, conflicts};
@@ -53,6 +58,7 @@ pub use reader::{Head, Reader};
 pub use recover::{Recovered, recover};
 pub use remote::{DEFAULT_LIMIT, Fetch, Fetched, Lease, Push, Pushed, RefChange};
 pub use repo::{Opening, Repo};
+pub use scope::Scope;
 pub use snapshot::{CommitMessage, Finished};
 pub use status::{FileStatus, Status, StatusQuery, Untracked};
 pub use turns::Touched;

@@ -188,7 +188,7 @@ async fn put_in(
     crash::point("recover.put_in");
     let change = AgentChange {
         branch: Some(branch.clone()),
-        branch_created: Some(true),
+        branch_created: Some(life.branch_created),
         worktree_path: Some(life.path.clone()),
         base_commit: Some(life.base_commit.clone()),
         head_commit: Some(finished.head_commit.clone()),
@@ -196,7 +196,7 @@ async fn put_in(
     };
     store.update(&id, change).await?;
     store.flush().await?;
-    if row {
+    if row || worktree.was_there() {
         worktree.keep().await?;
     } else {
         worktree.close(&finished).await?; // A script's own: nobody goes on in it.

@@ -15,6 +15,7 @@ use super::ledger::Ledger;
 use super::merge::Lanes;
 use super::private::Cached;
 use super::reader::Reader;
+use super::size::Sizes;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::journal::Store;
 
@@ -50,6 +51,7 @@ pub struct Repo {
     pub(super) store: OnceCell<Arc<Store>>,
     pub(super) ledger: OnceCell<Ledger>,
     pub(super) lanes: Lanes,
+    pub(super) sizes: Sizes,
 }
 
 impl Repo {
@@ -95,6 +97,7 @@ impl Repo {
             store: OnceCell::new(),
             ledger: OnceCell::new(),
             lanes: Lanes::default(),
+            sizes: Sizes::default(),
         }))
     }
 
@@ -140,7 +143,7 @@ impl Repo {
     }
 
     /// Returns a name for folders: the directory's, reduced to letters that no tool stumbles over.
-    pub(super) fn slug(&self) -> String {
+    pub fn slug(&self) -> String {
         let named = match self.common_dir.file_name() {
             Some(name) if name == ".git" => self.common_dir.parent().and_then(Path::file_name),
             name => name,

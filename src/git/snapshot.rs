@@ -14,9 +14,9 @@ pub(super) use stage::{stage, stage_paths};
 use serde::{Deserialize, Serialize};
 
 use super::command::text;
-use super::index;
 use super::private::{self, Brought, Kept, Left, take};
 use super::worktree::Worktree;
+use super::{index, scope};
 use stage::stage_on;
 
 /// How often to try again when the branch moves while its snapshot is committed.
@@ -73,6 +73,8 @@ pub struct Finished {
     /// The ref that the work is on when somebody else has moved the branch: it is not on the branch then,
     /// and `head_commit` is the work's.
     pub aside: Option<String>,
+    /// The paths outside the scope that differ from the base: they are in the files only.
+    pub outside: Vec<String>,
 }
 
 /// Where the work is committed.
@@ -104,8 +106,21 @@ pub(super) async fn finish(
         None => (vec![format!("the folder `{}` is gone", worktree.path().display())], Vec::new()),
     };
     let files = snapshot.as_ref().map(|snapshot| &*snapshot.tree);
-    let landed = land(worktree, &brought, first, files, message.as_ref()).await?;
-    let uncommitted = message.is_none() && landed.tree != repo.tree(&landed.commit).await?;
+    let within = match files {
+        Some(tree) => scope::within(worktree, tree).await?,
+        None => None,
+    };
+    // Without a commit the files are told as they are.
+    let committed = match &within {
+        Some(within) if message.is_some() => Some(&*within.tree),
+        _ => files,
+    };
+    let landed = land(worktree, &brought, first, committed, message.as_ref()).await?;
+    let outside = within.as_ref().map_or(&[][..], |within| &within.outside);
+    let uncommitted = match message {
+        None => landed.tree != repo.tree(&landed.commit).await?,
+        Some(_) => !outside.is_empty(),
+    };
     if !worktree.is_entered() && brought.on_branch && !uncommitted && snapshot.is_some() {
         show_clean(worktree);
     }
@@ -118,9 +133,10 @@ pub(super) async fn finish(
     Ok(Finished {
         changed: !changes.is_empty()
             || landed.commit != worktree.base_commit()
-            || !brought.kept.is_empty(),
+            || !brought.kept.is_empty()
+            || !outside.is_empty(),
         head_commit: landed.commit,
-        tree: landed.tree,
+        tree: files.map_or(landed.tree, str::to_owned),
         files_changed: changes.iter().map(|change| text(&change.path)).collect(),
         uncommitted,
         skipped,
@@ -128,6 +144,7 @@ pub(super) async fn finish(
         nested,
         left: brought.left,
         aside: landed.aside,
+        outside: outside.iter().map(|path| text(path)).collect(),
     })
 }
 

@@ -2,12 +2,18 @@
 //! of the run removed when refs hold all of them, else kept and named.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
 
 use super::{Host, locked};
-use crate::error::Result;
+use crate::agent::query::Dirty;
+use crate::agent::{env, ground, setup};
+use crate::error::{Error, Result};
 use crate::event::{Event, Level};
-use crate::git::worktree::{New, Released, Worktree};
+use crate::git::Taken;
+use crate::git::worktree::{Furnish, New, Released, Worktree};
+use crate::process::env::allowed;
 
 /// Worktrees by their id.
 #[derive(Default)]
@@ -16,13 +22,36 @@ pub struct Open {
     open: BTreeMap<String, Worktree>,
 }
 
+/// A worktree that a script wants.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// A directory in the repository.
+    pub dir: PathBuf,
+    /// The branch.
+    pub branch: String,
+    /// What to do when there is a branch of that name.
+    pub taken: Taken,
+    /// The revision to start from; `HEAD` when absent.
+    pub base: Option<String>,
+    /// What becomes of uncommitted changes.
+    pub dirty: Dirty,
+    /// What it gets beside the files of its base.
+    pub furnish: Furnish,
+    /// The command that prepares it, once.
+    pub setup: Option<String>,
+}
+
 impl Host {
-    /// Makes a worktree on a new branch of the repository around `dir`.
+    /// Makes a worktree of the script's own.
     ///
     /// # Errors
-    /// Git, when it cannot be had; nothing of it is left behind.
-    pub async fn make_worktree(&self, dir: &Path, branch: String, base: &str) -> Result<Worktree> {
-        let repo = self.repo_to_change(dir).await?;
+    /// Git, when it cannot be had; nothing of it is left behind. When its setup fails it is closed.
+    pub async fn make_worktree(
+        &self,
+        wanted: Wanted,
+        cancel: &CancellationToken,
+    ) -> Result<Worktree> {
+        let repo = self.repo_to_change(&wanted.dir).await?;
         let root = self.worktree_root()?;
         let number = {
             let mut worktrees = locked(&self.worktrees);
@@ -31,15 +60,41 @@ impl Host {
         };
         let run = self.fleet.run_id().to_owned();
         let id = format!("script-{}-{number}", run.trim_start_matches("run-"));
-        let base = base.to_owned();
+        let Wanted { branch, taken, base, dirty, furnish, setup, .. } = wanted;
         let worktree = self
             .beside(async move {
-                let base_commit = repo.resolve(&base).await?;
-                Worktree::create(&repo, New { id, run, branch, base_commit, root }).await
+                let base_commit = ground::base_commit(&repo, base.as_deref(), dirty).await?;
+                ground::require_room(&repo, &base_commit, &furnish, &root, 1).await?;
+                let new = New { id, run, branch, base_commit, root, taken, furnish };
+                Worktree::create(&repo, new).await
             })
             .await??;
         locked(&self.worktrees).open.insert(worktree.id().to_owned(), worktree.clone());
+        if let Some(command) = setup
+            && let Err(error) = self.set_up(&worktree, command, cancel).await
+        {
+            if worktree.was_there() {
+                self.keep_worktree(&worktree).await?;
+            } else if !self.close_worktree(&worktree).await? {
+                self.announce_kept(&worktree);
+            }
+            return Err(error);
+        }
         Ok(worktree)
+    }
+
+    async fn set_up(
+        &self,
+        worktree: &Worktree,
+        command: String,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        let mut env = allowed(self.environment.clone().into_iter());
+        env.extend(env::of_worktree(worktree, worktree.id(), self.fleet.run_id()));
+        let (processes, worktree, cancel) =
+            (self.processes.clone(), worktree.clone(), cancel.clone());
+        let step = async move { setup::run(&processes, &worktree, &command, env, &cancel).await };
+        self.beside(step).await?
     }
 
     /// Removes a worktree if refs hold all of it, and unlocks it in any case; tells whether it is
@@ -48,6 +103,7 @@ impl Host {
     /// # Errors
     /// Git, when it cannot tell; the worktree is then still there.
     pub async fn close_worktree(&self, worktree: &Worktree) -> Result<bool> {
+        require_alone(worktree)?;
         locked(&self.worktrees).open.remove(worktree.id());
         let worktree = worktree.clone();
         let released = self
@@ -61,6 +117,7 @@ impl Host {
     /// # Errors
     /// Git, when it cannot be unlocked.
     pub async fn keep_worktree(&self, worktree: &Worktree) -> Result<()> {
+        require_alone(worktree)?;
         locked(&self.worktrees).open.remove(worktree.id());
         let worktree = worktree.clone();
         self.beside(async move { worktree.keep().await }).await?
@@ -81,11 +138,30 @@ impl Host {
     pub(super) async fn close_worktrees(&self) {
         let open = std::mem::take(&mut locked(&self.worktrees).open);
         for worktree in open.into_values() {
-            match self.close_worktree(&worktree).await {
+            let closed = if worktree.was_there() {
+                self.keep_worktree(&worktree).await.map(|()| true)
+            } else {
+                self.close_worktree(&worktree).await
+            };
+            match closed {
                 Ok(true) => {}
                 Ok(false) => self.announce_kept(&worktree),
                 Err(error) => self.events.warn(error.to_string()),
             }
+        }
+    }
+}
+
+/// Refuses to do anything to a worktree while an agent works in it.
+///
+/// # Errors
+/// Usage, naming the agent.
+pub fn require_alone(worktree: &Worktree) -> Result<()> {
+    match worktree.occupant() {
+        None => Ok(()),
+        Some(agent) => {
+            Err(Error::usage(format!("`{agent}` works in the worktree `{}`", worktree.branch()))
+                .hint("wait until it has ended"))
         }
     }
 }

@@ -98,6 +98,11 @@ impl Options {
         self.values.contains_key(name)
     }
 
+    /// Reports whether an option is `true` or `false`.
+    pub fn is_flag(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(LuaValue::is_boolean)
+    }
+
     /// Takes an option as it is.
     pub fn any(&mut self, name: &str) -> Option<LuaValue> {
         self.values.remove(name)

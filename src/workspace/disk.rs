@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, FileType, FileTypeExt, OpenOptions, OpenOptionsExt, Permissions};
@@ -15,6 +15,7 @@ use rustix::fs::OFlags;
 
 use super::walk::walk;
 use super::{Denied, FileKind, Metadata, WorkPath, Workspace, path};
+use crate::git::Scope;
 
 /// The files beneath a directory.
 pub struct Disk {
@@ -22,6 +23,7 @@ pub struct Disk {
     root: PathBuf,
     given: PathBuf,
     written: Mutex<Vec<PathBuf>>,
+    scope: Option<Arc<Scope>>,
 }
 
 impl Disk {
@@ -36,7 +38,14 @@ impl Disk {
         let dir = Dir::open_ambient_dir(root, ambient_authority()).map_err(named)?;
         let canonical = root.canonicalize().map_err(named)?;
         let given = std::path::absolute(root).map_err(named)?;
-        Ok(Self { dir, root: canonical, given, written: Mutex::default() })
+        Ok(Self { dir, root: canonical, given, written: Mutex::default(), scope: None })
+    }
+
+    /// Lets only paths of a scope be written.
+    #[must_use]
+    pub fn scoped(mut self, scope: Option<Arc<Scope>>) -> Self {
+        self.scope = scope;
+        self
     }
 
     /// Returns the files written since it was last asked, from the root and with symlinks resolved.
@@ -152,6 +161,11 @@ impl Workspace for Disk {
         let Some(name) = real.file_name().map(Path::new) else {
             return Err(refused(path, "is a directory"));
         };
+        // Where it leads counts, not what it was called.
+        if let Some(scope) = self.scope.as_ref().filter(|scope| !scope.allows(&real)) {
+            let why = format!("is outside the scope of this agent, which may write {scope}");
+            return Err(refused(path, &why));
+        }
         let dir = self.parent(path, &real)?;
         let permissions = Self::replaced(&dir, path, name)?;
         let temporary = format!(".agentlua-tmp-{:016x}", RandomState::new().hash_one(()));

@@ -24,8 +24,21 @@ local model = agent.model {
 }
 local tool = agent.tool { name = "t", description = "d", run = print }
 
+-- What is uncommitted would keep agents with `dirty = "fail"` from beginning.
+sh.check "git add --all && git commit --quiet --allow-empty --message=walk"
+
 -- Options of `agent.query`, each with values that the contract has.
 local outcome = agent.query { prompt = "x", model = model, branch = "first", commit = false }
+local kept = agent.query {
+  prompt = "x",
+  branch = "kept",
+  model = agent.model {
+    reply = function(request)
+      local write = { name = "Write", input = { file_path = "kept", content = "x" } }
+      return request.turn == 1 and { tools = { write } } or "done"
+    end,
+  },
+}
 local query = {
   { "label", "x" },
   { "model", model },
@@ -35,12 +48,12 @@ local query = {
   { "fallback_model", "openai/x" },
   { "worktree", true },
   { "worktree", { sparse = { "src" } } },
-  { "worktree", { include = true, setup = "true" } },
+  { "worktree", { include = true, setup = "true", submodules = true } },
   { "worktree", { virtual = false } },
-  { "worktree", outcome },
+  { "worktree", kept },
   { "branch", "fresh" },
-  { "if_exists", "number" },
-  { "if_exists", "continue" },
+  { "if_exists", "number", branch = "first" },
+  { "if_exists", "continue", branch = "kept" },
   { "base", "HEAD" },
   { "dirty", "ignore" },
   { "dirty", "fail" },
@@ -76,7 +89,7 @@ local query = {
 }
 for _, case in ipairs(query) do
   local name, value = case[1], case[2]
-  local spec = { prompt = "x", model = model, worktree = case.worktree }
+  local spec = { prompt = "x", model = model, worktree = case.worktree, branch = case.branch }
   local shown = type(value) == "table" and (next(value)) or value
   spec[name] = value
   try("agent.query " .. name .. " = " .. tostring(shown):gsub(":.*", ""), agent.query, spec)
@@ -166,6 +179,7 @@ local calls = {
     { force = true },
   },
   { "agent.config" },
+  { "agent.config", { worktree = { setup = "true", include = true } } },
   { "agent.text", "${a.b}", { a = { b = 1 } } },
   { "agent.args", { name = "string" } },
   { "agent.once", "id", fn },
@@ -259,7 +273,17 @@ for _, name in ipairs { "status", "await", "try_await", "events", "send", "cance
     return task[name](task, "text")
   end)
 end
-local worktree <close> = git.worktree { branch = "wt", base = "HEAD", repo = "." }
+local worktree <close> = git.worktree {
+  branch = "wt",
+  if_exists = "number",
+  base = "HEAD",
+  dirty = "fail",
+  sparse = { "src" },
+  include = true,
+  setup = "true",
+  submodules = true,
+  repo = ".",
+}
 for _, name in ipairs { "diff", "sh", "commit", "keep", "remove" } do
   try("worktree:" .. name, function()
     return worktree[name](worktree, "true")

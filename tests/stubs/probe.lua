@@ -54,6 +54,12 @@ end
 local taken = {
   ["agent.all"] = options(agent.all, {}),
   ["agent.config"] = options(agent.config),
+  ["agent.config: worktree"] = options(function(worktree)
+    agent.config { worktree = worktree }
+  end),
+  ["agent.query: worktree"] = options(function(worktree)
+    agent.query { prompt = "x", worktree = worktree }
+  end),
   ["agent.list"] = options(agent.list),
   ["agent.map"] = options(agent.map, {}, print),
   ["agent.model"] = options(agent.model),

@@ -77,7 +77,12 @@ pub async fn merge(
     };
     let cancel = CancellationToken::new();
     let on_conflict = resolver.as_ref().map(|call| call as &dyn Resolver);
-    let gate = Gate { verify, setup: None, on_conflict, cancel: cancel.clone() };
+    let gate = Gate {
+        verify,
+        setup: host.config().worktree.setup.clone(),
+        on_conflict,
+        cancel: cancel.clone(),
+    };
     let mut work = pin!(run(&host, &repo, &job, &gate));
     let done = tokio::select! {
         biased;

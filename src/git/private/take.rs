@@ -95,7 +95,7 @@ pub(in crate::git) async fn take(worktree: &Worktree) -> anyhow::Result<Brought>
     if found.tip.is_none() && found.wanted.is_empty() {
         return Ok(brought);
     }
-    let listed = worktree.repo().refs().await?;
+    let listed = worktree.repo().all_refs().await?;
     let here: Refs = listed.into_iter().map(|listed| (listed.name, listed.id)).collect();
     if let Err(why) = bring(worktree, &mut found, &start.refs, &here).await {
         brought.left = left(format!("its commits could not be taken in: {why:#}"));

@@ -117,7 +117,7 @@ impl Repo {
     }
 
     /// Lists all refs, sorted by name.
-    pub(super) async fn refs(&self) -> anyhow::Result<Vec<Listed>> {
+    pub(super) async fn all_refs(&self) -> anyhow::Result<Vec<Listed>> {
         let mut refs = match self.reader() {
             Reader::Library => self.library(self.common_dir(), library::refs).await?,
             Reader::Program => program::refs(self).await?,

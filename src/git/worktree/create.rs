@@ -5,22 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-
+use super::furnish::{self, Furnish};
+use super::reopen::{self, Found};
 use super::undo::take_back;
-use super::{KIND, LOCK_REASON, Life, Record, State, Worktree, list};
+use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, list};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::branch::check_branch_name;
-use crate::git::command::{LONG, complaint};
-use crate::git::index;
+use crate::git::branch::{Taken, check_branch_name};
+use crate::git::command::complaint;
 use crate::git::repo::Repo;
 
 /// How often to try again when another git changes the registry at the same moment.
 const TRIES: u32 = 6;
 
 /// What a worktree is to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct New {
     /// The agent's id: the name of the folder and of what is kept about it.
     pub id: String,
@@ -32,6 +31,10 @@ pub struct New {
     pub base_commit: String,
     /// The folder that holds the worktrees of all repositories.
     pub root: PathBuf,
+    /// What to do when there is a branch of that name.
+    pub taken: Taken,
+    /// What it gets beside the files of its base.
+    pub furnish: Furnish,
 }
 
 pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
@@ -51,11 +54,17 @@ pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
         branch: new.branch,
         base_commit: new.base_commit,
         path,
+        terms: Terms { branch_created: true, ..Terms::default() },
         record: Arc::default(),
     };
-    register(&mut worktree).await?;
-    let made = match check_out(&worktree).await {
-        Ok(()) => open_for_work(&worktree).await,
+    if register(&mut worktree, new.taken).await? == Found::There {
+        return Ok(worktree);
+    }
+    let made = match furnish::furnish(&worktree, &new.furnish).await {
+        Ok(included) => {
+            worktree.terms.included = included;
+            open_for_work(&worktree).await
+        }
         Err(error) => Err(error).or_kind(Kind::Git, || format!("{trouble} `{branch}`")),
     };
     if let Err(error) = made {
@@ -105,10 +114,12 @@ pub(in crate::git) fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
 }
 
 /// Makes the branch and git's records, with no file checked out, under the repository's lock.
-async fn register(worktree: &mut Worktree) -> Result<()> {
+async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
     let _lock = worktree.repo.lock().await?;
     let repo = Arc::clone(&worktree.repo);
-    repo.require_free_name(&worktree.branch).await?;
+    if reopen::claim(worktree, taken).await? == Found::There {
+        return Ok(Found::There);
+    }
     if worktree.path.symlink_metadata().is_ok() {
         let shown = worktree.path.display();
         return Err(Error::new(Kind::Git, format!("`{shown}` is there already")));
@@ -129,12 +140,17 @@ async fn register(worktree: &mut Worktree) -> Result<()> {
         let lost = worktree.admin.as_os_str().is_empty() || !complete;
         lost.then(|| "git made it and it is not there".to_owned())
     }) else {
+        reopen::refresh_base(worktree).await;
         crash::point("create.registered");
-        return Ok(());
+        return Ok(Found::New);
     };
     let taken = said.contains("already exists");
     worktree.take_back_locked(!taken).await;
-    let named = repo.clash(&worktree.branch, false).await.ok().flatten();
+    let named = if worktree.terms.branch_created {
+        repo.clash(&worktree.branch, false).await.ok().flatten()
+    } else {
+        None
+    };
     let cause = named.unwrap_or_else(|| anyhow::anyhow!("git worktree add: {said}"));
     Err(cause).or_kind(Kind::Git, || format!("cannot make a worktree for `{}`", worktree.branch))
 }
@@ -145,9 +161,15 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
     loop {
         let reason = format!("{LOCK_REASON}{}", worktree.id);
         let git = worktree.repo.git("worktree").args(["add", "--quiet", "--no-checkout"]);
-        let git = git.args(["--no-track", "--lock", "--reason", &reason, "-b", &worktree.branch]);
-        let git = git.arg(&worktree.path).arg(&worktree.base_commit);
-        let output = git.run().await?;
+        let git = git.args(["--lock", "--reason", &reason]);
+        let output = if worktree.terms.branch_created {
+            git.args(["--no-track", "-b", &worktree.branch])
+                .arg(&worktree.path)
+                .arg(&worktree.base_commit)
+        } else {
+            git.arg(&worktree.path).arg(&worktree.branch)
+        };
+        let output = output.run().await?;
         if output.code == Some(0) {
             return Ok(None);
         }
@@ -162,24 +184,11 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
     }
 }
 
-/// Writes the files and keeps a copy of the index that describes them.
-async fn check_out(worktree: &Worktree) -> anyhow::Result<()> {
-    let git = worktree.repo.git_at(&worktree.own(), "read-tree").limit(LONG);
-    git.args(["-m", "-u", &worktree.base_commit]).bytes().await?;
-    crash::point("create.checked_out");
-    let private = worktree.index();
-    let Some(folder) = private.parent() else { bail!("no place for the index") };
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot make `{}`", folder.display()))?;
-    index::replace(&worktree.admin.join("index"), &private)?;
-    crash::point("create.indexed");
-    Ok(())
-}
-
 /// Writes down that from now on there may be work in it.
 async fn open_for_work(worktree: &Worktree) -> Result<()> {
     let Some(mut record) = worktree.record() else { return Ok(()) };
     record.life.state = State::Working;
+    record.life.base_commit.clone_from(&worktree.base_commit);
     record.pledge.amend(&record.life).await?;
     worktree.set_record(Some(record));
     crash::point("create.opened");
@@ -189,6 +198,11 @@ async fn open_for_work(worktree: &Worktree) -> Result<()> {
 impl Worktree {
     /// Removes what making it made: nobody has worked here yet.
     pub(super) async fn take_back(&self) {
+        if self.terms.reopened {
+            // It was there before: only the lock and the intent are new.
+            let _ = self.hand_back().await;
+            return;
+        }
         // Without the lock it is left as it is, complete and locked, for the next start to see.
         if let Ok(_lock) = self.repo.lock().await {
             self.take_back_locked(true).await;
@@ -207,11 +221,13 @@ impl Worktree {
     }
 
     /// Returns what there is to write down about it before it is made.
-    fn life(&self) -> Life {
+    pub(super) fn life(&self) -> Life {
         Life {
             id: self.id.clone(),
             run: self.run.clone(),
             branch: self.branch.clone(),
+            branch_created: self.terms.branch_created,
+            reopened: self.terms.reopened,
             base_commit: self.base_commit.clone(),
             path: self.path.clone(),
             state: State::Making,

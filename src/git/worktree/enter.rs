@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use anyhow::Context;
+
 use super::{KIND, Life, Record, State, Worktree};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -42,7 +44,7 @@ pub(super) async fn enter(worktree: &Worktree, entry: Entry) -> Result<()> {
 /// Writes everything that an agent's repository is made of, and that it is about to be used.
 async fn prepare(worktree: &Worktree, entry: Entry) -> anyhow::Result<()> {
     let repo = worktree.repo();
-    let (settings, listed) = tokio::try_join!(repo.settings(), repo.refs())?;
+    let (settings, listed) = tokio::try_join!(repo.settings(), repo.all_refs())?;
     let branch = format!("refs/heads/{}", worktree.branch).into_bytes();
     let start = listed.iter().find(|listed| listed.name == branch);
     let start_commit = start.map(|start| start.id.clone());
@@ -56,6 +58,8 @@ async fn prepare(worktree: &Worktree, entry: Entry) -> anyhow::Result<()> {
         id: worktree.id.clone(),
         run: worktree.run.clone(),
         branch: worktree.branch.clone(),
+        branch_created: worktree.terms.branch_created,
+        reopened: worktree.terms.reopened,
         base_commit: worktree.base_commit.clone(),
         path: worktree.path.clone(),
         state: State::Working,
@@ -77,9 +81,8 @@ async fn prepare(worktree: &Worktree, entry: Entry) -> anyhow::Result<()> {
 }
 
 /// Makes the worktree's `.git` file point to a git directory. The new file is made beside the worktree, so
-/// that a crash leaves nothing in it. What is no file is moved beside the worktree too, and named.
+/// that a crash leaves nothing in it.
 pub(super) fn point_to(worktree: &Worktree, git_dir: &Path) -> anyhow::Result<()> {
-    use anyhow::Context;
     let pointer = worktree.path.join(".git");
     let text = [b"gitdir: ", git_dir.as_os_str().as_encoded_bytes(), b"\n"].concat();
     let fresh = worktree.path.with_added_extension("pointer");

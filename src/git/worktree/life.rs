@@ -28,6 +28,12 @@ pub struct Life {
     pub run: String,
     /// The branch, without `refs/heads/`.
     pub branch: String,
+    /// Whether it was made with the worktree: only then may it be deleted with it.
+    #[serde(default)]
+    pub branch_created: bool,
+    /// Whether it was there before: then it stays.
+    #[serde(default)]
+    pub reopened: bool,
     /// The commit it was made at.
     pub base_commit: String,
     /// Its folder.

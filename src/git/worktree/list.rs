@@ -70,7 +70,7 @@ impl Repo {
             return Ok(());
         }
         if self.git_dir() == self.common_dir() {
-            main.path = self.top().to_owned();
+            self.top().clone_into(&mut main.path);
             return Ok(());
         }
         let place = self.place(self.common_dir().to_owned(), None);

@@ -2,24 +2,34 @@
 //!
 //! It is made outside the repository, locked against `git worktree prune` while its agent lives,
 //! and ended by [`Worktree::finish`] and [`Worktree::release`]. The main checkout is never used in
-//! its place. The index that snapshots are taken with is private to agentlua: an agent may do to
-//! its own index what it likes.
+//! its place. An agent works in it between [`Worktree::enter`] and [`Worktree::leave`], with a git
+//! directory of its own. The index that snapshots are taken with is private to agentlua.
 
 mod contents;
 mod create;
 mod enter;
+mod furnish;
+mod include;
 mod leave;
 mod life;
 mod list;
 mod release;
+mod reopen;
+mod setup;
+mod sparse;
+mod submodules;
 mod undo;
 
 pub use contents::Contents;
 pub use create::New;
 pub use enter::Entry;
+pub use furnish::Furnish;
+pub use include::{Include, Included};
 pub(super) use life::{KIND, Life, State, namespace};
 pub use list::WorktreeEntry;
 pub use release::Released;
+pub use reopen::There;
+pub use sparse::Cone;
 
 pub(super) use create::folder;
 pub(super) use list::admin_dir;
@@ -33,6 +43,7 @@ use super::command::Place;
 use super::ledger::Pledge;
 use super::private::Left;
 use super::repo::Repo;
+use super::scope::Scope;
 use super::snapshot::{self, CommitMessage, Finished};
 use super::to_the_end;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -62,7 +73,23 @@ pub struct Worktree {
     base_commit: String,
     path: PathBuf,
     admin: PathBuf,
+    terms: Terms,
     record: Arc<Mutex<Option<Record>>>,
+}
+
+/// On which terms somebody works in a worktree.
+#[derive(Clone, Debug, Default)]
+struct Terms {
+    /// Whether the branch was made with it: only then may it ever be deleted with it.
+    branch_created: bool,
+    /// Whether it was there before: then it stays, whatever it holds.
+    reopened: bool,
+    /// Whose it is, when it was lent; the lock goes back to them.
+    lender: Option<String>,
+    /// What may be written, if not everything.
+    scope: Option<Arc<Scope>>,
+    /// The ignored files that it got.
+    included: Included,
 }
 
 /// What is written down about a worktree that has no outcome yet.
@@ -116,6 +143,7 @@ impl Worktree {
             base_commit: base_commit.to_owned(),
             path: path.to_owned(),
             admin,
+            terms: Terms::default(),
             record: Arc::default(),
         })
     }
@@ -135,6 +163,7 @@ impl Worktree {
             })
             .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
         let Some(admin) = found else { return Ok(None) };
+        let scope = life.scope.as_ref().map(|paths| Scope::parse(paths)).transpose()?;
         Ok(Some(Self {
             repo: Arc::clone(repo),
             id: life.id.clone(),
@@ -143,6 +172,12 @@ impl Worktree {
             base_commit: life.base_commit.clone(),
             path: life.path.clone(),
             admin,
+            terms: Terms {
+                branch_created: life.branch_created,
+                reopened: life.reopened,
+                scope: scope.map(Arc::new),
+                ..Terms::default()
+            },
             record: Arc::new(Mutex::new(Some(record))),
         }))
     }
@@ -168,6 +203,34 @@ impl Worktree {
             .or_kind(Kind::Git, || "cannot read the list of worktrees")?;
         let opened = found.map(|_| Self::open(repo, id, "HEAD", base, folder));
         opened.transpose()
+    }
+
+    /// Limits what is committed to paths of a scope; what else differs from the base stays in the
+    /// files and is named.
+    #[must_use]
+    pub fn scoped(mut self, scope: Option<Arc<Scope>>) -> Self {
+        self.terms.scope = scope;
+        self
+    }
+
+    /// Returns what may be written, if not everything.
+    pub fn scope(&self) -> Option<&Arc<Scope>> {
+        self.terms.scope.as_ref()
+    }
+
+    /// Tells whether the branch was made with the worktree: only then may it ever be deleted with it.
+    pub fn branch_created(&self) -> bool {
+        self.terms.branch_created
+    }
+
+    /// Tells whether it was there before: then it stays at the end, whatever it holds.
+    pub fn was_there(&self) -> bool {
+        self.terms.reopened
+    }
+
+    /// Returns what was copied of the files that git ignores.
+    pub fn included(&self) -> Included {
+        self.terms.included
     }
 
     /// Returns the repository it belongs to.
@@ -330,7 +393,9 @@ impl Worktree {
 
     /// Returns the folder that says that an agent is in the worktree, and what its repository started with.
     pub(super) fn mark(&self) -> PathBuf {
-        self.repo.state_dir().join("entered").join(&self.id)
+        // By the folder: who works there changes.
+        let name = self.path.file_name().unwrap_or(self.id.as_ref());
+        self.repo.state_dir().join("entered").join(name)
     }
 
     /// Tells whether an agent is in the worktree, or was and has not been taken out.

@@ -28,7 +28,7 @@ pub(in crate::git) async fn take_back(
     let deleted = delete_folder(repo, life);
     let forgotten = discard_private(repo, &life.id, &life.path);
     crash::point("undo.deleted");
-    if branch {
+    if branch && life.branch_created {
         delete_branch(repo, life).await?;
     }
     let keep = format!("{}/base", life.namespace());

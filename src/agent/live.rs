@@ -1,0 +1,47 @@
+//! An agent while it lives, as handles on it and its siblings see it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// What is known of an agent while it lives, for handles on it.
+#[derive(Debug, Default)]
+pub struct Live {
+    /// Its id, once it has one.
+    pub id: OnceLock<String>,
+    /// Its branch, once it has one.
+    pub branch: OnceLock<String>,
+    /// Whether it has left the queue.
+    pub working: AtomicBool,
+    /// Counts it among the agents that want a worktree.
+    wanting: Mutex<Option<Wanting>>,
+}
+
+impl Live {
+    /// Notes that the agent has its ground, or cannot get one: it waits for none any more.
+    pub(super) fn has_ground(&self) {
+        drop(self.wanting.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Keeps an agent among those that will want a worktree, until it has one or is no more.
+    pub fn expects_worktree(&self, wanting: Wanting) {
+        *self.wanting.lock().unwrap_or_else(PoisonError::into_inner) = Some(wanting);
+    }
+}
+
+/// An agent that will want a worktree, as long as it is kept.
+#[derive(Debug)]
+pub struct Wanting(Arc<AtomicUsize>);
+
+impl Wanting {
+    /// Counts one more.
+    pub(super) fn new(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Wanting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
