@@ -77,6 +77,9 @@ const SHORT: Duration = Duration::from_mins(2);
 /// How long a child may take that goes through every file of a checkout.
 pub(super) const LONG: Duration = Duration::from_hours(1);
 
+/// How often a child is started that came upon a worktree in the making.
+const TRIES: u32 = 7;
+
 /// The variables that git children start from: the host's own, without git's.
 #[derive(Clone, Debug)]
 pub struct Environment(BTreeMap<OsString, OsString>);
@@ -121,7 +124,7 @@ pub(super) struct Place {
 pub(super) struct Program {
     environment: Arc<Environment>,
     children: Arc<AtomicU64>,
-    lifeline: Arc<OnceLock<File>>,
+    lifeline: Arc<OnceLock<Arc<File>>>,
 }
 
 impl Program {
@@ -132,7 +135,7 @@ impl Program {
 
     /// Gives every child from now on the locked file of this host to hold open.
     pub(super) fn hold(&self, lifeline: File) {
-        let _ = self.lifeline.set(lifeline);
+        let _ = self.lifeline.set(Arc::new(lifeline));
     }
 
     /// Returns a variable that every child gets.
@@ -177,7 +180,7 @@ impl Program {
             env: self.environment.0.clone(),
             stdin: Vec::new(),
             input: None,
-            lifeline: self.lifeline.get().and_then(|file| file.try_clone().ok()),
+            lifeline: self.lifeline.get().map(Arc::clone),
             most: None,
         };
         Git { command, verb: verb.to_owned(), limit: SHORT, children: Arc::clone(&self.children) }
@@ -227,7 +230,7 @@ impl Git {
     }
 
     pub(super) fn input(mut self, file: File) -> Self {
-        self.command.input = Some(file);
+        self.command.input = Some(Arc::new(file));
         self
     }
 
@@ -244,10 +247,28 @@ impl Git {
 
     /// Runs the child, whatever its exit code.
     pub(super) async fn run(self) -> anyhow::Result<process::Output> {
-        self.children.fetch_add(1, Ordering::Relaxed);
-        process::output(self.command, self.limit)
-            .await
-            .with_context(|| format!("cannot run `git {}`", self.verb))
+        let mut tries = 0;
+        loop {
+            self.children.fetch_add(1, Ordering::Relaxed);
+            let ran = process::output(self.command.clone(), self.limit).await;
+            let output = ran.with_context(|| format!("cannot run `git {}`", self.verb))?;
+            tries += 1;
+            if tries == TRIES || !self.met_an_unborn_worktree(&output) {
+                return Ok(output);
+            }
+            tokio::time::sleep(Duration::from_millis(10 << tries)).await;
+        }
+    }
+
+    /// Tells whether git came upon a worktree that another git was making at that moment, and gave up:
+    /// it looks through all of them, and finds a record that is not written to its end. Who makes or
+    /// removes worktrees sees to that alone.
+    fn met_an_unborn_worktree(&self, output: &process::Output) -> bool {
+        let said = |words: &[u8]| memchr::memmem::find(&output.stderr, words).is_some();
+        self.verb != "worktree"
+            && output.code != Some(0)
+            && said(b"failed to read ")
+            && said(b"/commondir: ")
     }
 
     /// Runs the child and returns what it wrote; any exit code but 0 is an error that quotes git.

@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -18,7 +19,7 @@ use super::group::Group;
 use super::locate::located;
 
 /// A program to run, with nothing inherited but what is said here.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Command {
     /// The program, looked up in the host's own `PATH`.
     pub program: OsString,
@@ -30,11 +31,11 @@ pub struct Command {
     pub env: BTreeMap<OsString, OsString>,
     /// What it reads.
     pub stdin: Vec<u8>,
-    /// The file it reads instead, from where the file stands.
-    pub input: Option<File>,
+    /// The file it reads instead, from its beginning.
+    pub input: Option<Arc<File>>,
     /// An empty file that it is to hold open for as long as it runs: its standard input, when it has
     /// nothing else to read.
-    pub lifeline: Option<File>,
+    pub lifeline: Option<Arc<File>>,
     /// How many bytes it may write to standard output, if not as many as it likes.
     pub most: Option<u64>,
 }
@@ -64,10 +65,13 @@ pub async fn output(command: Command, limit: Duration) -> io::Result<Output> {
     if let Some(cwd) = &command.cwd {
         child.current_dir(cwd);
     }
-    child.stdin(match (command.input, command.lifeline) {
-        (Some(file), _) => file.into(),
+    child.stdin(match (&command.input, &command.lifeline) {
+        (Some(file), _) => {
+            (&**file).rewind()?;
+            file.try_clone()?.into()
+        }
         _ if !command.stdin.is_empty() => Stdio::piped(),
-        (None, Some(file)) => file.into(),
+        (None, Some(file)) => file.try_clone()?.into(),
         (None, None) => Stdio::null(),
     });
     child.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -76,7 +76,8 @@ pub(super) async fn take_in(
     if partial {
         check = check.arg("--exclude-promisor-objects");
     }
-    check.args(["--not", "--all"]).stdin(lines(ids)).bytes().await.map(drop)
+    // Against the refs that were listed: those of other agents come and go meanwhile.
+    check.stdin(with_known(ids, known)).bytes().await.map(drop)
 }
 
 /// Packs objects into the scratch folder; none when there are none.
@@ -89,9 +90,6 @@ async fn packed(
     known: &[String],
     partial: bool,
 ) -> anyhow::Result<Option<PathBuf>> {
-    let mut wanted = lines(ids);
-    wanted.extend_from_slice(b"--not\n");
-    wanted.extend(lines(known));
     // The agent's index of its packs and its graph of commits are only claims.
     let pack = git(repo, shared, "pack-objects")
         .setting("core.commitGraph=false")
@@ -100,7 +98,7 @@ async fn packed(
         .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", OsStr::new(&os(alternate(objects))));
     let pack = pack.args(["--revs", "--non-empty", "--quiet", "--no-use-bitmap-index"]);
     let pack = if partial { pack.arg("--exclude-promisor-objects") } else { pack };
-    let name = pack.arg(scratch.path("taken")).stdin(wanted).line().await?;
+    let name = pack.arg(scratch.path("taken")).stdin(with_known(ids, known)).line().await?;
     let file = scratch.path(&format!("taken-{name}.pack"));
     Ok((!name.is_empty()).then_some(file))
 }
@@ -110,8 +108,10 @@ fn git(repo: &Repo, shared: &Place, verb: &str) -> Git {
     repo.git_at(shared, verb).env("GIT_NO_LAZY_FETCH", "1").limit(LONG)
 }
 
-fn lines(ids: &[String]) -> Vec<u8> {
-    ids.iter().flat_map(|id| [id.as_bytes(), b"\n"].concat()).collect()
+/// Names what is wanted and what is there already, for `--stdin` and `--revs`.
+fn with_known(ids: &[String], known: &[String]) -> Vec<u8> {
+    let wanted = ids.iter().map(|id| format!("{id}\n"));
+    wanted.chain(known.iter().map(|id| format!("^{id}\n"))).collect::<String>().into_bytes()
 }
 
 fn os(bytes: Vec<u8>) -> std::ffi::OsString {
