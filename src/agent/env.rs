@@ -1,5 +1,5 @@
-//! What an agent's commands find in their environment: who it is, where it works, and a port and a
-//! Compose project that no sibling has. What the script gives in `env` stands above it.
+//! What an agent's commands find in their environment: who it is, where it works, a port and a
+//! Compose project that no sibling has, and a global git configuration that is only read. What the script gives in `env` stands above it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -59,7 +59,12 @@ pub fn variables(
     port: Option<&Port>,
 ) -> BTreeMap<String, String> {
     let mut variables = match ground.worktree() {
-        Some(worktree) => of_worktree(worktree, id, run),
+        Some(worktree) => {
+            let mut variables = of_worktree(worktree, id, run);
+            let global = worktree.global_config().display().to_string();
+            variables.insert("GIT_CONFIG_GLOBAL".to_owned(), global);
+            variables
+        }
         None => BTreeMap::from([("AGENTLUA_RUN".to_owned(), run.to_owned())]),
     };
     variables.insert("AGENTLUA_AGENT".to_owned(), id.to_owned());

@@ -36,6 +36,15 @@ use super::worktree::Worktree;
 use quote::alternate;
 use refs::{Packed, Refs};
 
+/// The file in an agent's git directory that stands for the user's `~/.gitconfig`.
+const GLOBAL: &str = "global";
+
+/// Returns the file that commands of the agent name by `GIT_CONFIG_GLOBAL`: agents that find no identity
+/// like to set one for the whole machine.
+pub(super) fn global_config(worktree: &Worktree) -> PathBuf {
+    worktree.private_dir().join(GLOBAL)
+}
+
 /// Where what an agent's repository starts with comes from.
 pub(super) struct Origin<'o> {
     /// The user's settings.
@@ -114,6 +123,7 @@ pub(super) fn write(worktree: &Worktree, origin: &Origin<'_>) -> anyhow::Result<
         own: own.as_deref(),
     };
     file("config", &config::text_of(&sources)?)?;
+    file(GLOBAL, &config::global(worktree.repo())?)?;
     for (from, name) in [
         (common_dir, "shallow"),
         (common_dir, "info/exclude"),

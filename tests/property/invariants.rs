@@ -45,6 +45,7 @@ pub fn check(world: &World) {
     repo.git(&["status", "--short"]);
     let (_, said) = repo.try_git_in(repo.path(), &["update-index", "--refresh"]);
     assert!(!said.contains("lock"), "{said}");
+    assert!(!repo.beside("home/.gitconfig").exists(), "an agent has configured the machine");
     assert!(!repo.beside("canary").exists() && !repo.beside("worktrees/canary").exists());
     let root = repo.beside("");
     let since = Instant::now();

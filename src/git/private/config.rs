@@ -255,6 +255,21 @@ fn fetched_from(url: &[u8], top: &Path) -> Vec<u8> {
 /// A configuration file in the making.
 struct Text(Vec<u8>);
 
+/// Returns the file that an agent's git takes for the user's own settings: it reads them, and what
+/// `git config --global` writes stays in it. `~` is left to git, so that a test suite with a `HOME` of
+/// its own reads that one's.
+pub(super) fn global(repo: &Repo) -> anyhow::Result<Vec<u8>> {
+    let mut text = Text(Vec::new());
+    if let Some(file) = repo.program.variable("GIT_CONFIG_GLOBAL") {
+        text.set(b"include.path", file.as_encoded_bytes())?;
+        return Ok(text.0);
+    }
+    let folder = repo.program.variable("XDG_CONFIG_HOME").map_or(Path::new("~/.config"), Path::new);
+    text.set(b"include.path", folder.join("git/config").as_os_str().as_encoded_bytes())?;
+    text.set(b"include.path", b"~/.gitconfig")?;
+    Ok(text.0)
+}
+
 impl Text {
     fn set(&mut self, key: &[u8], value: &[u8]) -> anyhow::Result<()> {
         self.add(key, Some(value))

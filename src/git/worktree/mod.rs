@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::command::Place;
 use super::ledger::Pledge;
-use super::private::Left;
+use super::private::{self, Left};
 use super::repo::Repo;
 use super::scope::Scope;
 use super::snapshot::{self, CommitMessage, Finished};
@@ -256,6 +256,12 @@ impl Worktree {
     /// Returns the commit it started from.
     pub fn base_commit(&self) -> &str {
         &self.base_commit
+    }
+
+    /// Returns the file that an agent's commands are to take for the user's global git configuration.
+    /// It is there while an agent is in the worktree.
+    pub fn global_config(&self) -> PathBuf {
+        private::global_config(self)
     }
 
     /// Returns its folder.
