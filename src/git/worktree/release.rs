@@ -66,11 +66,11 @@ async fn end(
     }
     let (ignored_files, ignored_bytes) = ignored(worktree).await.or_kind(Kind::Git, trouble)?;
     let repo = &worktree.repo;
-    let mut refs = Vec::new();
-    for name in ["base", "turns"].map(|name| format!("{}/{name}", worktree.namespace())) {
-        let tip = repo.tip(&name).await.or_kind(Kind::Git, trouble)?;
-        refs.extend(tip.map(|tip| (name, tip)));
-    }
+    // The snapshots of its turns stay for `gc`: what an agent wrote and threw away again may have been a
+    // mistake.
+    let name = worktree.base_ref();
+    let tip = repo.tip(&name).await.or_kind(Kind::Git, trouble)?;
+    let refs = tip.map(|tip| (name, tip)).into_iter().collect();
     let removal = Removal {
         id: worktree.id.clone(),
         run: worktree.run.clone(),
