@@ -1,6 +1,7 @@
 ---@meta agentlua.git
 
----A branch or any revision; or an outcome, a task or a worktree, for its branch.
+---A branch or any revision; or an outcome, a task or a worktree, for its branch; or what an agent had
+---after one of its turns, such as `agent-a3f2@turn:4`.
 ---@alias git.Revision string|agent.Outcome|agent.Task|git.Worktree
 
 ---@class git.RepoOptions
