@@ -343,7 +343,7 @@ impl Host {
             self.events.emit(Event::Message {
                 level: crate::event::Level::Info,
                 text: format!(
-                    "{} uncommitted {} in `{}` {} not in the agents' worktrees",
+                    "{} uncommitted {} in `{}` {} not in the agents' worktrees (see `dirty`)",
                     paths.len(),
                     if paths.len() == 1 { "change" } else { "changes" },
                     repo.top().display(),

@@ -101,7 +101,7 @@
 ---@field label string
 ---The branch; nil without a worktree.
 ---@field branch? string
----The worktree; nil without one.
+---The worktree; nil without one, and when it was removed because nothing changed.
 ---@field worktree_path? string
 ---The commit that it started from.
 ---@field base_commit? string

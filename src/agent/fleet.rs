@@ -30,6 +30,8 @@ use crate::process::Processes;
 
 /// A worktree that went because nothing had changed.
 struct Gone {
+    /// Where it was.
+    path: PathBuf,
     /// The ignored files that went with it: their number and size.
     ignored: (u64, u64),
     /// Whether the branch was made with it, and goes at the end of the run.
@@ -274,6 +276,10 @@ impl Fleet {
         let harvested = ground.harvest(&id, &self.run, &query.label).await;
         if let Ok(harvest) = &harvested {
             tidings::of_leftovers(&self.events, &id, harvest);
+            if conversed.ending.error.is_some() {
+                // Else the agent fails for this, which says it.
+                tidings::of_outside(&self.events, &id, &harvest.outside);
+            }
         }
         outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
     }
@@ -331,8 +337,8 @@ impl Fleet {
             usage: outcome.usage,
             denials: ended.denials,
         });
-        if let (Some(gone), Some(path)) = (&gone, outcome.worktree_path.clone()) {
-            let agent = outcome.id.clone();
+        if let Some(gone) = &gone {
+            let (agent, path) = (outcome.id.clone(), gone.path.clone());
             let (ignored_files, ignored_bytes) = gone.ignored;
             self.events.emit(Event::WorktreeRemoved { agent, path, ignored_files, ignored_bytes });
         }
@@ -365,10 +371,12 @@ fn outcome_of(
         Harvest::default()
     });
     if !harvest.outside.is_empty() && error.is_none() {
-        (subtype, error) = (Subtype::ErrorScope, Some(tidings::out_of_scope(&harvest.outside)));
+        let outside = tidings::out_of_scope(&harvest.outside, ground.path());
+        (subtype, error) = (Subtype::ErrorScope, Some(outside));
     }
     let worktree = ground.worktree();
     let gone = harvest.removed.map(|ignored| Gone {
+        path: ground.path().to_owned(),
         ignored,
         branch_too: worktree.is_some_and(Worktree::branch_created),
     });
@@ -381,7 +389,7 @@ fn outcome_of(
         id,
         label: order.query.label.clone(),
         branch: worktree.map(|w| w.branch().to_owned()),
-        worktree_path: worktree.map(|w| w.path().to_owned()),
+        worktree_path: worktree.filter(|_| gone.is_none()).map(|w| w.path().to_owned()),
         base_commit: worktree.map(|w| w.base_commit().to_owned()),
         head_commit: harvest.head_commit,
         files_changed: harvest.files_changed,

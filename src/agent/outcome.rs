@@ -130,7 +130,7 @@ pub struct Outcome {
     pub label: String,
     /// The branch, with a worktree.
     pub branch: Option<String>,
-    /// The worktree, with one; also when it was removed because nothing changed.
+    /// The worktree, with one that is still there: it is removed when nothing changed.
     pub worktree_path: Option<PathBuf>,
     /// The commit it started from.
     pub base_commit: Option<String>,

@@ -56,7 +56,7 @@ impl Ended {
             message: outcome.error.as_ref().map(ToString::to_string),
             branch: outcome.branch.clone().filter(|_| !removed),
             repo: repo.map(|repo| repo.top().to_owned()),
-            worktree_path: outcome.worktree_path.clone().filter(|_| !removed),
+            worktree_path: outcome.worktree_path.clone(),
             files_changed: outcome.files_changed.len(),
             denials: outcome.permission_denials.len(),
             excused: false,

@@ -77,9 +77,12 @@ fn summary(sweep: &Sweep, dry: bool) -> String {
     let sum = |of: fn(&Swept) -> u64| sweep.going().map(of).sum::<u64>();
     let mut lines = String::new();
     if going > 0 {
-        let (bytes, files) = (size(sum(|swept| swept.bytes)), sum(|swept| swept.ignored.0));
+        let (bytes, files) = (sum(|swept| swept.bytes), sum(|swept| swept.ignored.0));
         let gone = if dry { "would go" } else { "removed" };
-        let _ = write!(lines, "{going} {gone}: {bytes}");
+        let _ = write!(lines, "{going} {gone}");
+        if bytes > 0 {
+            let _ = write!(lines, ": {}", size(bytes));
+        }
         if files > 0 {
             let noun = if files == 1 { "file" } else { "files" };
             let bytes = size(sum(|swept| swept.ignored.1));

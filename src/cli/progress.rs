@@ -88,6 +88,7 @@ impl Plain {
             Event::WorktreeRemoved { agent, ignored_files, ignored_bytes, .. } => {
                 let ignored = match ignored_files {
                     0 => String::new(),
+                    1 => format!(", with 1 ignored file ({})", bytes(*ignored_bytes)),
                     count => format!(", with {count} ignored files ({})", bytes(*ignored_bytes)),
                 };
                 format!("{agent} nothing changed; its worktree is removed{ignored}")

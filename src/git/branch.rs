@@ -40,6 +40,10 @@ pub enum Taken {
     Continue,
 }
 
+/// What helps against a name that cannot stand beside another.
+pub(super) const OTHER_NAME: &str =
+    "choose another name, or none: an agent's branch is then named after it";
+
 /// How many numbers are tried behind a name.
 const NUMBERS: u32 = 10_000;
 
@@ -136,8 +140,7 @@ impl Repo {
             if fold { self.clash(name, true).await.or_kind(Kind::Git, trouble)? } else { None };
         match clash {
             None => Ok(()),
-            Some(clash) => Err(Error::new(Kind::Git, clash.to_string())
-                .hint("choose another name, or none: an agent's branch is then named after it")),
+            Some(clash) => Err(Error::new(Kind::Git, clash.to_string()).hint(OTHER_NAME)),
         }
     }
 
@@ -148,6 +151,13 @@ impl Repo {
         let fold = self.ignores_case().or_kind(Kind::Git, trouble)?;
         let branches: Vec<String> =
             self.branches().await?.into_iter().map(|branch| branch.name).collect();
+        // No number helps a name of which a part is a branch.
+        let mut parts = name.match_indices('/').map(|(at, _)| &name[..at]);
+        if parts.any(|part| branches.iter().any(|there| same(there, part, fold)))
+            && let Some(clash) = found_clash(&branches, name, fold)
+        {
+            return Err(Error::new(Kind::Git, clash).hint(OTHER_NAME));
+        }
         for number in 1..=NUMBERS {
             let candidate = if number == 1 { name.to_owned() } else { format!("{name}-{number}") };
             if found_clash(&branches, &candidate, fold).is_none() {
@@ -188,6 +198,11 @@ impl Repo {
         let other = self.common_dir().join("hEAD");
         Ok(probe.exists() && other.try_exists()?)
     }
+}
+
+/// Tells whether git takes two names for one.
+fn same(one: &str, other: &str, fold: bool) -> bool {
+    if fold { one.to_lowercase() == other.to_lowercase() } else { one == other }
 }
 
 /// Says which of `branches` a new one cannot stand beside, and why.

@@ -121,6 +121,7 @@ pub(super) fn write(worktree: &Worktree, origin: &Origin<'_>) -> anyhow::Result<
         top: if common_dir.ends_with(".git") { common_dir.parent() } else { None }
             .unwrap_or(common_dir),
         own: own.as_deref(),
+        sparse: worktree.admin().join("info/sparse-checkout").exists(),
     };
     file("config", &config::text_of(&sources)?)?;
     file(GLOBAL, &config::global(worktree.repo())?)?;

@@ -203,7 +203,7 @@ async fn put_in(
     }
     let mut text = account(&life, &finished);
     if let Some(left) = left {
-        text = format!("{text}; `{}` is kept: {}", left.path.display(), left.why);
+        text = format!("{text}; {left}");
     }
     Ok(text)
 }

@@ -223,7 +223,9 @@ impl Registry {
 impl Removed {
     /// Returns what went, and where the rest is kept, line by line.
     pub fn account(&self) -> Vec<String> {
-        let Some(swept) = &self.swept else { return vec![format!("{} had left nothing", self.id)] };
+        let Some(swept) = &self.swept else {
+            return vec![format!("{} has left nothing to remove", self.id)];
+        };
         let worktree = swept.worktree_path.as_ref().map(|_| "worktree".to_owned());
         let branch = swept.branch.as_ref().filter(|_| swept.takes_branch);
         let parts: Vec<String> =

@@ -151,7 +151,10 @@ async fn no_command_of_an_agent_reaches_the_repository_or_another_agent() {
     assert_ordinary(&repo, &worktree);
     let (finished, _) = end(&sibling).await;
     let stash = &finished.kept[0];
-    assert_eq!((&*stash.name, &*stash.what), ("refs/agentlua/run-1/sibling/stash/0", "stash 0"));
+    assert_eq!(
+        (&*stash.name, &*stash.what),
+        ("refs/agentlua/run-1/sibling/stash/0", "`stash@{0}`")
+    );
     assert_eq!(repo.git(&["show", &format!("{}^3:theirs", stash.name)]), "theirs");
     repo.assert_untouched(&before, &["agents/", "refs/agentlua/"]);
     assert_eq!(repo.git(&["for-each-ref", "refs/agentlua/run-1/a1/base"]), "");
@@ -393,6 +396,8 @@ async fn what_cannot_be_read_as_expected_is_kept_and_the_files_are_committed_all
         assert_eq!(repo.git(&["log", "--format=%s", &format!("main..agents/{name}")]), "work");
         let left = left.unwrap();
         assert!(name == "gone" || left.path.join("HEAD").exists(), "{name}: {left:?}");
+        let stands = if name == "gone" { "` is gone: the agent deleted it" } else { "` is kept: " };
+        assert!(left.to_string().contains(stands), "{name}: {left}");
         assert_eq!(worktree.release(&finished).await.unwrap(), Released::Kept);
         assert_eq!(repo.git_in(dir, &["status", "--porcelain"]), "", "{name}");
         repo.assert_untouched(&before, &["agents/", "refs/agentlua/"]);

@@ -1,7 +1,7 @@
 //! Sparse worktrees: made on request or as sparse as the checkout, with no setting changed.
 
 use agentlua::git::Worktree;
-use agentlua::git::worktree::{Cone, Furnish, New, Released};
+use agentlua::git::worktree::{Cone, Entry, Furnish, New, Released};
 
 use crate::repo::Repo;
 use crate::{create, message, new, open};
@@ -57,6 +57,30 @@ async fn a_cone_is_checked_out_and_the_repository_is_told_nothing() {
     repo.git_in(worktree.path(), &["commit", "-qam", "mine"]);
     assert_eq!(repo.git(&["show", "mine:docs/d"]), "1");
     repo.assert_untouched(&before, &["a1", "mine"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agents_git_keeps_to_the_cone() {
+    let repo = filled();
+    repo.git(&["switch", "-qc", "other"]);
+    repo.write("docs/late", "1\n");
+    repo.write("docs/d", "2\n");
+    repo.commit("late");
+    repo.git(&["switch", "-q", "main"]);
+    let worktree = sparse(&repo, "a1", &["src/auth"]).await;
+    let entry = Entry { commit: Some(message("work")), scope: None };
+    worktree.enter(entry).await.unwrap();
+    let dir = worktree.path();
+    assert_eq!(repo.git_in(dir, &["sparse-checkout", "list"]), "src/auth");
+    repo.git_in(dir, &["merge", "-q", "other"]);
+    assert!(!dir.join("docs").exists(), "what it merges is left out as well");
+    std::fs::write(dir.join("src/auth/a"), "2\n").unwrap();
+    let finished = worktree.finish(Some(message("work"))).await.unwrap();
+    assert_eq!(worktree.leave(&finished).await.unwrap(), None);
+    assert_eq!(finished.files_changed, ["docs/d", "docs/late", "src/auth/a"]);
+    assert_eq!(repo.git(&["show", "a1:docs/late"]), "1");
+    assert_eq!(repo.git_in(dir, &["status", "--porcelain"]), "");
+    assert!(!dir.join("docs").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,6 +78,27 @@ pub(super) async fn attempt(
     }
 }
 
+/// Merges two commits that conflict once more, so that markers and messages have the names of the two
+/// and not their ids. A name that means another commit (by now, or on top of others) is not used.
+pub(super) async fn with_names(
+    repo: &Repo,
+    half: HalfMerged,
+    (ours, theirs): (&str, &str),
+    names: (&str, &str),
+) -> HalfMerged {
+    let means =
+        async |name: &str, id: &str| repo.resolve(name).await.is_ok_and(|found| found == id);
+    let one = if means(names.0, ours).await { names.0 } else { ours };
+    let other = if means(names.1, theirs).await { names.1 } else { theirs };
+    match attempt(repo, one, other, None).await {
+        // Somebody may have moved a branch meanwhile.
+        Ok(Attempt::Conflicts(named)) if means(one, ours).await && means(other, theirs).await => {
+            named
+        }
+        _ => half,
+    }
+}
+
 /// Reads the tree, the sides of the unmerged paths, and the messages.
 fn half_merged(bytes: &[u8]) -> anyhow::Result<HalfMerged> {
     let mut fields = fields(bytes);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::attempt::{Attempt, HalfMerged, attempt};
+use super::attempt::{Attempt, HalfMerged, attempt, with_names};
 use super::{Lane, Merge, Merged, Strategy, listed, rebase, refused};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::repo::Repo;
@@ -151,7 +151,11 @@ impl Make<'_> {
         }
         match attempt(repo, ours, theirs, None).await.or_kind(Kind::Git, trouble)? {
             Attempt::Clean(tree) => self.committed(&tree).await.map(Proposed::Ready),
-            Attempt::Conflicts(half) => Ok(self.conflicted(half, None)),
+            Attempt::Conflicts(half) => {
+                let names = (self.into, &*self.merge.name);
+                let half = with_names(repo, half, (ours, theirs), names).await;
+                Ok(self.conflicted(half, None))
+            }
         }
     }
 

@@ -162,6 +162,9 @@ pub(super) struct Sources<'s> {
     pub top: &'s Path,
     /// The worktree's own `config.worktree`, as git made it.
     pub own: Option<&'s Path>,
+    /// Whether it has patterns of what is checked out. Those of one that was made sparse on request are
+    /// in no setting of the user's; with one, what the agent's git checks out keeps to them too.
+    pub sparse: bool,
 }
 
 /// Writes the configuration.
@@ -190,6 +193,10 @@ pub(super) fn text_of(sources: &Sources<'_>) -> anyhow::Result<Vec<u8>> {
     if !settings.iter().any(|setting| setting.key == b"lfs.storage") {
         let storage = sources.common_dir.join("lfs");
         text.set(b"lfs.storage", storage.as_os_str().as_encoded_bytes())?;
+    }
+    if sources.sparse && !settings.iter().any(|setting| setting.key == b"core.sparsecheckout") {
+        text.set(b"core.sparsecheckout", b"true")?;
+        text.set(b"core.sparsecheckoutcone", b"true")?;
     }
     for setting in &settings {
         if let (b"remote", Some(name), b"url") = setting.parts() {

@@ -2,6 +2,8 @@
 //! under a name of agentlua's. Nothing of the user's moves here.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +32,13 @@ pub struct Left {
     pub path: PathBuf,
     /// What is in it, or why it could not be read.
     pub why: String,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stands = if self.path.symlink_metadata().is_ok() { "is kept" } else { "is gone" };
+        write!(f, "`{}` {stands}: {}", self.path.display(), self.why)
+    }
 }
 
 /// What an agent did to refs.
@@ -79,6 +88,10 @@ pub(in crate::git) async fn take(worktree: &Worktree) -> anyhow::Result<Brought>
         return Ok(brought); // A crash came before it was used, or after all was taken in.
     }
     let left = |why: String| Some(Left { path: dir.clone(), why });
+    if dir.symlink_metadata().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+        brought.left = left("the agent deleted it, with what it had committed there".to_owned());
+        return Ok(brought);
+    }
     let looked = {
         let (worktree, start) = (worktree.clone(), Arc::clone(&start));
         let read = move || look(&worktree, &start, digits);
@@ -131,7 +144,7 @@ fn look(worktree: &Worktree, start: &Packed, digits: usize) -> anyhow::Result<Fo
     }
     for (number, id) in refs::stashes(&dir, &refs, digits)?.into_iter().enumerate() {
         let name = format!("{namespace}/stash/{number}").into_bytes();
-        wanted.push(Wanted { name, id, what: format!("stash {number}") });
+        wanted.push(Wanted { name, id, what: format!("`stash@{{{number}}}`") });
     }
     let tip = moved(&branch).cloned();
     if let Pointed::Commit(id) = &head

@@ -11,7 +11,7 @@ use super::undo::take_back;
 use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, list};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::branch::{Taken, check_branch_name};
+use crate::git::branch::{OTHER_NAME, Taken, check_branch_name};
 use crate::git::command::complaint;
 use crate::git::repo::Repo;
 
@@ -151,8 +151,11 @@ async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
     } else {
         None
     };
-    let cause = named.unwrap_or_else(|| anyhow::anyhow!("git worktree add: {said}"));
-    Err(cause).or_kind(Kind::Git, || format!("cannot make a worktree for `{}`", worktree.branch))
+    if let Some(clash) = named {
+        return Err(Error::new(Kind::Git, clash.to_string()).hint(OTHER_NAME));
+    }
+    Err(anyhow::anyhow!("git worktree add: {said}"))
+        .or_kind(Kind::Git, || format!("cannot make a worktree for `{}`", worktree.branch))
 }
 
 /// Runs `git worktree add`; returns what it complained about.

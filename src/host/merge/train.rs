@@ -229,8 +229,12 @@ impl Assembly<'_> {
         };
         let (count, of, into) = (failed.len(), self.train.merges.len(), &merged.into);
         let why: Vec<&str> = failed.iter().map(|error| &*error.message).collect();
-        let message =
-            format!("{count} of {of} branches did not land on `{into}`: {}", why.join("; "));
+        let why = why.join("; ");
+        let message = if merged.status == "up_to_date" && self.train.all && count < of {
+            format!("nothing landed on `{into}`, for {count} of {of} branches cannot: {why}")
+        } else {
+            format!("{count} of {of} branches did not land on `{into}`: {why}")
+        };
         let merge = json!({
             "status": status, "commit": merged.commit, "into": into, "merges": fates,
         });

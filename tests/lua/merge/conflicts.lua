@@ -28,7 +28,9 @@ merged, e = git.try_merge {
     assert(table.concat(conflict.paths, " ") == "gone shared", "paths")
     assert(conflict.conflicts[1].kind == "modify/delete", conflict.conflicts[1].kind)
     local text = conflict.worktree:sh("cat shared").stdout
-    assert(text:find("<<<<<<< ") and text:find("\nmain\n") and text:find("\nwork\n"), text)
+    assert(text:find("<<<<<<< main\nmain\n") and text:find("\nwork\n>>>>>>> work\n"), text)
+    local said = conflict.conflicts[1].message
+    assert(said:find("gone deleted in work and modified in main", 1, true), said)
     local status = conflict.worktree:sh("git status --porcelain").stdout
     assert(status:find("UU shared", 1, true) and status:find("UD gone", 1, true), status)
     return true

@@ -45,6 +45,7 @@ local merged, e2 =
   git.try_merge { branches = { "a", "bad" }, verify = "! test -e bad.txt", all = true }
 assert(merged == nil and e2.kind == "verify" and e2.merge.status == "verify_failed", tostring(e2))
 assert(e2.merge.merges[1].status == "held_back" and e2.merge.commit == base, "nothing landed")
+assert(e2.message:find("^nothing landed on `main`, for 1 of 2 branches cannot: "), e2.message)
 assert(git_of("rev-parse main") == base)
 
 local _, e3 = git.try_merge { branches = { "a", "b" }, verify = "false" }

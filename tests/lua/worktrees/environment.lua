@@ -29,7 +29,8 @@ for i = 1, 2 do
   local env, outcome = seen[i], outcomes[i]
   assert(env.AGENTLUA_AGENT == outcome.id, env.AGENTLUA_AGENT)
   assert(env.AGENTLUA_RUN == outcome.session_id:match("^[^/]+"), env.AGENTLUA_RUN)
-  assert(env.AGENTLUA_BRANCH == outcome.branch and env.AGENTLUA_WORKTREE == outcome.worktree_path)
+  assert(env.AGENTLUA_BRANCH == outcome.branch, env.AGENTLUA_BRANCH)
+  assert(env.AGENTLUA_WORKTREE:match("[^/]+$") == outcome.id, env.AGENTLUA_WORKTREE)
   assert(env.AGENTLUA_BASE_COMMIT == outcome.base_commit, env.AGENTLUA_BASE_COMMIT)
   assert(env.COMPOSE_PROJECT_NAME == "work-" .. outcome.id, env.COMPOSE_PROJECT_NAME)
   local port = math.tointeger(env.PORT)

@@ -31,6 +31,17 @@ local second = agent.query {
 assert(second.branch == "work-2", second.branch)
 assert(second.base_commit == first.base_commit, "it starts from HEAD")
 
+for _, if_exists in ipairs { "error", "number" } do
+  local _, clash = agent.try_query {
+    prompt = "x",
+    branch = "work/on",
+    if_exists = if_exists,
+    model = writer("x"),
+  }
+  assert(clash.message:find("^the branch `work/on` cannot stand beside `work`"), clash.message)
+  assert(clash.hint:find("another name"), clash.hint)
+end
+
 local third = agent.query {
   prompt = "x",
   branch = "work",
@@ -49,7 +60,7 @@ local idle = agent.model {
   end,
 }
 local fourth = agent.query { prompt = "x", branch = "mine", if_exists = "continue", model = idle }
-assert(fourth.branch == "mine" and not fs.exists(fourth.worktree_path), "its worktree is gone")
+assert(fourth.branch == "mine" and fourth.worktree_path == nil, "its worktree is gone")
 local main = agent.try_query { prompt = "x", branch = "main", if_exists = "continue", model = idle }
 assert(main == nil, "what is checked out is the user's")
 

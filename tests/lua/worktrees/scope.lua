@@ -53,6 +53,7 @@ local _, e = agent.try_query {
 assert(e.kind == "git" and e.outcome.subtype == "error_scope", tostring(e))
 assert(table.concat(e.paths, " ") == "main.lua stray", json.encode(e.paths))
 assert(table.concat(e.outcome.files_changed, " ") == "src/in", "the rest is committed")
+assert(e.hint:find("git -C " .. e.outcome.worktree_path, 1, true), e.hint)
 local changed = sh("git diff --name-only main out").stdout
 assert(changed == "src/in\n", changed)
 assert(fs.exists(e.outcome.worktree_path .. "/stray"), "and it stays in the worktree")
