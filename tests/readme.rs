@@ -25,14 +25,97 @@ fn readme() -> String {
     std::fs::read_to_string(path).expect("README.md")
 }
 
-#[test]
-fn the_opening_script_lands_every_branch() {
+/// Goes wrong after its first turn, if it is the first.
+const DRAFTING: &str = r#"
+return agent.model {
+  reply = function(request)
+    local text = request.prompt:find "another way" and "finished\n"
+      or request.turn == 1 and "drafted\n" or "spoilt\n"
+    local path = { file_path = "src/draft", content = text }
+    if text == "finished\n" and request.turn == 1 then
+      return { tools = { { name = "Read", input = { file_path = "src/draft" } } } }
+    elseif request.turn <= 2 then
+      local seen = (request.results or {})[1]
+      assert(text ~= "finished\n" or seen.content:find "drafted", "it starts from the first turn")
+      return { tools = { { name = "Write", input = path } } }
+    end
+    return "done"
+  end,
+}
+"#;
+
+/// Shows its variables and leaves behind what is no part of a branch.
+const LITTERING: &str = r#"
+local command = "env; git tag mine; git branch other; echo x > x; git add x; git stash --quiet; echo y > y"
+return agent.model {
+  reply = function(request)
+    if request.turn == 1 then
+      return { tools = { { name = "Bash", input = { command = command } } } }
+    end
+    return request.results[1].content
+  end,
+}
+"#;
+
+/// Returns the script that is the README's `number`th, from 1.
+fn script(number: usize) -> String {
     let readme = readme();
-    let script = readme.split("```lua\n").nth(1).and_then(|rest| rest.split("```").next());
+    let script = readme.split("```lua\n").nth(number).and_then(|rest| rest.split("```").next());
+    script.expect("a script").to_owned()
+}
+
+/// Returns what is in backticks in the first column of the table whose head is `head`.
+fn named(head: &str) -> Vec<String> {
+    let readme = readme();
+    let table = readme.split(head).nth(1).expect("a table").split("\n\n").next().expect("rows");
+    let firsts = table.lines().filter_map(|row| row.split('|').nth(1));
+    firsts.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_turn_is_a_base() {
     let home = Home::new();
     home.write("README.md", "# shop\n");
     home.repository();
-    home.write("review.lua", script.expect("a script"));
+    home.write("draft.lua", &script(2));
+    home.write("model.lua", DRAFTING);
+    let ran = home.run(&["run", "--model", "model.lua", "draft.lua"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let text = std::fs::read_to_string(home.path("src/draft")).expect("what was merged");
+    assert_eq!(text, "finished\n");
+}
+
+#[test]
+fn variables_and_refs_are_as_the_tables_say() {
+    let home = Home::new();
+    home.write("README.md", "# shop\n");
+    home.repository();
+    home.write("model.lua", LITTERING);
+    home.write(
+        "litter.lua",
+        "print(agent.query { prompt = 'x', worktree = true }.result)\n\
+         print(sh.check('git for-each-ref --format=\"%(refname)\" refs/agentlua').stdout)\n",
+    );
+    let ran = home.run(&["run", "--model", "model.lua", "litter.lua"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let variables = named("| variable | |\n");
+    assert!(variables.len() == 7, "{variables:?}");
+    for name in variables {
+        let given = ran.stdout.lines().any(|line| line.starts_with(&format!("{name}=")));
+        assert!(given, "{name}: {}", ran.stdout);
+    }
+    for end in ["turns", "heads/other", "tags/mine", "stash/0"] {
+        let kept = |line: &str| line.starts_with("refs/agentlua/run-") && line.ends_with(end);
+        assert!(ran.stdout.lines().any(kept), "{end}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn the_opening_script_lands_every_branch() {
+    let home = Home::new();
+    home.write("README.md", "# shop\n");
+    home.repository();
+    home.write("review.lua", &script(1));
     home.write("model.lua", MODEL);
     let ran = home.run(&["run", "--model", "model.lua", "review.lua"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);

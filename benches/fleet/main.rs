@@ -6,8 +6,12 @@
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
+#[path = "../bed/cost.rs"]
 mod cost;
+#[path = "../bed/field.rs"]
 mod field;
+mod opposite;
+#[path = "../bed/table.rs"]
 mod table;
 
 #[path = "../../tests/standin/mod.rs"]
@@ -16,7 +20,8 @@ mod standin;
 use std::process::Command;
 
 use cost::Cost;
-use field::{Field, Standin};
+use field::Field;
+use opposite::Standin;
 use table::Row;
 
 const AGENTLUA: &str = env!("CARGO_BIN_EXE_agentlua");
@@ -29,7 +34,7 @@ fn main() {
     let mut args = std::env::args().skip(1).filter(|arg| arg != "--bench");
     match args.next().as_deref() {
         Some(cost::ARG) => cost::main(args),
-        Some(field::STANDIN_ARG) => field::standin_main(),
+        Some(opposite::STANDIN_ARG) => opposite::standin_main(),
         only => {
             print!("{}", table::machine(AGENTLUA));
             let suites: [(&str, fn()); 4] = [
@@ -56,7 +61,7 @@ fn start() {
         rows[0].add(measured(agentlua.args(["run", "--quiet"]).arg(bench("hello.lua")), "hello"));
         rows[1].add(measured(field.command("node").arg(bench("hello.mjs")), "hello"));
     }
-    assert_eq!(field.written(), Vec::<String>::new(), "a run without agents writes nothing");
+    assert_eq!(written(&field), Vec::<String>::new(), "a run without agents writes nothing");
     table::print("Start: a script that prints one line, 30 runs", &rows);
 }
 
@@ -83,14 +88,14 @@ fn worktrees() {
         Row::new("git by hand, 32 worktrees"),
     ];
     for _ in 0..9 {
-        field.fill_repository();
+        field.fill_repository(1_000);
         rows[0].add(standin.beside(|| {
             let mut command = agentlua(&field, &standin, 32, EDIT);
             measured(&mut command, "done 32")
         }));
         field.fill_folders(32);
         rows[1].add(standin.beside(|| in_folders(&field, &standin, 32, EDIT)));
-        field.fill_repository();
+        field.fill_repository(1_000);
         let mut by_hand = field.command(&bench("git_by_hand.sh"));
         by_hand.arg("32").arg(field.repository()).arg(field.worktrees());
         rows[2].add(measured(&mut by_hand, "done 32"));
@@ -105,14 +110,7 @@ fn worktrees() {
         let cpu = |row: usize| rows[row].runs[round].cpu;
         (cpu(0) - cpu(1)) / cpu(2)
     });
-    let mut ratios: Vec<f64> = rounds.collect();
-    ratios.sort_by(f64::total_cmp);
-    println!(
-        "CPU that worktrees add, by that of git by hand: median {:.2} (from {:.2} to {:.2})\n",
-        ratios[ratios.len() / 2],
-        ratios[0],
-        ratios[ratios.len() - 1],
-    );
+    println!("CPU that worktrees add, by that of git by hand: {}\n", table::spread(rounds));
 }
 
 /// 500 agents at once, each with a Read and a Bash in three of four turns.
@@ -126,6 +124,14 @@ fn five_hundred() {
     }
     standin.end();
     table::print("500 agents at once, 4 turns, 50 ms latency, 5 runs", &rows);
+}
+
+/// Returns what was written to the home and beside it.
+fn written(field: &Field) -> Vec<String> {
+    let home = field.repository().with_file_name("home");
+    let dirs = [home, field.folders(), field.worktrees(), field.repository()];
+    let entries = dirs.iter().flat_map(|dir| std::fs::read_dir(dir).expect("a folder"));
+    entries.map(|entry| entry.expect("an entry").path().display().to_string()).collect()
 }
 
 fn bench(file: &str) -> String {

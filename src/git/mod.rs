@@ -4,8 +4,8 @@
 //! patch text, because it honours the repository's filters, attributes, sparse patterns and
 //! extensions. libgit2 answers the few questions that are asked for every agent (HEAD, a tip, a tree,
 //! the paths between two trees, ancestry) in the process; where it cannot open a repository the
-//! program answers them too, chosen once per [`Repo`]. Of refs it writes only those that hold a commit
-//! for agentlua itself (`private`).
+//! program answers them too, chosen once per [`Repo`]. It writes only refs that hold a commit for
+//! agentlua itself (`private`), and such commits (`own`).
 //!
 //! What holds throughout: every git child has a rebuilt environment and an explicit repository
 //! (`command`); refs move only by compare-and-swap; what changes the registry of worktrees or lands on
@@ -27,6 +27,7 @@ mod ledger;
 mod lock;
 mod log;
 mod merge;
+mod own;
 mod private;
 mod reader;
 mod recover;

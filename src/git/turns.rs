@@ -12,6 +12,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::command::{LONG, fields, text};
+use super::own::OwnCommit;
 use super::repo::Repo;
 use super::snapshot;
 use super::to_the_end;
@@ -63,8 +64,8 @@ async fn take(worktree: &Worktree, turn: u32, touched: Touched) -> anyhow::Resul
     }
     crate::crash::point("turn.staged");
     let message = format!("turn {turn}\n\nAgentlua-Agent: {}\n{TURN}: {turn}\n", worktree.id());
-    let commit = repo.commit_tree(&tree, &[&parent], &message, false).await?;
-    repo.move_ref(&name, &commit, last.as_deref(), "agentlua: turn").await?;
+    let reason = "agentlua: turn";
+    let commit = OwnCommit { tree, parent, message, name, old: last, reason }.write(repo).await?;
     crate::crash::point("turn.kept");
     Ok(Some(commit))
 }

@@ -22,7 +22,8 @@ impl Row {
         self.runs.push(cost);
     }
 
-    fn median(&self, figure: impl Fn(&Cost) -> f64) -> f64 {
+    /// Returns the median of a figure.
+    pub fn median(&self, figure: impl Fn(&Cost) -> f64) -> f64 {
         let sorted = self.sorted(figure);
         sorted[sorted.len() / 2]
     }
@@ -32,6 +33,14 @@ impl Row {
         figures.sort_by(f64::total_cmp);
         figures
     }
+}
+
+/// Returns the median of ratios, and from where to where they go.
+pub fn spread(ratios: impl Iterator<Item = f64>) -> String {
+    let mut ratios: Vec<f64> = ratios.collect();
+    ratios.sort_by(f64::total_cmp);
+    let (least, most) = (ratios[0], ratios[ratios.len() - 1]);
+    format!("median {:.2} (from {least:.2} to {most:.2})", ratios[ratios.len() / 2])
 }
 
 /// Prints a suite; ratios are to the second row.
