@@ -19,6 +19,7 @@ mod setup;
 mod sparse;
 mod submodules;
 mod undo;
+mod unwritten;
 
 pub use contents::Contents;
 pub use create::New;
@@ -30,11 +31,13 @@ pub use list::WorktreeEntry;
 pub use release::Released;
 pub use reopen::There;
 pub use sparse::Cone;
+pub use unwritten::UNWRITTEN;
 
-pub(super) use create::folder;
+pub(super) use create::{folder, require_place};
 pub(super) use list::admin_dir;
 pub(super) use release::{has_modules, ignored, links_are_ours};
 pub(super) use undo::{discard_private, take_back, unlock_refs};
+pub(super) use unwritten::discard_unwritten;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -405,9 +408,10 @@ impl Worktree {
 
     /// Removes what [`Worktree::enter`] made, before anybody has used it.
     pub(super) async fn forget_private(&self) {
-        let _ = std::fs::remove_dir_all(self.private_dir());
         self.sweep();
+        // Without the mark it is an earlier agent's, with something in it that is nowhere else.
         if self.is_entered() {
+            let _ = std::fs::remove_dir_all(self.private_dir());
             let _ = super::private::let_go(&self.repo, &self.base_ref()).await;
             let _ = std::fs::remove_dir_all(self.mark());
         }
