@@ -32,6 +32,7 @@ use anyhow::{Context, bail};
 
 use super::index;
 use super::reader::Listed;
+use super::repo::Repo;
 use super::worktree::Worktree;
 use quote::alternate;
 use refs::{Packed, Refs};
@@ -114,6 +115,7 @@ pub(super) fn write(worktree: &Worktree, origin: &Origin<'_>) -> anyhow::Result<
         own: own.as_deref(),
     };
     file("config", &config::text_of(&sources)?)?;
+    file("global", &config::in_front_of(&of_the_user(worktree.repo()))?)?;
     for (from, name) in [
         (common_dir, "shallow"),
         (common_dir, "info/exclude"),
@@ -128,6 +130,19 @@ pub(super) fn write(worktree: &Worktree, origin: &Origin<'_>) -> anyhow::Result<
     crate::crash::point("enter.marked");
     std::fs::rename(&dir, worktree.private_dir())
         .with_context(|| format!("cannot move `{}`", dir.display()))
+}
+
+/// Returns the files of the user's own configuration, wherever their repositories are.
+fn of_the_user(repo: &Repo) -> Vec<PathBuf> {
+    let variable = |name| repo.program.variable(name).map(PathBuf::from);
+    if let Some(file) = variable("GIT_CONFIG_GLOBAL") {
+        return Some(file).filter(|file| !file.as_os_str().is_empty()).into_iter().collect();
+    }
+    let home = variable("HOME");
+    let folder = variable("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| home.as_ref().map(|home| home.join(".config")));
+    let files = [folder.map(|at| at.join("git/config")), home.map(|at| at.join(".gitconfig"))];
+    files.into_iter().flatten().collect()
 }
 
 /// Writes the mark: what the agent's repository starts with, where no agent changes it.

@@ -234,6 +234,38 @@ async fn filters_see_no_keys_of_the_users_in_what_an_agent_wrote() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_users_own_configuration_is_read_and_not_written() {
+    let repo = Repo::new();
+    let home = repo.beside("home/.gitconfig");
+    std::fs::write(&home, "[user]\n\tname = Grace\n[greet]\n\tword = hello\n").unwrap();
+    let before = std::fs::read(&home).unwrap();
+    let mut environment = repo.environment();
+    environment.retain(|(name, _)| name != "GIT_CONFIG_GLOBAL");
+    let environment = Some(environment.into_iter().collect());
+    let opening = Opening { environment, reader: None };
+    let opened = git::Repo::open_with(repo.path(), opening).await.unwrap();
+    let worktree = create(&repo, &opened, "a1", "agents/a1").await;
+    assert_eq!(worktree.global_config(), None);
+    worktree.enter(Entry { commit: Some(message("work")), scope: None }).await.unwrap();
+    let global = worktree.global_config().unwrap();
+    let git = |args: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(args).current_dir(worktree.path()).env_clear().envs(repo.environment());
+        let output = command.env("GIT_CONFIG_GLOBAL", &global).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(git(&["config", "greet.word"]), "hello\n");
+    git(&["config", "--global", "greet.word", "bye"]);
+    git(&["config", "--global", "user.email", "agent@example.com"]);
+    assert_eq!(git(&["config", "greet.word"]), "bye\n");
+    let finished = worktree.finish(Some(message("work"))).await.unwrap();
+    assert_eq!(worktree.leave(&finished).await.unwrap(), None);
+    assert_eq!(std::fs::read(&home).unwrap(), before);
+    assert!(!global.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn recovery_removes_nothing_that_is_not_a_worktree_of_ours() {
     let repo = Repo::new();
     let opened = open(&repo).await;

@@ -2,7 +2,7 @@
 //! who they are and where to fetch from, and settings that keep the agent's git to itself. What runs a
 //! program unasked, pushes, or is a secret stays out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -210,6 +210,15 @@ pub(super) fn text_of(sources: &Sources<'_>) -> anyhow::Result<Vec<u8>> {
         text.set(key.as_bytes(), value.as_bytes())?;
     }
     text.set(b"core.worktree", sources.work_tree.as_os_str().as_encoded_bytes())?;
+    Ok(text.0)
+}
+
+/// Writes a configuration that reads as these files do. What is written to it stays in it.
+pub(super) fn in_front_of(files: &[PathBuf]) -> anyhow::Result<Vec<u8>> {
+    let mut text = Text(Vec::new());
+    for file in files {
+        text.set(b"include.path", file.as_os_str().as_encoded_bytes())?;
+    }
     Ok(text.0)
 }
 

@@ -384,6 +384,12 @@ impl Worktree {
         self.path.with_added_extension("git")
     }
 
+    /// Returns the file that is to stand for the user's own configuration in the commands of the agent
+    /// that works here: what it reads there is the user's, what it writes there is gone with it.
+    pub fn global_config(&self) -> Option<PathBuf> {
+        self.is_entered().then(|| self.private_dir().join("global"))
+    }
+
     /// Returns where that directory is while it is made.
     pub(super) fn unfinished_dir(&self) -> PathBuf {
         self.path.with_added_extension("making")
