@@ -7,6 +7,8 @@
 
 #[path = "crash/aftermath.rs"]
 mod aftermath;
+#[path = "crash/between.rs"]
+mod between;
 #[path = "support/home.rs"]
 #[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;

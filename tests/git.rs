@@ -35,6 +35,8 @@ mod races;
 mod refusals;
 #[path = "git/remotes.rs"]
 mod remotes;
+#[path = "git/safety.rs"]
+mod safety;
 #[path = "git/show.rs"]
 mod show;
 #[path = "git/sparse.rs"]

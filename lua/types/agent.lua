@@ -80,7 +80,7 @@
 ---@field repo? string
 ---Where an agent without a worktree works (default: where agentlua was started).
 ---@field cwd? string
----Variables for commands, merged into an allow-listed environment without keys. Beside it they find `AGENTLUA_AGENT`, `AGENTLUA_RUN`, `AGENTLUA_BRANCH`, `AGENTLUA_WORKTREE`, `AGENTLUA_BASE_COMMIT`, `COMPOSE_PROJECT_NAME` and a `PORT` that no sibling has (default: none).
+---Variables for commands, merged into an allow-listed environment without keys. Beside it they find `AGENTLUA_AGENT`, `AGENTLUA_RUN`, `AGENTLUA_BRANCH`, `AGENTLUA_WORKTREE`, `AGENTLUA_BASE_COMMIT`, `COMPOSE_PROJECT_NAME`, a `PORT` that no sibling has, and a `GIT_CONFIG_GLOBAL` that reads as yours and is the agent's to write (default: none).
 ---@field env? table<string, string>
 
 ---How an agent ended. Reading a field that there is not is an error; camelCase spellings are answered too.

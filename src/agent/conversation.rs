@@ -21,6 +21,9 @@ use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
 use crate::tool::{Context, Tool};
 
+/// How long a file may still be written when its agent has ended.
+const LAST_WRITE: Duration = Duration::from_secs(30);
+
 /// What a conversation came to.
 pub(super) struct Conversed {
     pub(super) ending: Ending,
@@ -81,7 +84,7 @@ pub(super) async fn hold(
         model: &*query.model,
         rules: &query.rules,
         context: Context {
-            workspace,
+            workspace: Arc::clone(&workspace) as _,
             seen: Seen::default(),
             env,
             spill_dir: order.store.dir().join("output").join(id),
@@ -107,6 +110,11 @@ pub(super) async fn hold(
         stop_reason: None,
     };
     let ending = session.run().await;
+    // A write that outlived its agent's time must not come after the work was taken in.
+    let closed = tokio::task::spawn_blocking(move || workspace.close());
+    if tokio::time::timeout(LAST_WRITE, closed).await.is_err() {
+        fleet.events.warn(format!("{id}: a file is still being written; it may not be committed"));
+    }
     if let Some(checkpoints) = &mut session.checkpoints {
         checkpoints.settled().await;
     }

@@ -59,15 +59,14 @@ pub fn variables(
     port: Option<&Port>,
 ) -> BTreeMap<String, String> {
     let mut variables = match ground.worktree() {
-        Some(worktree) => {
-            let mut variables = of_worktree(worktree, id, run);
-            let global = worktree.global_config().display().to_string();
-            variables.insert("GIT_CONFIG_GLOBAL".to_owned(), global);
-            variables
-        }
+        Some(worktree) => of_worktree(worktree, id, run),
         None => BTreeMap::from([("AGENTLUA_RUN".to_owned(), run.to_owned())]),
     };
     variables.insert("AGENTLUA_AGENT".to_owned(), id.to_owned());
+    // `git config --global` of an agent's is nobody else's.
+    if let Some(file) = ground.worktree().and_then(Worktree::global_config) {
+        variables.insert("GIT_CONFIG_GLOBAL".to_owned(), file.display().to_string());
+    }
     if let Some(port) = port {
         variables.insert("PORT".to_owned(), port.number.to_string());
     }

@@ -164,6 +164,10 @@ impl Program {
         if let Some(index) = &place.index {
             // A sparse index would leave out what the patterns of another worktree leave out.
             git = git.env("GIT_INDEX_FILE", index).setting("index.sparse=false");
+            // It looks at what an agent wrote, and runs filters that may be named by a relative path.
+            for name in REACHED {
+                git.command.env.remove(OsStr::new(name));
+            }
         }
         git
     }

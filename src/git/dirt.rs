@@ -1,12 +1,11 @@
 //! What a checkout holds beside what is committed.
 
-use std::path::Path;
-
 use anyhow::bail;
 
 use super::command::{LONG, Place, complaint, fields, text};
+use super::diff::Scratch;
 use super::repo::Repo;
-use super::{index, to_the_end};
+use super::to_the_end;
 use crate::error::{Error, Kind, Result, ResultExt};
 
 impl Repo {
@@ -38,33 +37,19 @@ impl Repo {
                 return Err(Error::new(Kind::Git, "a bare repository has no uncommitted changes"));
             }
             let head = repo.resolve("HEAD").await?;
-            let folder = repo.state_dir().join("index");
-            let name = format!("dirty-{}-{}", std::process::id(), repo.children());
-            let copy = folder.join(name);
-            let made = std::fs::create_dir_all(&folder)
-                .or_kind(Kind::Git, || format!("cannot make `{}`", folder.display()));
-            let committed = match made {
-                Ok(()) => committed(&repo, &head, &copy).await.or_kind(Kind::Git, || {
-                    format!("cannot copy the uncommitted changes of `{}`", repo.top().display())
-                }),
-                Err(error) => Err(error),
-            };
-            for file in [copy.clone(), copy.with_extension("lock")] {
-                let _ = std::fs::remove_file(file);
-            }
-            committed
+            committed(&repo, &head).await.or_kind(Kind::Git, || {
+                format!("cannot copy the uncommitted changes of `{}`", repo.top().display())
+            })
         };
         to_the_end(step, |_| async {}).await
     }
 }
 
 /// Commits the files of the checkout by a copy of its index.
-async fn committed(repo: &Repo, head: &str, copy: &Path) -> anyhow::Result<String> {
-    let own = repo.git_dir().join("index");
-    if own.exists() {
-        index::copy(&own, copy)?;
-    }
-    let place = Place { index: Some(copy.to_owned()), ..repo.here() };
+async fn committed(repo: &Repo, head: &str) -> anyhow::Result<String> {
+    let scratch = Scratch::new(repo)?;
+    let copy = scratch.copy("index", &repo.git_dir().join("index"))?;
+    let place = Place { index: Some(copy), ..repo.here() };
     let unmerged = repo.git_at(&place, "ls-files").args(["-z", "--unmerged"]).bytes().await?;
     if !unmerged.is_empty() {
         bail!("it has unresolved conflicts");

@@ -8,12 +8,16 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::repo::Repo;
 use crate::error::{Kind, Result, ResultExt};
 use crate::journal::{HostLock, Store};
+
+/// How long the outcome of a step stays in the journal.
+const REMEMBERED: Duration = Duration::from_hours(24 * 7 * 4);
 
 /// The host of this handle's intents, and where they are written.
 #[derive(Debug)]
@@ -67,6 +71,9 @@ impl Repo {
             let lifeline: File =
                 lifeline.or_kind(Kind::Io, || "cannot hold the lock of this process")?;
             self.program.hold(lifeline);
+            // What was settled long ago is of no use to anybody; a journal that cannot be written says so
+            // at the next step.
+            let _ = store.forget_settled(REMEMBERED).await;
             Ok(Ledger { store, lock })
         });
         opened.await

@@ -37,13 +37,7 @@ use quote::alternate;
 use refs::{Packed, Refs};
 
 /// The file in an agent's git directory that stands for the user's `~/.gitconfig`.
-const GLOBAL: &str = "global";
-
-/// Returns the file that commands of the agent name by `GIT_CONFIG_GLOBAL`: agents that find no identity
-/// like to set one for the whole machine.
-pub(super) fn global_config(worktree: &Worktree) -> PathBuf {
-    worktree.private_dir().join(GLOBAL)
-}
+pub(super) const GLOBAL: &str = "global";
 
 /// Where what an agent's repository starts with comes from.
 pub(super) struct Origin<'o> {

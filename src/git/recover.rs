@@ -5,6 +5,7 @@
 //! nothing to do. What cannot be recovered is left as it is, and said.
 
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -109,6 +110,9 @@ async fn recover_one(
     match intent.kind.as_str() {
         worktree::KIND => {
             let life: Life = read(&intent)?;
+            if life.state == State::Making {
+                require_place(repo, store, &intent, &life.id, &life.path).await?;
+            }
             let pledge = take_over(repo, store, &intent).await?;
             match life.state {
                 State::Making => undo(repo, &life, pledge).await.map(Some),
@@ -117,6 +121,9 @@ async fn recover_one(
         }
         remove::KIND => {
             let removal: Removal = read(&intent)?;
+            if let Some(path) = &removal.path {
+                require_place(repo, store, &intent, &removal.id, path).await?;
+            }
             let pledge = take_over(repo, store, &intent).await?;
             let finished = removal.resume(repo, pledge).await?;
             Ok(finished.then(|| format!("the removal of {subject} was cut off: finished")))
@@ -127,6 +134,21 @@ async fn recover_one(
             Err(Error::new(Kind::Git, what))
         }
     }
+}
+
+/// Refuses an intent about a place that cannot be ours, for good: it will never be.
+async fn require_place(
+    repo: &Repo,
+    store: &Arc<Store>,
+    intent: &Intent,
+    id: &str,
+    path: &Path,
+) -> Result<()> {
+    let checked = worktree::require_place(repo, id, path);
+    if checked.is_err() {
+        Pledge::adopted(Arc::clone(store), intent.id).settle("not ours").await;
+    }
+    checked
 }
 
 fn read<T: serde::de::DeserializeOwned>(intent: &Intent) -> Result<T> {
@@ -173,13 +195,20 @@ async fn put_in(
         let why = format!("{id} was cut off, and git no longer knows its worktree `{shown}`");
         return Err(Error::new(Kind::Git, format!("{why}: what is left there is left as it is")));
     };
-    wait_for_commands(&life).await;
-    // Their holders are dead: the host is, its git children are, and so are the agent's commands.
-    for stale in ["index.lock", "HEAD.lock"] {
-        let _ = std::fs::remove_file(worktree.admin().join(stale));
+    // Their holders are dead: the host is, its git children are, and so are the agent's commands. Who is
+    // still there is a person, whose locks stay.
+    if wait_for_commands(&life).await {
+        for stale in ["index.lock", "HEAD.lock"] {
+            let _ = std::fs::remove_file(worktree.admin().join(stale));
+        }
     }
     let _ = std::fs::remove_file(worktree.index().with_added_extension("lock"));
-    worktree::unlock_refs(repo, &life);
+    worktree::unlock_refs(repo, &life).await;
+    if worktree.is_entered() {
+        let path = life.path.clone();
+        // No tool of the agent's runs any more: what one was about to write is nobody's.
+        let _ = tokio::task::spawn_blocking(move || worktree::discard_unwritten(&path)).await;
+    }
     crash::point("recover.unlocked");
     let message = life.commit.clone();
     let finished = worktree.finish(message).await.or_kind(Kind::Git, trouble)?;
@@ -229,10 +258,15 @@ async fn agent(store: &Store, id: &str) -> Result<bool> {
     Ok(store.agents(filter).await?.iter().any(|row| row.id == id))
 }
 
-/// Waits until the commands of an agent whose host is gone have ended: their guardian sees to it.
-async fn wait_for_commands(life: &Life) {
+/// Waits until the commands of an agent whose host is gone have ended: their guardian sees to it. Tells
+/// whether nobody is there any more.
+async fn wait_for_commands(life: &Life) -> bool {
     let since = Instant::now();
-    while alive::works_in(&life.path) && since.elapsed() < COMMANDS {
+    while alive::works_in(&life.path) {
+        if since.elapsed() > COMMANDS {
+            return false;
+        }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    true
 }

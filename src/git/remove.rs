@@ -57,8 +57,9 @@ impl Removal {
         Ok(true)
     }
 
-    /// Finishes it after a crash. `false`: it had not begun.
-    pub(super) async fn resume(&self, repo: &Repo, pledge: Pledge) -> Result<bool> {
+    /// Finishes it after a crash. `false`: it had not begun. A branch that somebody has checked out since
+    /// stays.
+    pub(super) async fn resume(mut self, repo: &Repo, pledge: Pledge) -> Result<bool> {
         let untouched = self.path.as_ref().is_some_and(|path| {
             path.symlink_metadata().is_ok() && trash::aside(path).symlink_metadata().is_err()
         });
@@ -66,6 +67,8 @@ impl Removal {
             pledge.settle("not begun").await;
             return Ok(false);
         }
+        let held = self.checked_out(repo).await?;
+        self.refs.retain(|(name, _)| held.iter().all(|(branch, _)| branch != name));
         self.carry_out(repo, pledge).await
     }
 
@@ -75,6 +78,9 @@ impl Removal {
         if let Some(path) = &self.path {
             let aside = trash::aside(path);
             if path.symlink_metadata().is_ok() {
+                if self.is_taken(repo, path)? {
+                    return Ok(false);
+                }
                 if aside.symlink_metadata().is_ok() {
                     bail!("`{}` is in the way", aside.display());
                 }
@@ -118,6 +124,20 @@ impl Removal {
         Ok(())
     }
 
+    /// Tells whether somebody else has gone on in the worktree since it was judged.
+    fn is_taken(&self, repo: &Repo, path: &Path) -> anyhow::Result<bool> {
+        let mark = repo.state_dir().join("entered").join(path.file_name().unwrap_or_default());
+        let Some(admin) = worktree::admin_dir(repo.common_dir(), path)? else {
+            return Ok(mark.is_dir());
+        };
+        let own = format!("{}{}", worktree::LOCK_REASON, self.id);
+        let taken = match std::fs::read(admin.join("locked")) {
+            Ok(reason) => reason.trim_ascii_end() != own.as_bytes(),
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        };
+        Ok(taken || mark.is_dir())
+    }
+
     /// Tells whether the files are still those of the private index.
     async fn is_unchanged(&self, repo: &Repo, folder: &Path) -> anyhow::Result<bool> {
         let mut place: Place = repo.place(repo.common_dir().to_owned(), Some(folder.to_owned()));
@@ -129,18 +149,23 @@ impl Removal {
 
     /// Refuses to delete a branch that somebody has checked out elsewhere.
     async fn require_free_branch(&self, repo: &Repo) -> anyhow::Result<()> {
-        let ours: Vec<&str> =
-            self.refs.iter().filter_map(|(name, _)| name.strip_prefix("refs/heads/")).collect();
-        if ours.is_empty() {
-            return Ok(());
-        }
-        for entry in repo.worktrees().await? {
-            let branch = entry.branch.as_deref().unwrap_or_default();
-            if ours.contains(&branch) && Some(&entry.path) != self.path.as_ref() {
-                bail!("`{branch}` is checked out in `{}`", entry.path.display());
-            }
+        if let Some((branch, place)) = self.checked_out(repo).await?.first() {
+            let branch = branch.trim_start_matches("refs/heads/");
+            bail!("`{branch}` is checked out in `{}`", place.display());
         }
         Ok(())
+    }
+
+    /// Lists which of the branches are checked out elsewhere, by full name, and where.
+    async fn checked_out(&self, repo: &Repo) -> Result<Vec<(String, PathBuf)>> {
+        if !self.refs.iter().any(|(name, _)| name.starts_with("refs/heads/")) {
+            return Ok(Vec::new());
+        }
+        let entries = repo.worktrees().await?.into_iter();
+        let elsewhere = entries.filter(|entry| Some(&entry.path) != self.path.as_ref());
+        let named = elsewhere
+            .filter_map(|entry| Some((format!("refs/heads/{}", entry.branch?), entry.path)));
+        Ok(named.filter(|(name, _)| self.refs.iter().any(|(ours, _)| ours == name)).collect())
     }
 
     /// Deletes the refs that still point to where they did, all or none.

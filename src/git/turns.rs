@@ -16,7 +16,7 @@ use super::own::OwnCommit;
 use super::repo::Repo;
 use super::snapshot;
 use super::to_the_end;
-use super::worktree::Worktree;
+use super::worktree::{Worktree, namespace};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::journal::{AgentFilter, AgentRow};
 
@@ -72,7 +72,7 @@ async fn take(worktree: &Worktree, turn: u32, touched: Touched) -> anyhow::Resul
 
 /// Returns the ref of an agent's snapshots.
 fn chain(run: &str, id: &str) -> String {
-    format!("refs/agentlua/{run}/{id}/turns")
+    format!("{}/turns", namespace(run, id))
 }
 
 /// Reads `agent-a3f2@turn:4`: an agent's id, or a unique start of one, and a turn.

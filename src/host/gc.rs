@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -11,10 +10,7 @@ use super::{Host, repository_around};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repo;
 use crate::git::gc::{self, Claim, Finding, Leftover, Survey, Verdict};
-use crate::journal::{AgentFilter, AgentRow, Status, Store};
-
-/// How long the outcome of a step stays in the journal.
-const REMEMBERED: Duration = Duration::from_hours(24 * 7 * 4);
+use crate::journal::{AgentFilter, AgentRow, Status};
 
 /// What became, or in a dry run would become, of what one agent left.
 #[derive(Clone, Debug)]
@@ -60,7 +56,6 @@ pub struct Removed {
 /// The agents of a repository, as far as removing needs them.
 struct Registry {
     repo: Arc<Repo>,
-    store: Arc<Store>,
     rows: Vec<AgentRow>,
     /// What steps without an outcome are about.
     unsettled: BTreeSet<String>,
@@ -100,7 +95,7 @@ impl Host {
             store.flush().await?;
             let rows = store.agents(AgentFilter::default()).await?;
             let unsettled = store.unsettled().await?.into_iter().map(|intent| intent.subject);
-            Ok(Registry { repo, rows, unsettled: unsettled.collect(), store })
+            Ok(Registry { repo, rows, unsettled: unsettled.collect() })
         })
         .await?
     }
@@ -125,9 +120,6 @@ impl Registry {
         let mut owners: BTreeSet<String> = self.unsettled.clone();
         owners.extend(self.rows.iter().filter(|row| needs_files(row)).map(|row| row.id.clone()));
         sweep.leftovers = gc::sweep(&self.repo, &owners, dry)?;
-        if !dry {
-            self.store.forget_settled(REMEMBERED).await?;
-        }
         Ok(sweep)
     }
 

@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File, FileType, FileTypeExt, OpenOptions, OpenOptionsExt, Permissions};
@@ -16,6 +16,7 @@ use rustix::fs::OFlags;
 use super::walk::walk;
 use super::{Denied, FileKind, Metadata, WorkPath, Workspace, path};
 use crate::git::Scope;
+use crate::git::worktree::UNWRITTEN;
 
 /// The files beneath a directory.
 pub struct Disk {
@@ -23,6 +24,8 @@ pub struct Disk {
     root: PathBuf,
     given: PathBuf,
     written: Mutex<Vec<PathBuf>>,
+    /// Whether the time of writing is over; held while something is written.
+    closed: RwLock<bool>,
     scope: Option<Arc<Scope>>,
 }
 
@@ -38,7 +41,8 @@ impl Disk {
         let dir = Dir::open_ambient_dir(root, ambient_authority()).map_err(named)?;
         let canonical = root.canonicalize().map_err(named)?;
         let given = std::path::absolute(root).map_err(named)?;
-        Ok(Self { dir, root: canonical, given, written: Mutex::default(), scope: None })
+        let (written, closed) = Default::default();
+        Ok(Self { dir, root: canonical, given, written, closed, scope: None })
     }
 
     /// Lets only paths of a scope be written.
@@ -46,6 +50,11 @@ impl Disk {
     pub fn scoped(mut self, scope: Option<Arc<Scope>>) -> Self {
         self.scope = scope;
         self
+    }
+
+    /// Lets nothing be written from now on, and waits for what is being written. Blocks.
+    pub fn close(&self) {
+        *self.closed.write().unwrap_or_else(PoisonError::into_inner) = true;
     }
 
     /// Returns the files written since it was last asked, from the root and with symlinks resolved.
@@ -157,6 +166,10 @@ impl Workspace for Disk {
     }
 
     fn write(&self, path: &WorkPath, content: &[u8]) -> Result<(), Denied> {
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Err(refused(path, "comes too late: the agent has ended"));
+        }
         let real = self.resolved(path)?;
         let Some(name) = real.file_name().map(Path::new) else {
             return Err(refused(path, "is a directory"));
@@ -168,7 +181,7 @@ impl Workspace for Disk {
         }
         let dir = self.parent(path, &real)?;
         let permissions = Self::replaced(&dir, path, name)?;
-        let temporary = format!(".agentlua-tmp-{:016x}", RandomState::new().hash_one(()));
+        let temporary = format!("{UNWRITTEN}{:016x}", RandomState::new().hash_one(()));
         let write = || {
             let mut file =
                 dir.open_with(&temporary, OpenOptions::new().write(true).create_new(true))?;

@@ -253,3 +253,14 @@ fn a_swapped_symlink_never_leads_out() {
     assert_eq!(outside.len(), 1, "{outside:?}");
     assert_eq!(fs::read_to_string(place.dir.path().join("outside/file")).unwrap(), "secret");
 }
+
+#[test]
+fn nothing_is_written_once_it_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Disk::open(dir.path()).unwrap();
+    let path = disk.path("a").unwrap();
+    disk.write(&path, b"1").unwrap();
+    disk.close();
+    assert!(disk.write(&path, b"2").is_err());
+    assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"1");
+}

@@ -230,7 +230,7 @@ async fn merges_keep_their_parents_and_everything_beside_the_branch_gets_a_ref()
     let ours = "refs/agentlua/run-1/a1";
     let names: Vec<_> = finished.kept.iter().map(|kept| kept.name.replace(ours, "")).collect();
     let expected =
-        ["/heads/spare/x", "/tags/made", "/notes/commits", "/stash/0", "/stash/1", "/HEAD"];
+        ["/heads/spare/x", "/notes/commits", "/tags/made", "/stash/0", "/stash/1", "/HEAD"];
     assert_eq!(names, expected);
     assert_eq!(repo.git(&["rev-parse", &format!("{ours}/HEAD")]), beside);
     assert_eq!(repo.git(&["show", &format!("{ours}/stash/0:a.txt")]), "second");

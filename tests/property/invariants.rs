@@ -18,7 +18,8 @@ pub fn theirs(world: &World) -> String {
     let mine = world.repo.fingerprint(&OURS);
     // The user's gc packs our refs too, and they may go again: what counts is what refs there are.
     let lines = mine.lines().filter(|line| !line.starts_with(".git/packed-refs"));
-    format!("{}\nremote {remote}", lines.collect::<Vec<_>>().join("\n"))
+    let own = std::fs::read_to_string(world.repo.beside("home/.gitconfig")).unwrap_or_default();
+    format!("{}\nremote {remote}\nof the user {own}", lines.collect::<Vec<_>>().join("\n"))
 }
 
 pub fn assert_same(before: &str, after: &str, step: &Step) {

@@ -19,6 +19,18 @@ pub enum Step {
         agents: Vec<Vec<Act>>,
         crash: Option<u32>,
     },
+    /// Two runs at once; the first may be killed.
+    Beside {
+        agents: Vec<Vec<Act>>,
+        others: Vec<Vec<Act>>,
+        crash: Option<u32>,
+    },
+    /// An agent goes on where another has ended.
+    GoOn {
+        branch: usize,
+        acts: Vec<Act>,
+        crash: Option<u32>,
+    },
     Merge {
         branch: usize,
         strategy: &'static str,
@@ -66,6 +78,10 @@ pub enum Deed {
     GcNow,
     PruneWorktrees,
     Fetch,
+    /// With `rm -rf`: what was only there is gone by the user's own will.
+    RemoveFolder(usize),
+    RemoveWorktree(usize),
+    DeleteBranch(usize),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -96,6 +112,9 @@ fn deed() -> impl Strategy<Value = Deed> {
         Just(Deed::GcNow),
         Just(Deed::PruneWorktrees),
         Just(Deed::Fetch),
+        any::<usize>().prop_map(Deed::RemoveFolder),
+        any::<usize>().prop_map(Deed::RemoveWorktree),
+        any::<usize>().prop_map(Deed::DeleteBranch),
     ]
 }
 
@@ -115,6 +134,12 @@ impl ReferenceStateMachine for Plan {
         let run = (vec(vec(act(), 1..5), 1..3), crash())
             .prop_map(|(agents, crash)| Step::Run { agents, crash });
         let user = deed().prop_map(Step::User);
+        let few = || vec(vec(act(), 1..4), 1..2);
+        let beside = (few(), few(), crash()).prop_map(|(agents, others, crash)| Step::Beside {
+            agents,
+            others,
+            crash,
+        });
         if plan.branches == 0 {
             return prop_oneof![4 => run, 1 => user].boxed();
         }
@@ -123,8 +148,12 @@ impl ReferenceStateMachine for Plan {
             .prop_map(|(branch, strategy, crash)| Step::Merge { branch, strategy, crash });
         let remove = (0..plan.branches, any::<bool>(), crash())
             .prop_map(|(branch, force, crash)| Step::Remove { branch, force, crash });
+        let go_on = (0..plan.branches, vec(act(), 1..4), crash())
+            .prop_map(|(branch, acts, crash)| Step::GoOn { branch, acts, crash });
         prop_oneof![
             4 => run,
+            1 => beside,
+            2 => go_on,
             4 => merge,
             2 => remove,
             2 => crash().prop_map(|crash| Step::Gc { crash }),
@@ -136,15 +165,19 @@ impl ReferenceStateMachine for Plan {
 
     fn preconditions(plan: &Self, step: &Step) -> bool {
         match step {
-            Step::Merge { branch, .. } | Step::Remove { branch, .. } => *branch < plan.branches,
+            Step::Merge { branch, .. }
+            | Step::Remove { branch, .. }
+            | Step::GoOn { branch, .. } => *branch < plan.branches,
             _ => true,
         }
     }
 
     fn apply(mut plan: Self, step: &Step) -> Self {
-        if let Step::Run { agents, .. } = step {
-            plan.branches += agents.len();
-        }
+        plan.branches += match step {
+            Step::Run { agents, .. } => agents.len(),
+            Step::Beside { agents, others, .. } => agents.len() + others.len(),
+            _ => 0,
+        };
         plan
     }
 }

@@ -17,6 +17,7 @@ local queries = {}
 for index, spec in ipairs(json.decode(fs.read(arg[1]))) do
   queries[index] = {
     prompt = "work", label = spec.branch, branch = spec.branch, max_turns = 50,
+    if_exists = spec.if_exists,
     model = agent.model {
       reply = function(request)
         local command = spec.commands[request.turn]
@@ -95,7 +96,8 @@ impl World {
         assert!(!text.contains("error"), "{text}");
     }
 
-    fn run(&mut self, agents: &[Vec<Act>], crash: Option<u32>) {
+    /// Writes down what agents of one run are to do; returns the file.
+    fn specs(&mut self, name: &str, agents: &[Vec<Act>]) -> String {
         let mut specs = Vec::new();
         for acts in agents {
             let branch = format!("work/{}", self.branches.len());
@@ -103,9 +105,42 @@ impl World {
             specs.push(serde_json::json!({ "branch": branch, "commands": commands }));
             self.branches.push(branch);
         }
-        let file = self.beside("specs.json");
+        let file = self.beside(name);
         std::fs::write(&file, serde_json::Value::from(specs).to_string()).unwrap();
+        file
+    }
+
+    fn run(&mut self, agents: &[Vec<Act>], crash: Option<u32>) {
+        let file = self.specs("specs.json", agents);
         let (killed, _) = self.agentlua(&["run", &self.beside("fleet.lua"), &file], crash);
+        self.after(killed);
+    }
+
+    fn run_beside(&mut self, agents: &[Vec<Act>], others: &[Vec<Act>], crash: Option<u32>) {
+        let files = [self.specs("specs.json", agents), self.specs("others.json", others)];
+        let script = self.beside("fleet.lua");
+        let killed = std::thread::scope(|scope| {
+            let other = scope.spawn(|| self.agentlua(&["run", &script, &files[1]], None));
+            let (killed, _) = self.agentlua(&["run", &script, &files[0]], crash);
+            other.join().unwrap();
+            killed
+        });
+        self.after(killed);
+    }
+
+    fn go_on(&mut self, branch: &str, acts: &[Act], crash: Option<u32>) {
+        let commands: Vec<_> = acts.iter().map(|act| self.command(*act, branch)).collect();
+        let spec = serde_json::json!({
+            "branch": branch, "commands": commands, "if_exists": "continue",
+        });
+        let file = self.beside("specs.json");
+        std::fs::write(&file, serde_json::Value::from(vec![spec]).to_string()).unwrap();
+        let (killed, _) = self.agentlua(&["run", &self.beside("fleet.lua"), &file], crash);
+        self.after(killed);
+    }
+
+    /// Recovers if need be, and notes what was written.
+    fn after(&mut self, killed: bool) {
         if killed {
             self.restart();
         }
@@ -214,7 +249,30 @@ impl World {
             Deed::GcNow => drop(repo.git(&["gc", "--quiet", "--prune=now"])),
             Deed::PruneWorktrees => drop(repo.git(&["worktree", "prune", "--expire=now"])),
             Deed::Fetch => drop(repo.git(&["fetch", "--quiet", "origin"])),
+            Deed::RemoveFolder(at) | Deed::RemoveWorktree(at) | Deed::DeleteBranch(at) => {
+                if let Some(branch) = self.branches.get(at % self.branches.len().max(1)) {
+                    self.throw_away(deed, &branch.clone());
+                }
+            }
         }
+    }
+
+    /// What the user throws away need not be found any more.
+    fn throw_away(&mut self, deed: Deed, branch: &str) {
+        let repo = &self.repo;
+        let listed = repo.git(&["worktree", "list", "--porcelain"]);
+        let holds = format!("branch refs/heads/{branch}");
+        let entry = listed.split("\n\n").find(|entry| entry.lines().any(|line| line == holds));
+        let folder = entry.and_then(|entry| entry.lines().next()?.strip_prefix("worktree "));
+        match (deed, folder) {
+            (Deed::RemoveFolder(_), Some(folder)) => drop(std::fs::remove_dir_all(folder)),
+            (Deed::RemoveWorktree(_), Some(folder)) => {
+                repo.try_git_in(repo.path(), &["worktree", "remove", "--force", folder]);
+            }
+            _ => drop(repo.try_git_in(repo.path(), &["branch", "-D", branch])),
+        }
+        let found = Tokens::found(self, true);
+        self.required.retain(|token| found.has(token));
     }
 }
 
@@ -235,6 +293,11 @@ impl StateMachineTest for World {
         let mine = invariants::theirs(&world);
         match &step {
             Step::Run { agents, crash } => world.run(agents, *crash),
+            Step::Beside { agents, others, crash } => world.run_beside(agents, others, *crash),
+            Step::GoOn { branch, acts, crash } => {
+                let branch = world.branches[*branch].clone();
+                world.go_on(&branch, acts, *crash);
+            }
             Step::Merge { branch, strategy, crash } => {
                 let branch = world.branches[*branch].clone();
                 world.merge(&branch, strategy, *crash);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use anyhow::Context;
 
@@ -14,11 +15,13 @@ pub(in crate::git) struct Scratch(PathBuf);
 impl Scratch {
     pub(in crate::git) fn new(repo: &Repo) -> anyhow::Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let folder = repo.state_dir().join("tmp").join(name);
-        // What a killed process of the same number left is nobody's.
-        let _ = std::fs::remove_dir_all(&folder);
-        std::fs::create_dir_all(&folder)
+        // In another container a process may have the same number.
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let (id, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let above = repo.state_dir().join("tmp");
+        let folder = above.join(format!("{id}-{:x}-{next}", since.as_nanos()));
+        std::fs::create_dir_all(&above)
+            .and_then(|()| std::fs::create_dir(&folder))
             .with_context(|| format!("cannot make `{}`", folder.display()))?;
         Ok(Self(folder))
     }

@@ -12,6 +12,7 @@ use crate::error::{Kind, Result, ResultExt};
 use crate::git::ledger::Pledge;
 use crate::git::repo::Repo;
 use crate::git::to_the_end;
+use crate::git::worktree::require_place;
 use crate::journal::Intent;
 
 /// What a merge writes down before it does it.
@@ -54,7 +55,14 @@ pub(in crate::git) async fn recover(repo: &Arc<Repo>, intent: &Intent) -> Result
             return Ok(None);
         }
         let told = match step {
-            Step::Trial(record) => trial::remove(&repo, &record).await.map(|()| None)?,
+            Step::Trial(record) => {
+                if let Err(error) = require_place(&repo, &record.id, &record.path) {
+                    // It will never be.
+                    Pledge::adopted(store, id).settle("not ours").await;
+                    return Err(error);
+                }
+                trial::remove(&repo, &record).await.map(|()| None)?
+            }
             Step::Land(landing) => landed(&repo, id, &landing).await.or_kind(Kind::Git, || {
                 format!("cannot finish the merge into `{subject}` that was cut off")
             })?,

@@ -268,10 +268,13 @@ struct Text(Vec<u8>);
 pub(super) fn global(repo: &Repo) -> anyhow::Result<Vec<u8>> {
     let mut text = Text(Vec::new());
     if let Some(file) = repo.program.variable("GIT_CONFIG_GLOBAL") {
-        text.set(b"include.path", file.as_encoded_bytes())?;
+        if !file.is_empty() {
+            text.set(b"include.path", file.as_encoded_bytes())?;
+        }
         return Ok(text.0);
     }
-    let folder = repo.program.variable("XDG_CONFIG_HOME").map_or(Path::new("~/.config"), Path::new);
+    let folder = repo.program.variable("XDG_CONFIG_HOME").map(Path::new);
+    let folder = folder.filter(|folder| folder.is_absolute()).unwrap_or(Path::new("~/.config"));
     text.set(b"include.path", folder.join("git/config").as_os_str().as_encoded_bytes())?;
     text.set(b"include.path", b"~/.gitconfig")?;
     Ok(text.0)

@@ -130,21 +130,19 @@ fn look(worktree: &Worktree, start: &Packed, digits: usize) -> anyhow::Result<Fo
     let moved = |name: &[u8]| refs.get(name).filter(|id| start.refs.get(name) != Some(*id));
     let namespace = worktree.namespace();
     let mut wanted = Vec::new();
-    for (prefix, kind) in [("heads", "branch"), ("tags", "tag"), ("notes", "notes")] {
-        let full = format!("refs/{prefix}/").into_bytes();
-        for name in refs.keys().filter(|name| name.starts_with(&full) && **name != branch) {
-            let Some(id) = moved(name) else { continue };
-            let name = &name[full.len()..];
-            wanted.push(Wanted {
-                name: [namespace.as_bytes(), b"/", prefix.as_bytes(), b"/", name].concat(),
-                id: id.clone(),
-                what: format!("{kind} `{}`", text(name)),
-            });
-        }
+    for name in refs.keys().filter(|name| **name != branch) {
+        let (Some(id), Some((place, what))) = (moved(name), beside_branch(name)) else { continue };
+        let name = [namespace.as_bytes(), b"/", &place].concat();
+        wanted.push(Wanted { name, id: id.clone(), what });
     }
     for (number, id) in refs::stashes(&dir, &refs, digits)?.into_iter().enumerate() {
         let name = format!("{namespace}/stash/{number}").into_bytes();
         wanted.push(Wanted { name, id, what: format!("`stash@{{{number}}}`") });
+    }
+    for (number, id) in put_aside(&dir, digits).into_iter().enumerate() {
+        let number = if number == 0 { String::new() } else { format!("-{}", number + 1) };
+        let name = format!("{namespace}/autostash{number}").into_bytes();
+        wanted.push(Wanted { name, id, what: "what git had put aside (autostash)".to_owned() });
     }
     let tip = moved(&branch).cloned();
     if let Pointed::Commit(id) = &head
@@ -162,6 +160,36 @@ fn look(worktree: &Worktree, start: &Packed, digits: usize) -> anyhow::Result<Fo
         objects::check(&dir, &borrowed(worktree))?;
     }
     Ok(Found { tip, head, wanted, left: rest(&dir)? })
+}
+
+/// Says under which name a ref of the agent's is kept, and what it is; nothing for those that hold what
+/// others have made, or that only say how to look at it.
+fn beside_branch(name: &[u8]) -> Option<(Vec<u8>, String)> {
+    let rest = name.strip_prefix(b"refs/")?;
+    for (prefix, kind) in [("heads/", "branch"), ("tags/", "tag"), ("notes/", "notes")] {
+        if let Some(short) = rest.strip_prefix(prefix.as_bytes()) {
+            return Some((rest.to_vec(), format!("{kind} `{}`", text(short))));
+        }
+    }
+    let others: [&[u8]; 6] =
+        [b"remotes/", b"stash", b"replace/", b"bisect/", b"rewritten/", b"prefetch/"];
+    if others.iter().any(|other| rest.starts_with(other)) {
+        return None;
+    }
+    Some((name.to_vec(), format!("ref `{}`", text(name))))
+}
+
+/// Returns what git has put aside for an operation that did not end: no ref has it.
+fn put_aside(dir: &Folder, digits: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    for name in ["rebase-merge/autostash", "rebase-apply/autostash", "MERGE_AUTOSTASH"] {
+        if let Ok(Some(bytes)) = dir.file(Path::new(name), 4096)
+            && let Ok(id) = refs::hex(bytes.trim_ascii(), digits)
+        {
+            found.push(id);
+        }
+    }
+    found
 }
 
 /// Says what is in a git directory beside objects and refs that is nowhere else.

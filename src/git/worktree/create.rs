@@ -104,13 +104,37 @@ pub(in crate::git) fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
             root.display()
         )));
     }
-    let common = repo.common_dir().as_os_str().as_encoded_bytes();
-    let hash = git2::Oid::hash_object(git2::ObjectType::Blob, common)
-        .or_kind(Kind::Internal, || "cannot name the folder of the worktrees")?;
-    let folder = real.join(format!("{}-{:.10}", repo.slug(), hash.to_string()));
+    let folder = real.join(folder_name(repo)?);
     std::fs::create_dir_all(&folder)
         .and_then(|()| folder.canonicalize())
         .or_kind(Kind::Io, || format!("cannot make the folder `{}`", folder.display()))
+}
+
+/// Returns how the folder of this repository's worktrees is called, wherever it is.
+fn folder_name(repo: &Repo) -> Result<String> {
+    let common = repo.common_dir().as_os_str().as_encoded_bytes();
+    let hash = git2::Oid::hash_object(git2::ObjectType::Blob, common)
+        .or_kind(Kind::Internal, || "cannot name the folder of the worktrees")?;
+    Ok(format!("{}-{:.10}", repo.slug(), hash.to_string()))
+}
+
+/// Refuses a place that cannot be that of a worktree of this repository. What was written down and is
+/// about to be deleted is held against it: a file beside the repository proves nothing.
+///
+/// # Errors
+/// [`Kind::Git`], naming the path.
+pub(in crate::git) fn require_place(repo: &Repo, id: &str, path: &Path) -> Result<()> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let parent = path.parent().unwrap_or(path);
+    let named = parent.file_name().and_then(|name| name.to_str()) == Some(&*folder_name(repo)?);
+    // A folder that is gone is no detour.
+    let plain = parent.canonicalize().map_or(!parent.exists(), |real| real == parent);
+    let fits = check_id(id).is_ok() && check_id(name).is_ok() && path.is_absolute();
+    if fits && named && plain {
+        return Ok(());
+    }
+    let shown = path.display();
+    Err(Error::new(Kind::Git, format!("`{shown}` is not where `{id}` could have had a worktree")))
 }
 
 /// Makes the branch and git's records, with no file checked out, under the repository's lock.

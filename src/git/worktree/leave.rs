@@ -10,6 +10,7 @@ use anyhow::Context;
 use super::Worktree;
 use super::enter::point_to;
 use crate::crash;
+use crate::git::command::path;
 use crate::git::private::{self, Left};
 use crate::git::snapshot::Finished;
 
@@ -24,15 +25,18 @@ pub(super) async fn leave(
         return Ok(None);
     }
     crash::point("leave.begun");
-    restore_records(worktree)?;
+    // A worktree that the user has removed meanwhile does not come back.
+    if worktree.path.is_dir() || is_known(worktree) {
+        restore_records(worktree)?;
+    }
     crash::point("leave.records");
     let mut left = finished.left.clone();
     if worktree.path.is_dir() {
         restore_index(worktree, finished).await?;
         crash::point("leave.index");
-        if let Some(path) = replaced(worktree)? {
+        if let Some(beside) = replaced(worktree)? {
             let why = "the agent put it in place of its own".to_owned();
-            left.get_or_insert(Left { path, why });
+            left.get_or_insert(Left { path: beside, why });
         }
         point_to(worktree, &worktree.admin)?;
     }
@@ -54,6 +58,12 @@ pub(super) async fn leave(
     }
     crash::point("leave.done");
     Ok(left)
+}
+
+/// Tells whether git's record is still that of the worktree.
+fn is_known(worktree: &Worktree) -> bool {
+    let back = std::fs::read(worktree.admin.join("gitdir")).unwrap_or_default();
+    path(back.trim_ascii_end()) == worktree.path.join(".git")
 }
 
 /// Writes what git keeps about the worktree as git wrote it.

@@ -19,6 +19,7 @@ mod setup;
 mod sparse;
 mod submodules;
 mod undo;
+mod unwritten;
 
 pub use contents::Contents;
 pub use create::New;
@@ -30,11 +31,13 @@ pub use list::WorktreeEntry;
 pub use release::Released;
 pub use reopen::There;
 pub use sparse::Cone;
+pub use unwritten::UNWRITTEN;
 
-pub(super) use create::folder;
+pub(super) use create::{folder, require_place};
 pub(super) use list::admin_dir;
 pub(super) use release::{has_modules, ignored, links_are_ours};
 pub(super) use undo::{discard_private, take_back, unlock_refs};
+pub(super) use unwritten::discard_unwritten;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -258,12 +261,6 @@ impl Worktree {
         &self.base_commit
     }
 
-    /// Returns the file that an agent's commands are to take for the user's global git configuration.
-    /// It is there while an agent is in the worktree.
-    pub fn global_config(&self) -> PathBuf {
-        private::global_config(self)
-    }
-
     /// Returns its folder.
     pub fn path(&self) -> &Path {
         &self.path
@@ -387,6 +384,12 @@ impl Worktree {
         self.path.with_added_extension("git")
     }
 
+    /// Returns the file that is to stand for the user's own configuration in the commands of the agent
+    /// that works here: what it reads there is the user's, what it writes there is gone with it.
+    pub fn global_config(&self) -> Option<PathBuf> {
+        self.is_entered().then(|| self.private_dir().join(private::GLOBAL))
+    }
+
     /// Returns where that directory is while it is made.
     pub(super) fn unfinished_dir(&self) -> PathBuf {
         self.path.with_added_extension("making")
@@ -411,9 +414,10 @@ impl Worktree {
 
     /// Removes what [`Worktree::enter`] made, before anybody has used it.
     pub(super) async fn forget_private(&self) {
-        let _ = std::fs::remove_dir_all(self.private_dir());
         self.sweep();
+        // Without the mark it is an earlier agent's, with something in it that is nowhere else.
         if self.is_entered() {
+            let _ = std::fs::remove_dir_all(self.private_dir());
             let _ = super::private::let_go(&self.repo, &self.base_ref()).await;
             let _ = std::fs::remove_dir_all(self.mark());
         }

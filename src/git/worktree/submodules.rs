@@ -5,36 +5,46 @@
 //! from `.gitmodules` where not; nested submodules keep theirs in the configuration of the one they
 //! are in. A worktree whose submodules were filled is never removed by itself: commits made in them
 //! exist nowhere else.
+//!
+//! `.gitmodules` is a file of the base, which an agent may have written. So its names reach git where a
+//! name cannot end and a value begin, and git is started only in folders that it has just filled.
 
-use std::path::Path;
+use std::path::{Component, Path};
 
 use anyhow::{Context, bail};
 
 use super::Worktree;
-use crate::git::command::{LONG, complaint, fields, text};
+use crate::git::command::{LONG, complaint, fields, path, text};
+use crate::git::private::plain::Folder;
 use crate::git::repo::Repo;
 
 /// Fills every submodule, and those in them.
 pub(super) async fn fill(worktree: &Worktree) -> anyhow::Result<()> {
     let repo = worktree.repo();
     let modules = worktree.path().join(".gitmodules");
-    if !modules.is_file() {
+    if !modules.symlink_metadata().is_ok_and(|file| file.is_file()) {
         return Ok(());
     }
     let git = |dir: &Path| repo.program.discovering(dir, "submodule").limit(LONG);
     let mut update = git(worktree.path());
+    let mut count = 0;
     for (name, address) in addresses(repo, &modules).await? {
-        update = update
-            .setting(&format!("submodule.{name}.url={address}"))
-            .setting(&format!("submodule.{name}.active=true"));
+        for (key, value) in [("url", address.as_str()), ("active", "true")] {
+            // Not with `-c`, where the first `=` ends the key.
+            update = update
+                .env(&format!("GIT_CONFIG_KEY_{count}"), format!("submodule.{name}.{key}"))
+                .env(&format!("GIT_CONFIG_VALUE_{count}"), value);
+            count += 1;
+        }
     }
+    update = update.env("GIT_CONFIG_COUNT", count.to_string());
     let output = update.args(["update", "--quiet"]).run().await?;
     if output.code != Some(0) {
         bail!("cannot fill the submodules: {}", complaint(&output));
     }
     for path in paths(repo, &modules).await? {
-        let dir = worktree.path().join(path);
-        if dir.join(".gitmodules").is_file() {
+        let dir = worktree.path().join(&path);
+        if is_filled(worktree, Path::new(&path)) && dir.join(".gitmodules").is_file() {
             let output = git(&dir).args(["update", "--quiet", "--init", "--recursive"]).run();
             let output = output.await?;
             if output.code != Some(0) {
@@ -43,6 +53,19 @@ pub(super) async fn fill(worktree: &Worktree) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Tells whether a submodule of this worktree stands at a path, reached through no link.
+fn is_filled(worktree: &Worktree, name: &Path) -> bool {
+    let plain = name.components().all(|part| matches!(part, Component::Normal(_)));
+    let pointer = Folder::open(worktree.path())
+        .and_then(|top| top.folder(name))
+        .and_then(|folder| folder.file(Path::new(".git"), 1 << 16));
+    let (true, Ok(Some(pointer))) = (plain, pointer) else { return false };
+    let target = path(pointer.strip_prefix(b"gitdir: ").unwrap_or_default().trim_ascii_end());
+    let modules = worktree.admin().join("modules").canonicalize();
+    let target = worktree.path().join(name).join(target).canonicalize();
+    matches!((modules, target), (Ok(modules), Ok(target)) if target.starts_with(&modules))
 }
 
 async fn listed(repo: &Repo, modules: &Path, key: &str) -> anyhow::Result<Vec<(String, String)>> {

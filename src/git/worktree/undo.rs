@@ -6,6 +6,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::bail;
 
@@ -14,6 +15,9 @@ use crate::crash;
 use crate::git::command::path;
 use crate::git::repo::Repo;
 use crate::git::trash;
+
+/// How long a git that lives may hold a ref.
+const INSTANT: Duration = Duration::from_secs(1);
 
 /// Removes records, folder, index, our stale locks and, with `branch`, the branch if it is still at
 /// its base and nobody has it checked out. The caller holds the repository's lock. Each step is taken
@@ -58,7 +62,7 @@ fn delete_folder(repo: &Repo, life: &Life) -> anyhow::Result<()> {
 }
 
 async fn delete_branch(repo: &Repo, life: &Life) -> anyhow::Result<()> {
-    unlock_refs(repo, life);
+    unlock_refs(repo, life).await;
     let name = format!("refs/heads/{}", life.branch);
     let on_it = |branch: &Option<String>| branch.as_deref() == Some(&life.branch);
     let entries = repo.worktrees().await?;
@@ -138,10 +142,20 @@ fn require_ours(repo: &Repo, life: &Life) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes lock files on refs that are ours alone, whose holder is dead.
-pub(in crate::git) fn unlock_refs(repo: &Repo, life: &Life) {
+/// Removes lock files on refs whose holder is dead. The branch may be somebody else's too, whose git holds
+/// it for an instant: only a lock that stays is removed.
+pub(in crate::git) async fn unlock_refs(repo: &Repo, life: &Life) {
     let common_dir = repo.common_dir();
-    let _ = std::fs::remove_file(common_dir.join(format!("refs/heads/{}.lock", life.branch)));
+    let lock = common_dir.join(format!("refs/heads/{}.lock", life.branch));
+    while let Ok(made) = lock.symlink_metadata().and_then(|lock| lock.modified()) {
+        // A time that is yet to come is no reason to wait for it.
+        if made.elapsed().is_ok_and(|age| age < INSTANT) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        }
+        let _ = std::fs::remove_file(&lock);
+        break;
+    }
     let mut folders = vec![common_dir.join(life.namespace())];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
