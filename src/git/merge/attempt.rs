@@ -92,8 +92,8 @@ pub(super) async fn with_names(
     let other = if means(names.1, theirs).await { names.1 } else { theirs };
     match attempt(repo, one, other, None).await {
         // Somebody may have moved a branch meanwhile.
-        Ok(Attempt::Conflicts(named)) if means(one, ours).await && means(other, theirs).await => {
-            named
+        Ok(Attempt::Conflicts(again)) if means(one, ours).await && means(other, theirs).await => {
+            again
         }
         _ => half,
     }
