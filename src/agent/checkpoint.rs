@@ -49,7 +49,8 @@ impl Checkpoints {
         let Ok(Err(error)) = step.await else { return };
         // The next one takes in everything that this one should have.
         self.missed = Some(Touched::Anything);
-        if !std::mem::replace(&mut self.warned, true) {
+        // Where the folder was deleted, that is told at the end.
+        if self.worktree.path().is_dir() && !std::mem::replace(&mut self.warned, true) {
             let id = self.worktree.id();
             self.events.warn(format!("{id}: {error:#}; its files are only in its worktree"));
         }

@@ -374,6 +374,10 @@ fn outcome_of(
         let outside = tidings::out_of_scope(&harvest.outside, ground.path());
         (subtype, error) = (Subtype::ErrorScope, Some(outside));
     }
+    if harvest.lost && error.is_none() {
+        let lost = tidings::lost(ground.path(), &id, conversed.turns);
+        (subtype, error) = (Subtype::ErrorWorktree, Some(lost));
+    }
     let worktree = ground.worktree();
     let gone = harvest.removed.map(|ignored| Gone {
         path: ground.path().to_owned(),
@@ -389,7 +393,9 @@ fn outcome_of(
         id,
         label: order.query.label.clone(),
         branch: worktree.map(|w| w.branch().to_owned()),
-        worktree_path: worktree.filter(|_| gone.is_none()).map(|w| w.path().to_owned()),
+        worktree_path: worktree
+            .filter(|_| gone.is_none() && !harvest.lost)
+            .map(|w| w.path().to_owned()),
         base_commit: worktree.map(|w| w.base_commit().to_owned()),
         head_commit: harvest.head_commit,
         files_changed: harvest.files_changed,

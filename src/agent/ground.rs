@@ -33,6 +33,8 @@ pub struct Harvest {
     /// Whether the worktree is there no more, because nothing had changed, and what ignored files
     /// went with it: their number and size.
     pub removed: Option<(u64, u64)>,
+    /// Whether somebody deleted the folder, so that there were no files to commit.
+    pub lost: bool,
     /// Paths that git cannot store.
     pub skipped: Vec<String>,
     /// Refs that keep what is not on the branch.
@@ -149,6 +151,7 @@ impl Ground {
     /// What git says; the worktree is then kept as it is.
     pub async fn harvest(&self, id: &str, run: &str, label: &str) -> Result<Harvest> {
         let Self::Worktree { worktree, commit } = self else { return Ok(Harvest::default()) };
+        let lost = !worktree.path().is_dir();
         let finished = worktree.finish(message(commit, id, run, label)).await?;
         let left = worktree.leave(&finished).await?;
         let removed = if worktree.was_there() {
@@ -176,7 +179,8 @@ impl Ground {
             head_commit: Some(finished.head_commit),
             files_changed: finished.files_changed,
             removed,
-            skipped: finished.skipped,
+            lost,
+            skipped: if lost { Vec::new() } else { finished.skipped },
             kept: finished.kept,
             nested: finished.nested,
             left,

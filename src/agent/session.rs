@@ -108,9 +108,10 @@ impl Session<'_> {
         loop {
             if self.turns == self.limits.max_turns {
                 let limit = self.limits.max_turns;
-                let error =
-                    Error::new(Kind::Budget, format!("the agent was not done after {limit} turns"))
-                        .hint("raise `max_turns`, or give it a smaller task");
+                let turns = if limit == 1 { "turn" } else { "turns" };
+                let why = format!("the agent was not done after {limit} {turns}");
+                let error = Error::new(Kind::Budget, why)
+                    .hint("raise `max_turns`, or give it a smaller task");
                 return Ok(Ending::new(Subtype::ErrorMaxTurns, error));
             }
             self.turns += 1;

@@ -81,6 +81,14 @@ pub(super) fn out_of_scope(paths: &[String], worktree: &Path) -> Error {
     Error::new(Kind::Git, message).with("paths", paths.into()).hint(hint)
 }
 
+/// Says that there were no files to take in at the end.
+pub(super) fn lost(worktree: &Path, id: &str, turns: u32) -> Error {
+    let message = format!("somebody deleted the worktree `{}`", worktree.display());
+    Error::new(Kind::Git, message).hint(format!(
+        "the files that it had are kept after each turn: base = \"{id}@turn:{turns}\""
+    ))
+}
+
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {

@@ -204,9 +204,10 @@ struct Agents {
 
 #[derive(Args)]
 #[command(
-    after_help = "A branch goes when it was made for the agent and is empty, merged, or found in\n\
-                  another branch as equal or squashed commits; a worktree when its branch holds\n\
-                  all of it. Files that git ignores are not work: they go with the worktree."
+    after_help = "What was made for an agent, worktree and branch, goes when the branch is empty,\n\
+                  merged, or found in another branch as equal or squashed commits. Of an agent\n\
+                  that worked on a branch of yours the worktree goes, when the branch has all of\n\
+                  it. Files that git ignores are not work: they go with the worktree."
 )]
 struct Gc {
     /// Change nothing, only say what would go and why

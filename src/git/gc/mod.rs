@@ -189,7 +189,7 @@ impl Survey {
     ) -> anyhow::Result<String> {
         let base = claim.base_commit.as_deref().unwrap_or_default();
         let mut proof = match (&tip, ours) {
-            (Some(_), false) => "its branch stays".to_owned(),
+            (Some(_), false) => "its branch has all of it, and stays".to_owned(),
             _ => "empty".to_owned(),
         };
         if let (Some(tip), true) = (&tip, ours) {

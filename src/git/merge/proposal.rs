@@ -94,7 +94,8 @@ impl Lane {
     /// # Errors
     /// [`Kind::Git`], with the detail `merge` where the merge is refused.
     pub async fn propose(&self, merge: &Merge, ours: &str) -> Result<Proposed> {
-        let theirs = self.repo.resolve(&merge.branch).await?;
+        // Of a turn's snapshot, a commit without the turns before it: they are nobody's history.
+        let theirs = self.repo.resolve_base(&merge.branch).await?;
         let make = Make { repo: &self.repo, into: self.branch(), merge, ours, theirs: &theirs };
         make.proposed().await
     }

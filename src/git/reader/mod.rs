@@ -101,7 +101,15 @@ impl Repo {
                 format!("the repository `{}` has no commit yet", self.top().display()),
             )
             .hint("git commit --allow-empty -m start")),
-            Err(_) => Err(Error::new(Kind::Git, format!("`{rev}` names no commit"))),
+            Err(_) => {
+                let error = Error::new(Kind::Git, format!("`{rev}` names no commit"));
+                let digits = rev.strip_prefix("agent-").filter(|rest| !rest.is_empty());
+                if digits.is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+                    let hint = "name the agent's branch, its outcome, or a turn of it: ";
+                    return Err(error.hint(format!("{hint}`{rev}@turn:1`")));
+                }
+                Err(error)
+            }
         }
     }
 

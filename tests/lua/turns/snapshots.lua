@@ -52,4 +52,11 @@ local _, early = agent.try_query { prompt = "x", model = stand, base = outcome.i
 assert(early.message == "`" .. outcome.id .. "` has had 5 turns only", early.message)
 local _, nobody = agent.try_query { prompt = "x", model = stand, base = "agent-ffffffff@turn:1" }
 assert(nobody.message == "there is no agent `agent-ffffffff`", nobody.message)
+local _, id = agent.try_query { prompt = "x", model = stand, base = outcome.id }
+assert(id.message == "`" .. outcome.id .. "` names no commit", id.message)
+assert(id.hint:find(outcome.id .. "@turn:1", 1, true), id.hint)
+
+git.merge(outcome.id .. "@turn:3")
+local landed = sh.check("git log --format=%s " .. base .. "..main").stdout
+assert(landed == outcome.id .. " after turn 3\n", "no turns land: " .. landed)
 os.exit(0)
