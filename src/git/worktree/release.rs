@@ -66,11 +66,10 @@ async fn end(
     }
     let (ignored_files, ignored_bytes) = ignored(worktree).await.or_kind(Kind::Git, trouble)?;
     let repo = &worktree.repo;
-    let mut refs = Vec::new();
-    for name in ["base", "turns"].map(|name| format!("{}/{name}", worktree.namespace())) {
-        let tip = repo.tip(&name).await.or_kind(Kind::Git, trouble)?;
-        refs.extend(tip.map(|tip| (name, tip)));
-    }
+    // Snapshots of its turns stay: an agent that has thrown all of its work away did write it.
+    let name = format!("{}/base", worktree.namespace());
+    let tip = repo.tip(&name).await.or_kind(Kind::Git, trouble)?;
+    let refs = tip.map(|tip| (name, tip)).into_iter().collect();
     let removal = Removal {
         id: worktree.id.clone(),
         run: worktree.run.clone(),
