@@ -45,8 +45,12 @@ impl Checkpoints {
 
     /// Waits for the snapshot that is under way: nothing may write meanwhile.
     pub(super) async fn settled(&mut self) {
-        let Some(step) = self.under_way.take() else { return };
-        let Ok(Err(error)) = step.await else { return };
+        let Some(step) = &mut self.under_way else { return };
+        // Taken out only then: who stops waiting, as a cancelled turn does, leaves it to be waited for by
+        // who takes the work in, with the same index.
+        let ended = step.await;
+        self.under_way = None;
+        let Ok(Err(error)) = ended else { return };
         // The next one takes in everything that this one should have.
         self.missed = Some(Touched::Anything);
         // Where the folder was deleted, that is told at the end.

@@ -133,6 +133,38 @@ async fn a_worktree_that_somebody_went_on_in_is_not_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worktree_that_a_process_works_in_stays() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    let worktree = entered(&repo, &opened, "a1").await;
+    let mut process = std::process::Command::new("sleep")
+        .arg("300")
+        .current_dir(worktree.path())
+        .spawn()
+        .unwrap();
+    let finished = worktree.finish(Some(message("work"))).await.unwrap();
+    worktree.leave(&finished).await.unwrap();
+    let released = worktree.release(&finished).await.unwrap();
+    let claim = git::gc::Claim {
+        id: "a1".to_owned(),
+        run: worktree.run().to_owned(),
+        worktree_path: Some(worktree.path().to_owned()),
+        base_commit: Some(worktree.base_commit().to_owned()),
+        ..git::gc::Claim::default()
+    };
+    let judge = async || {
+        let survey = git::gc::Survey::new(&opened, &[].into()).await.unwrap();
+        survey.judge(&claim).await.unwrap().unwrap()
+    };
+    let busy = judge().await;
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert_eq!(released, Released::Kept);
+    assert!(busy.is_bound(), "{:?}", busy.verdict);
+    assert!(judge().await.remove(&opened).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_earlier_agent_left_outlives_one_that_cannot_enter() {
     let repo = Repo::new();
     let opened = open(&repo).await;
@@ -317,4 +349,25 @@ async fn recovery_removes_nothing_that_is_not_a_worktree_of_ours() {
         assert!(again.is_empty(), "{detail}: {again:?}");
     }
     assert!(real.path().join("README.md").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_packs_refs_is_waited_for() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    let worktree = entered(&repo, &opened, "a1").await;
+    repo.git(&["pack-refs", "--all"]);
+    let finished = worktree.finish(Some(message("work"))).await.unwrap();
+    let lock = repo.path().join(".git/packed-refs.lock");
+    std::fs::write(&lock, "").unwrap();
+    let unlocked = tokio::spawn({
+        let lock = lock.clone();
+        async move {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            std::fs::remove_file(lock).unwrap();
+        }
+    });
+    worktree.leave(&finished).await.unwrap();
+    unlocked.await.unwrap();
+    assert_eq!(repo.git(&["for-each-ref", "refs/agentlua/"]), "");
 }

@@ -10,6 +10,7 @@ use crate::git::command::path as as_path;
 use crate::git::diff::Scratch;
 use crate::git::snapshot;
 use crate::git::worktree::{self, Contents, Worktree};
+use crate::process::alive;
 
 /// Where an operation in progress keeps commits that HEAD has left behind.
 const OPERATIONS: [&str; 7] = [
@@ -82,6 +83,9 @@ pub(super) async fn look(
             let shown = beside.display();
             seen.forbidden.push(format!("what could not be taken in is in `{shown}`"));
         }
+    }
+    if alive::works_in(path) {
+        seen.forbidden.push("in use: a process works there".to_owned());
     }
     if worktree::has_modules(worktree.admin()) {
         seen.forbidden.push("holds a filled submodule".to_owned());

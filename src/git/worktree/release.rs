@@ -1,6 +1,7 @@
 //! Ending a worktree: unlocked and kept, or removed when nothing in it could be missed.
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -10,6 +11,10 @@ use crate::error::{Kind, Result, ResultExt};
 use crate::git::command::{LONG, fields, path};
 use crate::git::remove::Removal;
 use crate::git::snapshot::Finished;
+use crate::process::alive;
+
+/// How long a process that was killed may take to be gone.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
 
 /// What became of a worktree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +65,7 @@ async fn end(
 ) -> Result<Released> {
     let trouble = || format!("cannot release the worktree `{}`", worktree.path.display());
     crash::point("release.begun");
-    if !spare || !loses_nothing(worktree, finished, held).await {
+    if !spare || !loses_nothing(worktree, finished, held).await || is_in_use(worktree).await {
         keep(worktree).await?;
         return Ok(Released::Kept);
     }
@@ -109,6 +114,19 @@ async fn loses_nothing(worktree: &Worktree, finished: &Finished, held: &str) -> 
             .head_of(&worktree.admin)
             .await
             .is_ok_and(|head| head.commit.as_deref() == Some(held))
+}
+
+/// Tells whether a process works in the folder: a person's shell, or what has slipped away from an agent's
+/// command. One that was killed just now may take a moment to be gone.
+async fn is_in_use(worktree: &Worktree) -> bool {
+    let since = Instant::now();
+    while alive::works_in(&worktree.path) {
+        if since.elapsed() > LAST_MOMENT {
+            return true;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    false
 }
 
 /// Tells whether worktree and record still name each other as git wrote it.

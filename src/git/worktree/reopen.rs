@@ -3,7 +3,7 @@
 //! The lock of git's record says who is in: nobody enters while it names another. It is changed under
 //! the repository's lock only.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::create::folder;
@@ -91,8 +91,7 @@ impl Worktree {
         let worktree = self.clone();
         let step = async move {
             let _lock = worktree.repo.lock().await?;
-            let reason = format!("{LOCK_REASON}{lender}");
-            std::fs::write(worktree.admin.join("locked"), reason)
+            lock_for(&worktree.admin, &lender)
                 .or_kind(Kind::Git, || "cannot give the worktree back")?;
             crash::point("reopen.handed_back");
             worktree.settle("handed back").await;
@@ -149,7 +148,7 @@ async fn holder(worktree: &Worktree) -> Result<Option<WorktreeEntry>> {
 }
 
 /// Returns the worktree at `path`, if it still is what it was.
-async fn at(worktree: &Worktree, path: &std::path::Path) -> Result<WorktreeEntry> {
+async fn at(worktree: &Worktree, path: &Path) -> Result<WorktreeEntry> {
     let (shown, branch) = (path.display(), &worktree.branch);
     let entries = worktree.repo.worktrees().await?;
     let real = list::existing_part(path);
@@ -221,13 +220,19 @@ async fn take(worktree: &mut Worktree, entry: WorktreeEntry) -> Result<()> {
     let pledge = repo.intend(KIND, &life.id, &life).await?;
     worktree.set_record(Some(Record { pledge, life }));
     crash::point("reopen.intended");
-    let reason = format!("{LOCK_REASON}{}", worktree.id);
-    let locked = std::fs::write(worktree.admin.join("locked"), reason);
+    let locked = lock_for(&worktree.admin, &worktree.id);
     if locked.is_err() {
         worktree.settle("not entered").await;
     }
     crash::point("reopen.locked");
     locked.or_kind(Kind::Git, trouble)
+}
+
+/// Locks a worktree for somebody, in one step: a lock that is cut short is nobody's, and stays.
+fn lock_for(admin: &Path, id: &str) -> std::io::Result<()> {
+    let fresh = admin.join("locked.new");
+    std::fs::write(&fresh, format!("{LOCK_REASON}{id}"))?;
+    std::fs::rename(fresh, admin.join("locked"))
 }
 
 /// Tells whether a worktree was made by agentlua: beside the one that was asked for, or for an agent

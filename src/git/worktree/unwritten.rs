@@ -9,7 +9,9 @@ pub const UNWRITTEN: &str = ".agentlua-tmp-";
 /// Removes them from a folder and all below it; links are not followed, and a repository inside is not
 /// looked into. Nobody may be writing there any more.
 pub(in crate::git) fn discard_unwritten(folder: &Path) {
-    let mut folders = vec![folder.to_owned()];
+    // An agent may have put a link in its place.
+    let is_folder = folder.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let mut folders: Vec<_> = is_folder.then(|| folder.to_owned()).into_iter().collect();
     while let Some(inner) = folders.pop() {
         for entry in std::fs::read_dir(inner).into_iter().flatten().flatten() {
             let (Ok(kind), name) = (entry.file_type(), entry.file_name()) else { continue };
