@@ -131,19 +131,39 @@ fn the_opening_script_lands_every_branch() {
     }
 }
 
+/// Returns the words in backticks that follow `before`.
+fn listed(before: &str) -> Vec<String> {
+    let readme = readme();
+    let list = readme.split(before).nth(1).and_then(|rest| rest.split('`').next());
+    list.expect("a list").split_whitespace().map(str::to_owned).collect()
+}
+
 #[test]
 fn what_it_says_is_not_built_says_so() {
-    let readme = readme();
-    let list = readme.split("the commands `").nth(1).and_then(|rest| rest.split('`').next());
     let home = Home::new();
-    for verb in list.expect("a list of commands").split_whitespace() {
-        let ran: Ran = home.run(&[verb]);
-        assert_eq!(
-            (ran.code, ran.stderr.contains("not built yet")),
-            (2, true),
-            "{verb}: {}",
-            ran.stderr
-        );
+    let refused = |args: &[&str]| {
+        let ran: Ran = home.run(args);
+        let says = ran.stderr.contains("not built yet");
+        assert_eq!((ran.code, says), (2, true), "{args:?}: {}", ran.stderr);
+    };
+    for verb in listed("the commands `") {
+        refused(&[&verb]);
+    }
+    home.write("empty.lua", "");
+    for flag in listed("the flags `") {
+        match &*flag {
+            "--dry-run" | "--detach" | "--resume" => refused(&["run", &flag, "empty.lua"]),
+            _ => refused(&["run", &flag, "1", "empty.lua"]),
+        }
+    }
+    for option in listed("options of `agent.query`: `") {
+        home.write("option.lua", &format!("agent.query {{ prompt = 'x', {option} = 1 }}"));
+        refused(&["run", "option.lua"]);
+    }
+    for function in listed("- functions: `") {
+        let either = format!("local f = {function} return type(f) == 'table' and f.x or f()");
+        home.write("function.lua", &either);
+        refused(&["run", "function.lua"]);
     }
 }
 
