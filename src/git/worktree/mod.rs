@@ -13,6 +13,8 @@ mod include;
 mod leave;
 mod life;
 mod list;
+mod operation;
+mod places;
 mod release;
 mod reopen;
 mod setup;
@@ -35,6 +37,7 @@ pub use unwritten::UNWRITTEN;
 
 pub(super) use create::{folder, require_place};
 pub(super) use list::admin_dir;
+pub(super) use operation::{is_parked, operation};
 pub(super) use release::{has_modules, ignored, links_are_ours};
 pub(super) use undo::{discard_private, take_back, unlock_refs};
 pub(super) use unwritten::discard_unwritten;
@@ -42,9 +45,8 @@ pub(super) use unwritten::discard_unwritten;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::command::Place;
 use super::ledger::Pledge;
-use super::private::{self, Left};
+use super::private::Left;
 use super::repo::Repo;
 use super::scope::Scope;
 use super::snapshot::{self, CommitMessage, Finished};
@@ -53,18 +55,6 @@ use crate::error::{Error, Kind, Result, ResultExt};
 
 /// What stands in the lock file of a worktree that belongs to an agent, before its id.
 pub(super) const LOCK_REASON: &str = "agentlua ";
-
-/// What git leaves in a worktree's own git directory while an operation waits for its user, and the
-/// operation. A rebase leaves more than one of them.
-const OPERATIONS: [(&str, &str); 7] = [
-    ("rebase-merge", "rebase"),
-    ("rebase-apply", "rebase"),
-    ("MERGE_HEAD", "merge"),
-    ("CHERRY_PICK_HEAD", "cherry_pick"),
-    ("REVERT_HEAD", "revert"),
-    ("sequencer", "cherry_pick"),
-    ("BISECT_LOG", "bisect"),
-];
 
 /// A linked worktree that an agent works in.
 #[derive(Clone, Debug)]
@@ -345,73 +335,6 @@ impl Worktree {
         to_the_end(async move { release::close(&worktree, &finished).await }, |_| async {}).await
     }
 
-    /// Returns the place of snapshots: the shared git directory, which the agent's own files do not
-    /// redirect, with the private index.
-    pub(super) fn private(&self) -> Place {
-        let common_dir = self.repo.common_dir();
-        let mut place = self.repo.place(common_dir.to_owned(), Some(self.path.clone()));
-        place.index = Some(self.index());
-        place
-    }
-
-    /// Returns the place that git in the worktree itself sees.
-    pub(super) fn own(&self) -> Place {
-        self.repo.place(self.admin.clone(), Some(self.path.clone()))
-    }
-
-    /// Returns where git keeps what it knows about this worktree.
-    pub(super) fn admin(&self) -> &Path {
-        &self.admin
-    }
-
-    /// Returns the private index.
-    pub(super) fn index(&self) -> PathBuf {
-        self.repo.state_dir().join("index").join(&self.id)
-    }
-
-    /// Returns what refs for its work start with, without the last slash.
-    pub(super) fn namespace(&self) -> String {
-        namespace(&self.run, &self.id)
-    }
-
-    /// Returns the ref that holds the base while an agent works.
-    pub(super) fn base_ref(&self) -> String {
-        format!("{}/base", self.namespace())
-    }
-
-    /// Returns the git directory of the agent that works here, beside the folder. It need not exist.
-    pub(super) fn private_dir(&self) -> PathBuf {
-        self.path.with_added_extension("git")
-    }
-
-    /// Returns the file that is to stand for the user's own configuration in the commands of the agent
-    /// that works here: what it reads there is the user's, what it writes there is gone with it.
-    pub fn global_config(&self) -> Option<PathBuf> {
-        self.is_entered().then(|| self.private_dir().join(private::GLOBAL))
-    }
-
-    /// Returns where that directory is while it is made.
-    pub(super) fn unfinished_dir(&self) -> PathBuf {
-        self.path.with_added_extension("making")
-    }
-
-    /// Returns where it is once all of it was taken in, until it is removed.
-    pub(super) fn emptied_dir(&self) -> PathBuf {
-        self.path.with_added_extension("taken")
-    }
-
-    /// Returns the folder that says that an agent is in the worktree, and what its repository started with.
-    pub(super) fn mark(&self) -> PathBuf {
-        // By the folder: who works there changes.
-        let name = self.path.file_name().unwrap_or(self.id.as_ref());
-        self.repo.state_dir().join("entered").join(name)
-    }
-
-    /// Tells whether an agent is in the worktree, or was and has not been taken out.
-    pub(super) fn is_entered(&self) -> bool {
-        self.mark().is_dir()
-    }
-
     /// Removes what [`Worktree::enter`] made, before anybody has used it.
     pub(super) async fn forget_private(&self) {
         self.sweep();
@@ -444,18 +367,6 @@ impl Worktree {
     pub(super) fn is_parked(&self) -> bool {
         is_parked(&self.admin)
     }
-}
-
-/// Tells whether a merge, rebase or the like is in progress in the worktree of this git directory.
-pub(super) fn is_parked(git_dir: &Path) -> bool {
-    operation(git_dir).is_some()
-}
-
-/// Returns what is in progress in the worktree of this git directory: `merge`, `rebase`,
-/// `cherry_pick`, `revert` or `bisect`.
-pub(super) fn operation(git_dir: &Path) -> Option<&'static str> {
-    let found = OPERATIONS.iter().find(|(name, _)| git_dir.join(name).exists());
-    found.map(|(_, operation)| *operation)
 }
 
 /// Tells whether a folder's content is lost at a restart or swept now and then.
