@@ -371,3 +371,26 @@ async fn a_user_who_packs_refs_is_waited_for() {
     unlocked.await.unwrap();
     assert_eq!(repo.git(&["for-each-ref", "refs/agentlua/"]), "");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_collects_garbage_takes_no_snapshot_away() {
+    let repo = Repo::new();
+    let opened = open(&repo).await;
+    let worktree = create(&repo, &opened, "a1", "agents/a1").await;
+    let file = worktree.path().join("new");
+    std::fs::write(&file, "not committed\n").unwrap();
+    // Older than the index: git does not look inside again.
+    let before = std::time::SystemTime::now() - std::time::Duration::from_hours(1);
+    std::fs::File::options().write(true).open(&file).unwrap().set_modified(before).unwrap();
+    assert!(worktree.finish(None).await.unwrap().uncommitted);
+    // No ref holds what was looked at.
+    repo.git(&["gc", "--quiet", "--prune=now"]);
+    assert!(worktree.finish(None).await.unwrap().uncommitted);
+    repo.git(&["gc", "--quiet", "--prune=now"]);
+    worktree.snapshot_turn(1, git::Touched::Paths(vec!["new".into()])).await.unwrap();
+    repo.git(&["gc", "--quiet", "--prune=now"]);
+    let finished = worktree.finish(Some(message("work"))).await.unwrap();
+    assert_eq!(finished.files_changed, ["new"]);
+    assert_eq!(repo.git(&["show", "agents/a1:new"]), "not committed");
+    repo.fsck();
+}

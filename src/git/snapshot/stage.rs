@@ -42,6 +42,27 @@ pub(super) async fn stage_on(
     place: &Place,
     tip: Option<&str>,
 ) -> anyhow::Result<Snapshot> {
+    let mut snapshot = brought_up(worktree, place, tip).await?;
+    let tree = worktree.repo().git_at(place, "write-tree").line().await;
+    snapshot.tree = if let Ok(tree) = tree {
+        tree
+    } else {
+        // The user's `git gc` knows nothing of this index: what no ref held may be gone. The files are not.
+        let index = place.index.as_deref().context("no index")?;
+        std::fs::remove_file(index)
+            .with_context(|| format!("cannot begin `{}` anew", index.display()))?;
+        snapshot = brought_up(worktree, place, tip).await?;
+        worktree.repo().git_at(place, "write-tree").line().await?
+    };
+    Ok(snapshot)
+}
+
+/// Brings the index of `place` up to the files; the tree is not written yet.
+async fn brought_up(
+    worktree: &Worktree,
+    place: &Place,
+    tip: Option<&str>,
+) -> anyhow::Result<Snapshot> {
     let repo = worktree.repo();
     let index = place.index.as_deref().context("no index")?;
     if !index.exists() {
@@ -76,7 +97,6 @@ pub(super) async fn stage_on(
     snapshot.nested.extend(top.repositories()?);
     snapshot.nested.sort();
     snapshot.nested.dedup();
-    snapshot.tree = repo.git_at(place, "write-tree").line().await?;
     Ok(snapshot)
 }
 
@@ -99,7 +119,10 @@ pub(in crate::git) async fn stage_paths(
     let git = git.args(["--pathspec-from-file=-", "--pathspec-file-nul"]).stdin(names);
     match git.limit(LONG).run().await?.code {
         // Ignored files are told by code 1 and left out.
-        Some(0 | 1) => repo.git_at(place, "write-tree").line().await,
+        Some(0 | 1) => match repo.git_at(place, "write-tree").line().await {
+            Ok(tree) => Ok(tree),
+            Err(_) => Ok(stage(worktree, place).await?.tree),
+        },
         _ => Ok(stage(worktree, place).await?.tree),
     }
 }

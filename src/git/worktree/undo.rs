@@ -86,6 +86,9 @@ pub(in crate::git) fn discard_private(repo: &Repo, id: &str, path: &Path) -> any
         }
     }
     trash::discard(&repo.state_dir().join("entered").join(id))?;
+    if let Some(name) = path.file_name() {
+        let _ = std::fs::remove_file(repo.state_dir().join("setup").join(name));
+    }
     let Some(folder) = path.parent() else { return Ok(()) };
     for end in ["git", "making", "taken"] {
         trash::discard(&folder.join(format!("{id}.{end}")))?;
