@@ -25,7 +25,10 @@ local tip = git_of("rev-parse main")
 local _, e = git.try_merge { branch = "clash", strategy = "rebase" }
 assert(e.merge.status == "conflicted" and e.merge.paths[1] == "shared", tostring(e))
 assert(e.merge.commit == git_of("rev-parse clash"), "it names the commit")
-assert(e.message:find("(`clashes here`) of `clash` on `main` conflicts in `shared`", 1, true), e.message)
+assert(
+  e.message:find("(`clashes here`) of `clash` on `main` conflicts in `shared`", 1, true),
+  e.message
+)
 assert(git_of("rev-parse main") == tip)
 -- A merge commit is left out; one that resolved something would be lost.
 sh.check([[

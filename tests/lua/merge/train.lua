@@ -41,7 +41,8 @@ assert(runs <= 6, "bisected: " .. runs)
 assert(#git.worktrees() == 1, "no worktree is left")
 
 sh.check("git reset -q --hard " .. base)
-local merged, e2 = git.try_merge { branches = { "a", "bad" }, verify = "! test -e bad.txt", all = true }
+local merged, e2 =
+  git.try_merge { branches = { "a", "bad" }, verify = "! test -e bad.txt", all = true }
 assert(merged == nil and e2.kind == "verify" and e2.merge.status == "verify_failed", tostring(e2))
 assert(e2.merge.merges[1].status == "held_back" and e2.merge.commit == base, "nothing landed")
 assert(git_of("rev-parse main") == base)

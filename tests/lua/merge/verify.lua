@@ -18,8 +18,9 @@ end
 
 local e = refused("cat new.txt own.txt; echo to stderr >&2; exit 3")
 assert(
-  e.message == "`cat new.txt own.txt; echo to stderr >&2; exit 3` failed with exit code 3 "
-    .. "after merging `work` into `main`",
+  e.message
+    == "`cat new.txt own.txt; echo to stderr >&2; exit 3` failed with exit code 3 "
+      .. "after merging `work` into `main`",
   e.message
 )
 assert(e.merge.output == "new\nown\nto stderr", e.merge.output)
@@ -61,7 +62,7 @@ assert(git_of("rev-parse main") == merged.commit and fs.exists("new.txt"), "then
 local ok, why = pcall(kept.sh, kept, "true")
 assert(not ok and why.message:find("was removed", 1, true), "the worktree is gone")
 assert(#git.worktrees() == 1, "and git knows of none")
-assert(git.merge { branch = "work", verify = "false" }.status == "up_to_date", "nothing to verify")
+assert(git.merge({ branch = "work", verify = "false" }).status == "up_to_date", "nothing to verify")
 for _, bad in ipairs { 1, "" } do
   local ok, e = pcall(git.merge, { branch = "work", verify = bad })
   assert(not ok and e.kind == "usage", "no command and no function")

@@ -11,25 +11,31 @@ local function writer(name)
     end,
   }
 end
-local first = agent.query { prompt = "x", branch = "work", model = writer "one" }
-local ok, e = pcall(agent.query, { prompt = "x", branch = "work", model = writer "two" })
+local first = agent.query { prompt = "x", branch = "work", model = writer("one") }
+local ok, e = pcall(agent.query, { prompt = "x", branch = "work", model = writer("two") })
 assert(not ok and e.kind == "git" and e.outcome.subtype == "error_worktree", "it is refused")
 assert(e.message:find(first.id, 1, true), "it names who made it: " .. e.message)
 assert(e.hint:find('if_exists = "continue"', 1, true), e.hint)
 assert(e.outcome.num_turns == 0, "nothing was asked")
 
-sh.check "git branch mine"
-local _, mine = agent.try_query { prompt = "x", branch = "mine", model = writer "two" }
+sh.check("git branch mine")
+local _, mine = agent.try_query { prompt = "x", branch = "mine", model = writer("two") }
 assert(mine.message:find("it is yours", 1, true), mine.message)
 
 local second = agent.query {
-  prompt = "x", branch = "work", if_exists = "number", model = writer "two",
+  prompt = "x",
+  branch = "work",
+  if_exists = "number",
+  model = writer("two"),
 }
 assert(second.branch == "work-2", second.branch)
 assert(second.base_commit == first.base_commit, "it starts from HEAD")
 
 local third = agent.query {
-  prompt = "x", branch = "work", if_exists = "continue", model = writer "three",
+  prompt = "x",
+  branch = "work",
+  if_exists = "continue",
+  model = writer("three"),
 }
 assert(third.branch == "work" and third.worktree_path == first.worktree_path, "the same place")
 assert(third.base_commit == first.head_commit, "from its head")

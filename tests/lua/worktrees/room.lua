@@ -3,7 +3,7 @@
 -- Without room for what may be made at once nothing is asked and nothing is made.
 local disk = sh.check("mkdir -p ../disk && cd ../disk && pwd").stdout:gsub("%s+$", "")
 if not sh("mount -t tmpfs -o size=4m tmpfs " .. disk).ok then
-  log.warn "skipped: a small file system cannot be mounted here"
+  log.warn("skipped: a small file system cannot be mounted here")
   os.exit(1)
 end
 local asked = 0
@@ -15,11 +15,11 @@ local model = agent.model {
   end,
 }
 local ok, wrong = pcall(function()
-  fs.mkdir "files"
+  fs.mkdir("files")
   for i = 1, 10 do
     fs.write("files/" .. i, ("x"):rep(200000))
   end
-  sh.check "git add -A && git commit -qm files"
+  sh.check("git add -A && git commit -qm files")
   agent.config { worktree_root = disk, concurrency = 3 }
   -- One fits.
   agent.query { prompt = "x", model = model }
@@ -33,7 +33,7 @@ local ok, wrong = pcall(function()
     if not each.ok then
       refused = refused + 1
       assert(each.error.kind == "git" and each.outcome.num_turns == 0, tostring(each.error))
-      assert(each.error.message:find "has %d.* left", each.error.message)
+      assert(each.error.message:find("has %d.* left"), each.error.message)
     end
   end
   -- When the others have given up there is room for the last.

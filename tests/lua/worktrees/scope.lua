@@ -21,12 +21,12 @@ local kept = agent.query {
   prompt = "x",
   scope = { "src/auth/", "*.md" },
   model = agent_that {
-    write "src/auth/deep/a",
-    write "note.md",
-    write "src/other",
-    write "src/auth/../b",
+    write("src/auth/deep/a"),
+    write("note.md"),
+    write("src/other"),
+    write("src/auth/../b"),
     { name = "Bash", input = { command = "ln -s ../.. src/auth/up" } },
-    write "src/auth/up/escaped",
+    write("src/auth/up/escaped"),
   },
 }
 assert(told:find("src/auth/", 1, true) and told:find("you may write", 1, true), told)
@@ -43,8 +43,11 @@ local _, e = agent.try_query {
   branch = "out",
   scope = { "src/" },
   model = agent_that {
-    write "src/in",
-    { name = "Bash", input = { command = "echo 1 >> main.lua; echo 2 > stray; git commit -qam mine" } },
+    write("src/in"),
+    {
+      name = "Bash",
+      input = { command = "echo 1 >> main.lua; echo 2 > stray; git commit -qam mine" },
+    },
   },
 }
 assert(e.kind == "git" and e.outcome.subtype == "error_scope", tostring(e))
@@ -54,10 +57,10 @@ local changed = sh("git diff --name-only main out").stdout
 assert(changed == "src/in\n", changed)
 assert(fs.exists(e.outcome.worktree_path .. "/stray"), "and it stays in the worktree")
 
-local _, none = agent.try_query { prompt = "x", scope = {}, model = agent_that { write "a" } }
-assert(results[1].is_error and results[1].content:find "nothing", results[1].content)
+local _, none = agent.try_query { prompt = "x", scope = {}, model = agent_that { write("a") } }
+assert(results[1].is_error and results[1].content:find("nothing"), results[1].content)
 assert(none == nil or none.kind, "nothing was changed, so nothing is wrong")
 for _, path in ipairs { "../x", "/etc", "" } do
   local ok, wrong = pcall(agent.query, { prompt = "x", scope = { path }, model = agent_that {} })
-  assert(not ok and wrong.kind == "usage" and wrong.message:find "scope", tostring(wrong))
+  assert(not ok and wrong.kind == "usage" and wrong.message:find("scope"), tostring(wrong))
 end
