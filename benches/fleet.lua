@@ -19,7 +19,7 @@ for _, outcome, err in agent.iter(queries, { limit = count }) do
   if not outcome then
     error(err)
   end
-  assert(not outcome.result:find "FAILED", outcome.result)
+  assert(not outcome.result:find("FAILED"), outcome.result)
   done = done + 1
 end
 print("done " .. done)

@@ -25,7 +25,7 @@ local model = agent.model {
 local tool = agent.tool { name = "t", description = "d", run = print }
 
 -- What is uncommitted would keep agents with `dirty = "fail"` from beginning.
-sh.check "git add --all && git commit --quiet --allow-empty --message=walk"
+sh.check("git add --all && git commit --quiet --allow-empty --message=walk")
 
 -- Options of `agent.query`, each with values that the contract has.
 local outcome = agent.query { prompt = "x", model = model, branch = "first", commit = false }
