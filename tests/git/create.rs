@@ -36,7 +36,8 @@ async fn a_name_that_is_taken_is_refused_with_the_ways_on_or_numbered() {
         let worktree = made(&repo, &name.replace('/', "-"), name, Taken::Number).await;
         if name == "x/y" {
             // No number helps a name below a branch.
-            assert!(worktree.unwrap_err().message.contains("taken"), "{name}");
+            let why = worktree.unwrap_err().message;
+            assert!(why.contains("cannot stand beside `x`"), "{why}");
             continue;
         }
         let worktree = worktree.unwrap();
