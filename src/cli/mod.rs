@@ -225,8 +225,14 @@ struct Gc {
 struct Rm {
     /// The agent's id, or the start of it
     id: String,
-    /// Remove unmerged and uncommitted work too, kept under refs/agentlua/removed/ID/
-    #[arg(long)]
+    #[arg(
+        long,
+        help = "Remove unmerged and uncommitted work too: it is kept under
+\
+                refs/agentlua/removed/ID/. A repository inside it, which no ref
+\
+                can keep, stays"
+    )]
     force: bool,
     /// Repository of the agent [default: the one here]
     #[arg(long, value_name = "DIR")]

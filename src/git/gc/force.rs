@@ -21,7 +21,8 @@ impl Finding {
     /// [`Kind::Git`] when it is in use or holds what no ref can keep, or cannot be removed.
     pub async fn remove_by_force(&self, repo: &Arc<Repo>) -> Result<Option<Vec<String>>> {
         if let (true, Verdict::Kept(why)) = (self.at_stake.forbidden, &self.verdict) {
-            return Err(Error::new(Kind::Git, format!("{} stays: {why}", self.id)));
+            return Err(Error::new(Kind::Git, format!("{} stays: {why}", self.id))
+                .hint("no ref can keep a repository, nor what is in use: move it away first"));
         }
         let (finding, repo) = (self.clone(), Arc::clone(repo));
         let step = async move {

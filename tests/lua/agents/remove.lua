@@ -55,3 +55,19 @@ assert(
 )
 ok, wrong = pcall(agent.remove, 1)
 assert(not ok and wrong.message:find("an id, an outcome or a task", 1, true), tostring(wrong))
+
+-- What no ref can keep stays even then, and the error says what to do.
+local nested = agent.query {
+  prompt = "x",
+  branch = "nested",
+  model = agent.model {
+    reply = function(request)
+      local command = "git init -q n; cd n; git commit -q --allow-empty -m inner"
+      return request.turn == 1 and { tools = { { name = "Bash", input = { command = command } } } }
+        or "done"
+    end,
+  },
+}
+_, e = agent.try_remove(nested, { force = true })
+assert(e.message:find("holds a repository of its own: `n`", 1, true), tostring(e))
+assert(e.hint:find("move it away", 1, true) and fs.exists(nested.worktree_path), e.hint)
