@@ -9,7 +9,8 @@ local outcome_of = function(...)
     model = agent.model {
       reply = function(request)
         local command = commands[request.turn]
-        return command and { tools = { { name = "Bash", input = { command = command } } } } or "done"
+        return command and { tools = { { name = "Bash", input = { command = command } } } }
+          or "done"
       end,
     },
   }
