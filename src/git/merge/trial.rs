@@ -22,6 +22,7 @@ use crate::git::index;
 use crate::git::ledger::Pledge;
 use crate::git::repo::Repo;
 use crate::git::to_the_end;
+use crate::git::trash;
 use crate::git::worktree::{self, LOCK_REASON, Worktree};
 
 /// How often to try again when another git changes the registry at the same moment.
@@ -85,7 +86,7 @@ impl Trial {
         let step = async move {
             let Self { worktree, record, pledge } = self;
             let _lock = worktree.repo().lock().await?;
-            remove(worktree.repo(), &record).await?;
+            remove(worktree.repo(), &record)?;
             pledge.settle("removed").await;
             Ok(())
         };
@@ -112,7 +113,7 @@ impl Trial {
                 Ok(worktree) => Ok(Self { worktree, record, pledge }),
                 Err(error) => {
                     let _lock = repo.lock().await?;
-                    remove(&repo, &record).await?;
+                    remove(&repo, &record)?;
                     pledge.settle("failed").await;
                     Err(error).or_kind(Kind::Git, || "cannot make a worktree for a merge")
                 }
@@ -169,9 +170,12 @@ async fn make(
 
 /// Registers it with git, locked, with no file in it.
 async fn add(repo: &Repo, record: &Record, commit: &str) -> anyhow::Result<()> {
+    let reason = format!("{LOCK_REASON}{}", record.id);
+    if worktree::registry::make(repo, &record.path, &reason, commit).await? {
+        return Ok(());
+    }
     let mut tries = 0;
     loop {
-        let reason = format!("{LOCK_REASON}{}", record.id);
         let git = repo.git("worktree").args(["add", "--quiet", "--no-checkout", "--detach"]);
         let git = git.args(["--lock", "--reason", &reason]).arg(&record.path).arg(commit);
         let output = git.run().await?;
@@ -184,26 +188,21 @@ async fn add(repo: &Repo, record: &Record, commit: &str) -> anyhow::Result<()> {
         if !said.contains("commondir") || tries == TRIES {
             bail!("git worktree add: {said}");
         }
-        remove(repo, record).await?;
+        remove(repo, record)?;
         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
     }
 }
 
 /// Removes folder, records and index; each step goes on where the one before had nothing to do. Called
 /// with the repository's lock.
-pub(super) async fn remove(repo: &Repo, record: &Record) -> Result<()> {
-    let shared = repo.place(repo.common_dir().to_owned(), None);
-    let git = repo.git_at(&shared, "worktree").args(["remove", "--force", "--force"]);
-    let _ = git.arg(&record.path).limit(LONG).bytes().await;
+pub(super) fn remove(repo: &Repo, record: &Record) -> Result<()> {
     let path = &record.path;
     let trouble = || format!("cannot remove the temporary worktree `{}`", path.display());
-    if path.symlink_metadata().is_ok() {
-        std::fs::remove_dir_all(path).or_kind(Kind::Io, trouble)?;
-    }
     let admin = worktree::admin_dir(repo.common_dir(), path).or_kind(Kind::Io, trouble)?;
     if let Some(admin) = admin {
-        std::fs::remove_dir_all(admin).or_kind(Kind::Io, trouble)?;
+        trash::retire(repo, &record.id, &admin).or_kind(Kind::Io, trouble)?;
     }
+    trash::discard(path).or_kind(Kind::Io, trouble)?;
     let _ = std::fs::remove_file(repo.state_dir().join("index").join(&record.id));
     if let Some(folder) = path.parent() {
         let _ = std::fs::remove_dir(folder);

@@ -108,6 +108,17 @@ impl Settings {
         settings
     }
 
+    /// Tells whether a worktree's record is HEAD, two links and a lock, and nothing of a worktree's own
+    /// configuration, its patterns or its table of refs.
+    pub(in crate::git) fn keeps_plain_records(&self) -> bool {
+        let more: [&[u8]; 3] = [
+            b"extensions.worktreeconfig",
+            b"extensions.refstorage",
+            b"extensions.relativeworktrees",
+        ];
+        !self.local.iter().any(|setting| more.contains(&&*setting.key))
+    }
+
     /// Tells whether objects may be missing here because a remote has them.
     pub(in crate::git) fn is_partial(&self) -> bool {
         self.local.iter().any(|setting| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::furnish::{self, Furnish};
 use super::reopen::{self, Found};
 use super::undo::take_back;
-use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, list};
+use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, list, registry};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::branch::{OTHER_NAME, Taken, check_branch_name};
@@ -178,17 +178,31 @@ async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
     if let Some(clash) = named {
         return Err(Error::new(Kind::Git, clash.to_string()).hint(OTHER_NAME));
     }
-    Err(anyhow::anyhow!("git worktree add: {said}"))
+    Err(anyhow::anyhow!("{said}"))
         .or_kind(Kind::Git, || format!("cannot make a worktree for `{}`", worktree.branch))
 }
 
-/// Runs `git worktree add`; returns what it complained about.
+/// Makes the branch and the record; returns what git complained about.
 async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
+    let reason = format!("{LOCK_REASON}{}", worktree.id);
+    if worktree.terms.branch_created {
+        let name = format!("refs/heads/{}", worktree.branch);
+        if registry::make(&worktree.repo, &worktree.path, &reason, &format!("ref: {name}")).await? {
+            crash::point("create.linked");
+            let (base, why) = (&worktree.base_commit, "branch: created by agentlua");
+            let moved = worktree.repo.move_ref(&name, base, None, why).await;
+            return Ok(moved.err().map(|error| error.to_string()));
+        }
+    }
+    add_by_git(worktree, &reason).await
+}
+
+/// Runs `git worktree add`; returns what it complained about.
+async fn add_by_git(worktree: &Worktree, reason: &str) -> anyhow::Result<Option<String>> {
     let mut tries = 0;
     loop {
-        let reason = format!("{LOCK_REASON}{}", worktree.id);
         let git = worktree.repo.git("worktree").args(["add", "--quiet", "--no-checkout"]);
-        let git = git.args(["--lock", "--reason", &reason]);
+        let git = git.args(["--lock", "--reason", reason]);
         let output = if worktree.terms.branch_created {
             git.args(["--no-track", "-b", &worktree.branch])
                 .arg(&worktree.path)
@@ -204,7 +218,7 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
         tries += 1;
         // A `git worktree add` or a fetch of somebody else, who does not take our lock.
         if !said.contains("commondir") || tries == TRIES {
-            return Ok(Some(said));
+            return Ok(Some(format!("git worktree add: {said}")));
         }
         take_back(&worktree.repo, &worktree.life(), true).await?;
         tokio::time::sleep(Duration::from_millis(20 << tries)).await;

@@ -15,6 +15,7 @@ mod life;
 mod list;
 mod operation;
 mod places;
+pub(super) mod registry;
 mod release;
 mod reopen;
 mod setup;
