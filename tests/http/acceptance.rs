@@ -136,9 +136,9 @@ fn eight_agents_mend_a_real_repository(wire: Wire, run: impl Fn(&Stage) -> Value
     // Untouched includes what is not committed.
     stage.repo.write("README.md", "# readme\nnot committed\n");
     stage.repo.write("notes.txt", "not committed either\n");
-    let before = stage.repo.fingerprint(&["fix/"]);
+    let before = stage.repo.fingerprint(&["fix/", "refs/agentlua/"]);
     let outcomes = run(&stage);
-    stage.repo.assert_untouched(&before, &["fix/"]);
+    stage.repo.assert_untouched(&before, &["fix/", "refs/agentlua/"]);
     for part in &PARTS {
         assert_has_its_commit(&stage, part, &outcomes[part.name]);
     }

@@ -86,7 +86,7 @@ fn assert_no_process_is_left(stage: &Stage) {
 fn an_interrupt_stops_everything_in_order_and_keeps_the_work() {
     for wire in Wire::BOTH {
         let stage = Stage::new(wire, &[]);
-        let before = stage.repo.fingerprint(&["agentlua/"]);
+        let before = stage.repo.fingerprint(&["agentlua/", "refs/agentlua/"]);
         let (running, busy, queued) = started(&stage);
         running.signal("INT");
         let ran = running.wait();
@@ -103,7 +103,7 @@ fn an_interrupt_stops_everything_in_order_and_keeps_the_work() {
         }
         assert_eq!(status_of(&stage, queued), "cancelled");
         assert_eq!(stage.branches().len(), 5, "the queued one had none");
-        stage.repo.assert_untouched(&before, &["agentlua/"]);
+        stage.repo.assert_untouched(&before, &["agentlua/", "refs/agentlua/"]);
         stage.assert_sound();
     }
 }
@@ -112,7 +112,7 @@ fn an_interrupt_stops_everything_in_order_and_keeps_the_work() {
 fn after_a_kill_agents_are_interrupted_and_the_script_runs_again() {
     for wire in Wire::BOTH {
         let stage = Stage::new(wire, &[]);
-        let before = stage.repo.fingerprint(&["agentlua/"]);
+        let before = stage.repo.fingerprint(&["agentlua/", "refs/agentlua/"]);
         let (running, busy, queued) = started(&stage);
         running.signal("KILL");
         assert_eq!(running.wait().code, 137);
@@ -126,7 +126,7 @@ fn after_a_kill_agents_are_interrupted_and_the_script_runs_again() {
             assert_eq!(std::fs::read_to_string(file).unwrap(), label, "its work is still there");
         }
         assert_eq!(status_of(&stage, queued), "interrupted");
-        stage.repo.assert_untouched(&before, &["agentlua/"]);
+        stage.repo.assert_untouched(&before, &["agentlua/", "refs/agentlua/"]);
 
         std::fs::write(stage.beside("go"), "").unwrap();
         // The model falls silent again; this time nobody waits for it for long.
@@ -136,7 +136,7 @@ fn after_a_kill_agents_are_interrupted_and_the_script_runs_again() {
             assert_eq!(status_of(&stage, label), "completed");
             assert_committed(&stage, label);
         }
-        stage.repo.assert_untouched(&before, &["agentlua/"]);
+        stage.repo.assert_untouched(&before, &["agentlua/", "refs/agentlua/"]);
         stage.assert_whole();
     }
 }

@@ -22,7 +22,7 @@ fn writing_then_waiting(stage: &Stage, name: &str) -> serde_json::Value {
 #[test]
 fn an_agent_past_its_time_is_stopped_with_its_work_kept() {
     let stage = Stage::new(Wire::Anthropic, &[]);
-    let before = stage.repo.fingerprint(&["work/"]);
+    let before = stage.repo.fingerprint(&["work/", "refs/agentlua/"]);
     let mut late = writing_then_waiting(&stage, "late");
     late["timeout"] = json!(3);
     let silent = json!({ "prompt": "silent: [[scenario text fault=silence@1x9]]", "timeout": 1 });
@@ -36,14 +36,14 @@ fn an_agent_past_its_time_is_stopped_with_its_work_kept() {
     assert_eq!(stage.repo.git(&["rev-list", "--count", "main..work/late"]), "1");
     let go = stage.beside("go").display().to_string();
     eventually("its command is gone", || processes_with(&go).is_empty());
-    stage.repo.assert_untouched(&before, &["work/"]);
+    stage.repo.assert_untouched(&before, &["work/", "refs/agentlua/"]);
     stage.assert_sound();
 }
 
 #[test]
 fn the_first_of_a_race_wins_and_the_others_are_called_off() {
     let stage = Stage::new(Wire::OpenAi, &[]);
-    let before = stage.repo.fingerprint(&["work/"]);
+    let before = stage.repo.fingerprint(&["work/", "refs/agentlua/"]);
     let slow = writing_then_waiting(&stage, "slow").to_string();
     // The winner is done only when the loser is at work.
     let wait = format!("until [ -e {} ]; do sleep 0.05; done", stage.mark("slow").display());
@@ -63,14 +63,14 @@ fn the_first_of_a_race_wins_and_the_others_are_called_off() {
     assert_eq!(stage.marks("slow"), 1);
     let go = stage.beside("go").display().to_string();
     eventually("its command is gone", || processes_with(&go).is_empty());
-    stage.repo.assert_untouched(&before, &["work/"]);
+    stage.repo.assert_untouched(&before, &["work/", "refs/agentlua/"]);
     stage.assert_sound();
 }
 
 #[test]
 fn a_timeout_around_a_query_calls_it_off() {
     let stage = Stage::new(Wire::Anthropic, &[]);
-    let before = stage.repo.fingerprint(&["work/"]);
+    let before = stage.repo.fingerprint(&["work/", "refs/agentlua/"]);
     let slow = writing_then_waiting(&stage, "slow").to_string();
     let script = format!(
         "local slow = json.decode [==[{slow}]==]
@@ -83,7 +83,7 @@ fn a_timeout_around_a_query_calls_it_off() {
     assert_eq!(stage.repo.git(&["show", "work/slow:slow.txt"]), "slow");
     let go = stage.beside("go").display().to_string();
     eventually("its command is gone", || processes_with(&go).is_empty());
-    stage.repo.assert_untouched(&before, &["work/"]);
+    stage.repo.assert_untouched(&before, &["work/", "refs/agentlua/"]);
     stage.assert_sound();
 }
 

@@ -102,7 +102,7 @@ fn a_refused_connection_is_tried_again_and_then_one_error() {
 fn a_spent_account_is_never_asked_again_and_what_was_done_is_kept() {
     for wire in Wire::BOTH {
         let stage = Stage::new(wire, &[]);
-        let before = stage.repo.fingerprint(&["agentlua/"]);
+        let before = stage.repo.fingerprint(&["agentlua/", "refs/agentlua/"]);
         let prompt = |name: &str, fault: &str| {
             let scenario = format!("write file={name}.txt content=kept fault={fault}@2");
             json!({ "prompt": format!("{name}: [[scenario {scenario}]]"), "worktree": true })
@@ -117,7 +117,7 @@ fn a_spent_account_is_never_asked_again_and_what_was_done_is_kept() {
             let branch = text(&one["outcome"]["branch"]);
             assert_eq!(stage.repo.git(&["show", &format!("{branch}:{name}.txt")]), "kept");
         }
-        stage.repo.assert_untouched(&before, &["agentlua/"]);
+        stage.repo.assert_untouched(&before, &["agentlua/", "refs/agentlua/"]);
         stage.assert_sound();
     }
 }

@@ -36,7 +36,7 @@ fn script(name: &str) -> String {
 fn fan_out_runs_over_http_as_often_as_one_likes() {
     for wire in Wire::BOTH {
         let stage = Stage::new(wire, &[]);
-        let before = stage.repo.fingerprint(&["agentlua/"]);
+        let before = stage.repo.fingerprint(&["agentlua/", "refs/agentlua/"]);
         for round in 1..=2 {
             let prompts = ["one", "two", "three"].map(|name| {
                 format!("[[scenario write file={name}.txt content=\"round {round}\"]]")
@@ -50,7 +50,7 @@ fn fan_out_runs_over_http_as_often_as_one_likes() {
             assert!(ran.stdout.contains("land it:"), "{ran:?}");
             // Only the fixes leave a branch: where nothing changed it goes.
             assert_eq!(stage.branches().len(), 1 + 3 * round);
-            stage.repo.assert_untouched(&before, &["agentlua/"]);
+            stage.repo.assert_untouched(&before, &["agentlua/", "refs/agentlua/"]);
             stage.assert_sound();
         }
     }
@@ -59,7 +59,7 @@ fn fan_out_runs_over_http_as_often_as_one_likes() {
 #[test]
 fn fan_out_brings_its_branches_together() {
     let stage = Stage::new(Wire::Anthropic, &[]);
-    let before = stage.repo.fingerprint(&["agentlua/"]);
+    let before = stage.repo.fingerprint(&["agentlua/", "refs/agentlua/"]);
     std::fs::write(stage.beside("fixer.lua"), FIXER).unwrap();
     for round in 1..=2 {
         let mut command =
@@ -72,7 +72,7 @@ fn fan_out_brings_its_branches_together() {
         assert_eq!(files, "one.txt\nthree.txt\ntwo.txt");
         assert_eq!(stage.repo.git(&["log", "--format=%an", "-1", branch]), "Ada");
         assert_eq!(stage.branches().len(), 1 + 4 * round);
-        stage.repo.assert_untouched(&before, &["agentlua/"]);
+        stage.repo.assert_untouched(&before, &["agentlua/", "refs/agentlua/"]);
         stage.assert_sound();
     }
     assert_eq!(stage.report()["requests"], 0, "`--model` is for every agent");
