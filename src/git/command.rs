@@ -77,7 +77,7 @@ const SHORT: Duration = Duration::from_mins(2);
 /// How long a child may take that goes through every file of a checkout.
 pub(super) const LONG: Duration = Duration::from_hours(1);
 
-/// How often a child is started that came upon a worktree in the making.
+/// How often a child is started that came upon a worktree that was just made or removed.
 const TRIES: u32 = 7;
 
 /// The variables that git children start from: the host's own, without git's.
@@ -257,22 +257,23 @@ impl Git {
             let ran = process::output(self.command.clone(), self.limit).await;
             let output = ran.with_context(|| format!("cannot run `git {}`", self.verb))?;
             tries += 1;
-            if tries == TRIES || !self.met_an_unborn_worktree(&output) {
+            if tries == TRIES || !self.met_a_passing_worktree(&output) {
                 return Ok(output);
             }
             tokio::time::sleep(Duration::from_millis(10 << tries)).await;
         }
     }
 
-    /// Tells whether git came upon a worktree that another git was making at that moment, and gave up:
-    /// it looks through all of them, and finds a record that is not written to its end. Who makes or
-    /// removes worktrees sees to that alone.
-    fn met_an_unborn_worktree(&self, output: &process::Output) -> bool {
+    /// Tells whether git came upon a worktree that was made or removed at that moment, and gave up: it
+    /// looks through all of them, and finds a record that is not written to its end, or no longer there.
+    /// Who makes or removes worktrees sees to that alone.
+    fn met_a_passing_worktree(&self, output: &process::Output) -> bool {
         let said = |words: &[u8]| memchr::memmem::find(&output.stderr, words).is_some();
-        self.verb != "worktree"
+        let changes = self.verb == "worktree" && !self.command.args.iter().any(|arg| arg == "list");
+        !changes
             && output.code != Some(0)
-            && said(b"failed to read ")
-            && said(b"/commondir: ")
+            && ((said(b"failed to read ") && said(b"/commondir: "))
+                || (said(b"Invalid path '") && said(b"/worktrees/")))
     }
 
     /// Runs the child and returns what it wrote; any exit code but 0 is an error that quotes git.
