@@ -99,7 +99,7 @@ fn variables_and_refs_are_as_the_tables_say() {
     let ran = home.run(&["run", "--model", "model.lua", "litter.lua"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let variables = named("| variable | |\n");
-    assert!(variables.len() == 7, "{variables:?}");
+    assert!(variables.len() == 8, "{variables:?}");
     for name in variables {
         let given = ran.stdout.lines().any(|line| line.starts_with(&format!("{name}=")));
         assert!(given, "{name}: {}", ran.stdout);
