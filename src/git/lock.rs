@@ -12,8 +12,8 @@ use tokio::sync::OwnedMutexGuard;
 use super::repo::Repo;
 use crate::error::{Error, Kind, Result, ResultExt};
 
-/// How long to wait for another holder before giving up.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// How long to wait for another holder of the repository's lock before giving up.
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Held while the registry of worktrees or a branch is changed.
 #[must_use]
@@ -29,7 +29,7 @@ impl Repo {
     /// When the repository cannot be written, or another process holds the lock for two minutes.
     pub(super) async fn lock(&self) -> Result<Lock> {
         let turn = std::sync::Arc::clone(&self.turn).lock_owned().await;
-        let file = alone(&self.state_dir().join("lock")).await?;
+        let file = alone(&self.state_dir().join("lock"), PATIENCE).await?;
         Ok(Lock { _file: file, _turn: turn })
     }
 }
@@ -37,8 +37,8 @@ impl Repo {
 /// Takes the lock on a file, made if need be, waiting without holding a thread. It ends with the file.
 ///
 /// # Errors
-/// When the file cannot be written, or another process holds the lock for two minutes.
-pub(super) async fn alone(path: &Path) -> Result<File> {
+/// When the file cannot be written, or another process holds the lock for longer than `patience`.
+pub(super) async fn alone(path: &Path, patience: Duration) -> Result<File> {
     let shown = path.display();
     let file = path
         .parent()
@@ -50,11 +50,11 @@ pub(super) async fn alone(path: &Path) -> Result<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => {}
+            Err(TryLockError::WouldBlock) if since.elapsed() < patience => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::new(
                     Kind::Timeout,
-                    format!("another agentlua process has held `{shown}` for two minutes"),
+                    format!("another agentlua process has held `{shown}` for {}", spoken(patience)),
                 ));
             }
             Err(TryLockError::Error(error)) => {
@@ -64,4 +64,10 @@ pub(super) async fn alone(path: &Path) -> Result<File> {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(20));
     }
+}
+
+/// Returns a time in minutes, or in hours where it is more than one.
+fn spoken(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    if minutes > 60 { format!("{} hours", minutes / 60) } else { format!("{minutes} minutes") }
 }

@@ -54,7 +54,7 @@ async fn recover_all(repo: &Arc<Repo>) -> Result<Vec<Recovered>> {
     if cut_off(&store).await?.is_empty() {
         return Ok(Vec::new());
     }
-    let _alone: File = lock::alone(&repo.state_dir().join("recover.lock")).await?;
+    let _alone: File = lock::alone(&repo.state_dir().join("recover.lock"), lock::PATIENCE).await?;
     let mut recovered = Vec::new();
     for intent in cut_off(&store).await? {
         crash::point("recover.begun");

@@ -6,13 +6,14 @@
 //! different branches do not wait for each other.
 
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
 use crate::error::{Error, Kind, Result, ResultExt};
+use crate::git::lock::alone;
 use crate::git::repo::Repo;
 
 /// How long another process may hold the queue: as long as the longest `verify`.
@@ -106,25 +107,5 @@ async fn locked(repo: &Repo, full_name: &str) -> Result<File> {
     let name = git2::Oid::hash_object(git2::ObjectType::Blob, full_name.as_bytes());
     let name = name.or_kind(Kind::Internal, || "cannot name the queue of a branch")?;
     let path = folder.join(format!("{name:.12}.lock"));
-    let shown = path.display();
-    let file = std::fs::create_dir_all(&folder)
-        .and_then(|()| File::options().create(true).append(true).open(&path))
-        .or_kind(Kind::Git, || format!("cannot open `{shown}`"))?;
-    let since = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if since.elapsed() < PATIENCE => {}
-            Err(TryLockError::WouldBlock) => {
-                let why = "another agentlua process has been merging into it for a day";
-                return Err(Error::new(Kind::Timeout, format!("{why}: `{shown}` is held")));
-            }
-            Err(TryLockError::Error(error)) => {
-                return Err(error).or_kind(Kind::Git, || format!("cannot lock `{shown}`"));
-            }
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(100));
-    }
+    alone(&path, PATIENCE).await
 }

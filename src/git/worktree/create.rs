@@ -154,7 +154,7 @@ async fn register(worktree: &mut Worktree, taken: Taken) -> Result<Found> {
     crash::point("create.intended");
     let said = match add(worktree).await {
         Ok(said) => said,
-        Err(error) => Some(error.to_string()),
+        Err(error) => Some(format!("{error:#}")),
     };
     // What counts is what is there now, whatever git said.
     let found = list::admin_dir(repo.common_dir(), &worktree.path).unwrap_or_default();
@@ -191,7 +191,7 @@ async fn add(worktree: &Worktree) -> anyhow::Result<Option<String>> {
             crash::point("create.linked");
             let (base, why) = (&worktree.base_commit, "branch: created by agentlua");
             let moved = worktree.repo.move_ref(&name, base, None, why).await;
-            return Ok(moved.err().map(|error| error.to_string()));
+            return Ok(moved.err().map(|error| format!("{error:#}")));
         }
     }
     add_by_git(worktree, &reason).await
