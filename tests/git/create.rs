@@ -457,3 +457,21 @@ async fn a_full_disk_is_said_in_one_line_and_leaves_nothing() {
     assert_eq!(repo.git(&["worktree", "list"]).lines().count(), 1);
     assert!(std::fs::read_dir(&disk).unwrap().next().is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_the_same_name_is_somebody_elses() {
+    let repo = Repo::new();
+    let theirs = repo.beside("elsewhere/a1").display().to_string();
+    repo.git(&["worktree", "add", "-q", "-b", "theirs", &theirs]);
+    let worktree = made(&repo, "a1", "ours", Taken::Refuse).await.unwrap();
+    let listed = repo.git(&["worktree", "list", "--porcelain"]);
+    for (path, branch) in [(theirs.as_str(), "theirs"), (worktree.path().to_str().unwrap(), "ours")]
+    {
+        let entry =
+            listed.split("\n\n").find(|entry| entry.starts_with(&format!("worktree {path}\n")));
+        assert!(entry.unwrap().contains(&format!("branch refs/heads/{branch}")), "{listed}");
+    }
+    assert_eq!(repo.git_in(worktree.path(), &["status", "--porcelain"]), "");
+    // As `git worktree add` has it, the lock says why.
+    assert!(listed.contains("\nlocked agentlua a1"), "{listed}");
+}
