@@ -19,7 +19,7 @@
 //!
 //! Layers, each naming only what stands to its right (`tests/layers.rs`):
 //! `cli → api → vm → host → agent → model, tool → workspace → git → journal → process → config →
-//! event, error`.
+//! event, error, media`.
 
 pub mod agent;
 pub mod api;
@@ -32,6 +32,7 @@ pub mod files;
 pub mod git;
 pub mod host;
 pub mod journal;
+pub mod media;
 pub mod model;
 pub mod process;
 pub mod suggest;

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 12] = [
     &["journal"],
     &["process"],
     &["config"],
-    &["event", "error", "suggest", "files", "crash"],
+    &["event", "error", "media", "suggest", "files", "crash"],
 ];
 
 /// Crates and the only places that may name them.

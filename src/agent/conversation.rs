@@ -81,8 +81,7 @@ pub(super) async fn hold(
     let system =
         prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
     let mut session = Session {
-        model: &*query.model,
-        rules: &query.rules,
+        query,
         context: Context {
             workspace: Arc::clone(&workspace) as _,
             seen: Seen::default(),
@@ -96,7 +95,6 @@ pub(super) async fn hold(
             turn: AtomicU32::new(0),
         },
         events: fleet.events.clone(),
-        limits: &query.limits,
         system: system.into(),
         offered: tools.tools().map(|tool| spec(&**tool)).collect(),
         history: History::new(texts),

@@ -63,6 +63,7 @@ impl History {
 mod tests {
     use super::*;
     use crate::event::Usage;
+    use crate::model::rate::RateLimits;
     use crate::model::{StopReason, ToolCall};
 
     fn reply(ids: &[&str]) -> Arc<Reply> {
@@ -80,11 +81,18 @@ mod tests {
             usage: Usage::default(),
             wire: serde_json::Value::Null,
             wire_format: "test",
+            limits: RateLimits::default(),
         })
     }
 
     fn result(id: &str) -> ToolResult {
-        ToolResult { id: id.into(), name: "Read".into(), content: "x".into(), is_error: false }
+        ToolResult {
+            id: id.into(),
+            name: "Read".into(),
+            content: "x".into(),
+            media: vec![],
+            is_error: false,
+        }
     }
 
     #[test]

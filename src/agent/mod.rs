@@ -4,25 +4,34 @@
 //! a plain directory); a [`Session`](session::Session) runs the loop; the [`Outcome`] tells how it
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
+mod asking;
 mod checkpoint;
+mod compaction;
+mod conclude;
 mod conversation;
 pub mod env;
 pub mod fleet;
+pub mod function;
 pub mod ground;
 pub mod history;
+pub mod hook;
 pub mod id;
 pub mod live;
 pub mod outcome;
+pub mod past;
 pub mod permission;
 pub mod place;
 pub mod prompt;
 pub mod query;
+mod record;
 pub mod session;
 pub mod setup;
 pub mod tally;
 mod tidings;
 pub mod turn;
+pub mod verify;
 
 pub use fleet::Fleet;
+pub use function::Function;
 pub use outcome::{Outcome, Subtype};
 pub use query::Query;

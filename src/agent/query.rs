@@ -5,11 +5,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::function::Function;
+use super::hook::Hooks;
+use super::past::Past;
 use super::permission::Rules;
 use super::place::Places;
+use super::verify::Verify;
 use crate::git::worktree::Furnish;
 use crate::git::{Scope, Taken};
-use crate::model::Model;
+use crate::model::price::Price;
+use crate::model::{Effort, Model};
 use crate::tool::Tool;
 
 /// What becomes of the work at the end.
@@ -126,6 +133,30 @@ pub struct Query {
     pub rules: Rules,
     /// Tools beside the built-in ones.
     pub tools: Vec<Arc<dyn Tool>>,
+    /// Who is asked when the model cannot answer, in this order.
+    pub fallbacks: Vec<Arc<dyn Model>>,
+    /// How hard the model thinks.
+    pub effort: Option<Effort>,
+    /// Directories beside its own that the agent may read and write.
+    pub add_dirs: Vec<PathBuf>,
+    /// What it begins with.
+    pub past: Past,
+    /// Whether it may only look.
+    pub read_only: bool,
+    /// Asked about each call that the rules leave open.
+    pub can_use_tool: Option<Arc<dyn Function>>,
+    /// Told of its steps.
+    pub hooks: Hooks,
+    /// Told of its events.
+    pub on_event: Option<Arc<dyn Function>>,
+    /// The JSON Schema of its structured output.
+    pub schema: Option<Arc<Value>>,
+    /// How its work is verified.
+    pub verify: Option<Verify>,
+    /// What it may cost, in USD.
+    pub max_budget_usd: Option<f64>,
+    /// What its model costs, where that is known.
+    pub price: Option<Price>,
     /// Its limits.
     pub limits: Limits,
     /// Variables for its commands, on top of those that are let through.

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::checkpoint::Checkpoints;
+use super::conclude::Verdict;
 use super::history::History;
 use super::outcome::{Denial, Subtype};
-use super::permission::Rules;
-use super::query::Limits;
+use super::query::Query;
 use crate::error::{Error, Kind};
-use crate::event::{Event, Events, Usage};
-use crate::model::retry::{self, Policy};
-use crate::model::{Model, Reply, Request, StopReason, ToolSpec};
+use crate::event::{Events, Usage};
+use crate::model::{Reply, StopReason, ToolSpec};
 use crate::tool::Context;
 use crate::tool::registry::Registry;
 
@@ -23,12 +22,10 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// One conversation with a model, with tools.
 pub struct Session<'a> {
-    pub(super) model: &'a dyn Model,
+    pub(super) query: &'a Query,
     pub(super) tools: &'a Registry,
-    pub(super) rules: &'a Rules,
     pub(super) context: Context,
     pub(super) events: Events,
-    pub(super) limits: &'a Limits,
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
@@ -76,7 +73,7 @@ impl Session<'_> {
     /// [`STOP_GRACE`].
     pub async fn run(&mut self) -> Ending {
         let cancel = self.context.cancel.clone();
-        let limit = self.limits.timeout;
+        let limit = self.query.limits.timeout;
         let deadline = async {
             match limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -106,8 +103,8 @@ impl Session<'_> {
     async fn converse(&mut self) -> Result<Ending, Error> {
         let mut nudges = 0;
         loop {
-            if self.turns == self.limits.max_turns {
-                let limit = self.limits.max_turns;
+            if self.turns == self.query.limits.max_turns {
+                let limit = self.query.limits.max_turns;
                 let turns = if limit == 1 { "turn" } else { "turns" };
                 let why = format!("the agent was not done after {limit} {turns}");
                 let error = Error::new(Kind::Budget, why)
@@ -119,13 +116,13 @@ impl Session<'_> {
             let reply = self.ask().await?;
             match next_step(&reply) {
                 Step::Answer => {
-                    self.history.push_reply(Arc::clone(&reply))?;
+                    self.keep_reply(&reply)?;
                     let results = self.run_calls(&reply).await?;
-                    self.history.push_answer(results, Vec::new())?;
+                    self.keep_answer(results, Vec::new())?;
                 }
                 Step::GoOn(text) => {
-                    self.history.push_reply(reply)?;
-                    self.history.push_answer(Vec::new(), vec![text.to_owned()])?;
+                    self.keep_reply(&reply)?;
+                    self.keep_answer(Vec::new(), vec![text.to_owned()])?;
                 }
                 Step::Nudge if nudges < MAX_NUDGES => {
                     nudges += 1;
@@ -136,10 +133,19 @@ impl Session<'_> {
                 Step::Nudge => {
                     return Err(Error::new(
                         Kind::Model,
-                        format!("`{}` answers with nothing", self.model.name()),
+                        format!("`{}` answers with nothing", self.query.model.name()),
                     ));
                 }
-                Step::Done => return Ok(Ending { subtype: Subtype::Success, error: None }),
+                Step::Done => match self.conclude(&reply).await? {
+                    Verdict::Accepted => {
+                        return Ok(Ending { subtype: Subtype::Success, error: None });
+                    }
+                    Verdict::Again(told) => {
+                        self.keep_reply(&reply)?;
+                        self.keep_answer(Vec::new(), vec![told])?;
+                    }
+                    Verdict::Failed(ending) => return Ok(ending),
+                },
                 Step::Refused => {
                     let why = if reply.text.trim().is_empty() {
                         "without a word"
@@ -149,50 +155,9 @@ impl Session<'_> {
                     let error = Error::new(Kind::Refused, format!("the model refused: {why}"));
                     return Ok(Ending::new(Subtype::ErrorRefusal, error));
                 }
-                Step::Overflowed => return Err(overflow(self.model.name())),
+                Step::Overflowed => self.make_room().await?,
             }
         }
-    }
-
-    /// Asks for one whole reply, as often as the policy allows.
-    async fn ask(&mut self) -> Result<Arc<Reply>, Error> {
-        let request = Request {
-            turn: self.turns,
-            system: Arc::clone(&self.system),
-            tools: Arc::clone(&self.offered),
-            messages: self.history.messages().to_vec(),
-            max_output_tokens: self.limits.max_output_tokens,
-            idle_timeout: self.limits.idle_timeout,
-        };
-        let on_retry = |attempt: u32, delay: Duration, error: &Error| {
-            self.events.emit(Event::RetryScheduled {
-                agent: self.context.agent.clone(),
-                attempt,
-                delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-                reason: error.to_string(),
-            });
-        };
-        let began = Instant::now();
-        let policy = Policy::default();
-        let reply = tokio::select! {
-            biased;
-            () = self.context.cancel.cancelled() => Err(Error::new(Kind::Cancelled, "the agent was cancelled")),
-            reply = retry::ask_until_answered(self.model, &request, &policy, &|_| (), &on_retry) => reply,
-        };
-        self.api_time += began.elapsed();
-        let reply = Arc::new(reply?);
-        self.usage += reply.usage;
-        self.stop_reason = Some(reply.stop.as_str().to_owned());
-        if !reply.text.trim().is_empty() {
-            self.last_text.clone_from(&reply.text);
-        }
-        self.events.emit(Event::TurnFinished {
-            agent: self.context.agent.clone(),
-            turn: self.turns,
-            calls: self.summaries(&reply),
-            usage: reply.usage,
-        });
-        Ok(reply)
     }
 }
 
@@ -209,12 +174,4 @@ fn next_step(reply: &Reply) -> Step {
         StopReason::PauseTurn => Step::GoOn("Go on."),
         _ => Step::Done,
     }
-}
-
-fn overflow(model: &str) -> Error {
-    Error::new(
-        Kind::Model,
-        format!("the conversation no longer fits into the context of `{model}`"),
-    )
-    .hint("give the agent a smaller task, or a model with a larger context")
 }

@@ -11,8 +11,8 @@ use super::session::Session;
 use crate::error::Error;
 use crate::event::{Event, ToolSummary};
 use crate::model::{Reply, ToolCall, ToolResult};
-use crate::tool::ToolError;
 use crate::tool::registry::Registry;
+use crate::tool::{Output, ToolError};
 
 /// The longest argument shown for a call.
 const SUMMARY_WIDTH: usize = 60;
@@ -76,9 +76,9 @@ impl Session<'_> {
             Ok(input) => self.tools.call(&call.name, input, &self.context).await,
             Err(refusal) => Err(ToolError::Reply(refusal)),
         };
-        let (content, is_error) = match output {
-            Ok(text) => (text, false),
-            Err(ToolError::Reply(text)) => (text, true),
+        let (Output { text: content, media }, is_error) = match output {
+            Ok(output) => (output, false),
+            Err(ToolError::Reply(text)) => (text.into(), true),
             Err(ToolError::Fatal(error)) => return Err(error),
         };
         self.events.emit(Event::ToolFinished {
@@ -88,7 +88,8 @@ impl Session<'_> {
             ok: !is_error,
             duration_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         });
-        let result = ToolResult { id: call.id.clone(), name: call.name.clone(), content, is_error };
+        let (id, name) = (call.id.clone(), call.name.clone());
+        let result = ToolResult { id, name, content, media, is_error };
         Ok(Answered { result, denial })
     }
 
@@ -107,7 +108,7 @@ impl Session<'_> {
         };
         if call.name == "Bash"
             && let Some(command) = input.get("command").and_then(Value::as_str)
-            && let Some(reason) = self.rules.refusal(command)
+            && let Some(reason) = self.query.rules.refusal(command)
         {
             return Err(self.deny(call, reason, denial));
         }

@@ -13,7 +13,7 @@ use crate::config::is_lua_file;
 use crate::error::{Error, Kind, Result};
 use crate::event::Usage;
 use crate::host::Host;
-use crate::model::{Chunk, Failure, Message, Model, Reply, Request, StopReason, ToolCall};
+use crate::model::{Chunk, Failure, Message, Model, Reply, Request, StopReason, ToolCall, rate};
 use crate::vm::bridge::Returned;
 use crate::vm::{Callback, Options, Runtime, Shape, Task, chunk};
 
@@ -232,6 +232,7 @@ fn reply(returned: &Value, request: &Request) -> Result<Reply, String> {
         },
         wire: Value::Null,
         wire_format: WIRE,
+        limits: rate::RateLimits::default(),
     })
 }
 

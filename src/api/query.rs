@@ -1,5 +1,7 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod permission;
+
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -8,12 +10,12 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::{model, site, tool};
-use crate::agent::permission::{READING, Rules};
-use crate::agent::query::{Limits, Query, Site};
+use crate::agent::hook::Hooks;
+use crate::agent::past::Past;
+use crate::agent::query::{Limits, Query};
 use crate::error::{Error, Result};
-use crate::host::{Host, repository_around};
+use crate::host::Host;
 use crate::model::Model;
-use crate::tool::registry::Registry;
 use crate::vm::args::type_of;
 use crate::vm::{Options, Runtime, Shape, Task};
 
@@ -135,7 +137,7 @@ fn read(
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
     let (site, branch) = site::read(lua, host, &mut options)?;
-    let rules = rules(&mut options, &site, &tools)?;
+    let rules = permission::rules(&mut options, &site, &tools)?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let limits = Limits {
@@ -158,6 +160,18 @@ fn read(
         site,
         rules,
         tools,
+        fallbacks: Vec::new(),
+        effort: None,
+        add_dirs: Vec::new(),
+        past: Past::New,
+        read_only: false,
+        can_use_tool: None,
+        hooks: Hooks::default(),
+        on_event: None,
+        schema: None,
+        verify: None,
+        max_budget_usd: None,
+        price: None,
         limits,
         env: options.string_map("env")?.unwrap_or_default(),
         // A check takes no ordinal: call paths are the same with and without it.
@@ -184,37 +198,6 @@ fn model(
             None => host.default_model(),
         },
     }
-}
-
-fn rules(
-    options: &mut Options,
-    site: &Site,
-    custom: &[Arc<dyn crate::tool::Tool>],
-) -> Result<Rules> {
-    let allowed = options.strings("allowed_tools")?;
-    let denied = options.strings("disallowed_tools")?.unwrap_or_default();
-    let names: Vec<String> =
-        Registry::builtin_names().chain(custom.iter().map(|tool| tool.name().to_owned())).collect();
-    let rules = Rules::parse(allowed.as_deref(), &denied, &names).map_err(|mut error| {
-        error.message = format!("`agent.query`: {}", error.message);
-        error
-    })?;
-    let Site::Directory(dir) = site else { return Ok(rules) };
-    let writing = rules.listed().into_iter().flatten().find(|name| {
-        Registry::builtin_names().any(|builtin| builtin == *name) && !READING.contains(name)
-    });
-    if let (Some(name), Some(top)) = (writing, repository_around(dir)) {
-        return Err(options
-            .bad(
-                "allowed_tools",
-                format_args!(
-                    "lists `{name}`, which writes, and the agent would work in the checkout `{}`",
-                    top.display()
-                ),
-            )
-            .hint("add `worktree = true`, or a `cwd` outside every repository"));
-    }
-    Ok(rules.reading_by_default())
 }
 
 fn short(prompt: &str) -> String {

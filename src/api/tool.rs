@@ -173,12 +173,12 @@ impl Tool for LuaTool {
                 returned = self.callback.call(vec![input, about]) => returned,
             };
             match returned {
-                Ok(values) => {
-                    output(&self.name, &values).map(capped).map_err(|error| match error {
+                Ok(values) => output(&self.name, &values)
+                    .map(|output| capped(output.text).into())
+                    .map_err(|error| match error {
                         ToolError::Reply(text) => ToolError::Reply(capped(text)),
                         fatal @ ToolError::Fatal(_) => fatal,
-                    })
-                }
+                    }),
                 Err(error) if error.kind == Kind::Cancelled => Err(ToolError::reply(error.message)),
                 Err(error) => {
                     let at = error.at.as_deref().map(|at| format!("{at}: ")).unwrap_or_default();
@@ -205,9 +205,9 @@ fn capped(mut text: String) -> String {
 /// A string or a table is the result; `nil, message` is a failed call.
 fn output(name: &str, values: &[Value]) -> ToolOutput {
     match values {
-        [Value::String(text), ..] => Ok(text.clone()),
+        [Value::String(text), ..] => Ok(text.clone().into()),
         [Value::Null, Value::String(message), ..] => Err(ToolError::reply(message.clone())),
         [] | [Value::Null, ..] => Err(ToolError::reply(format!("tool `{name}` returned nothing"))),
-        [value, ..] => Ok(value.to_string()),
+        [value, ..] => Ok(value.to_string().into()),
     }
 }

@@ -161,7 +161,7 @@ impl Origin {
             Some(after) => Retry::After(after),
             None => Retry::Backoff,
         };
-        Failure { error, retry, overloaded: again && matches!(status, 429 | 529) }
+        Failure { retry, overloaded: again && matches!(status, 429 | 529), ..Failure::fatal(error) }
     }
 
     fn error(&self, status: u16, spent: bool, overflow: bool, complaint: &Complaint) -> Error {

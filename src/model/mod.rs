@@ -12,10 +12,14 @@
 
 pub mod anthropic;
 mod call_id;
+pub mod capability;
 mod complaint;
+mod effort;
 mod fault;
 pub mod http;
 pub mod openai;
+pub mod price;
+pub mod rate;
 pub mod retry;
 #[cfg(test)]
 mod scripted;
@@ -31,6 +35,10 @@ use serde_json::Value;
 
 use crate::error::Error;
 pub use crate::event::Usage;
+use crate::media::Media;
+use capability::Capabilities;
+pub use effort::Effort;
+use rate::RateLimits;
 
 /// A tool as the model is told of it.
 #[derive(Clone, Debug, Serialize)]
@@ -74,6 +82,9 @@ pub struct ToolResult {
     pub name: String,
     /// What the tool said.
     pub content: String,
+    /// What it shows beside that.
+    #[serde(skip)]
+    pub media: Vec<Media>,
     /// Whether the call failed.
     pub is_error: bool,
 }
@@ -105,6 +116,14 @@ pub struct Request {
     pub messages: Vec<Message>,
     /// The most tokens the reply may have; the model's own default when absent.
     pub max_output_tokens: Option<u32>,
+    /// How hard to think, where the model can be told; the model's own default when absent.
+    pub effort: Option<Effort>,
+    /// The JSON Schema that the final text has to fit, where [`Capabilities::native_format`] says that
+    /// the model can be held to it.
+    pub format: Option<Arc<Value>>,
+    /// The tool that the reply has to call, where [`Capabilities::forced_tool`] says that the model
+    /// can be held to it.
+    pub must_call: Option<Arc<str>>,
     /// The longest silence on the stream.
     pub idle_timeout: Duration,
 }
@@ -169,6 +188,8 @@ pub struct Reply {
     pub wire: Value,
     /// Which wire format `wire` is in.
     pub wire_format: &'static str,
+    /// What the provider said is left of its limits.
+    pub limits: RateLimits,
 }
 
 impl Reply {
@@ -208,17 +229,32 @@ pub struct Failure {
     pub retry: Retry,
     /// The provider said that it has too much to do (429, 529); such a pause may last minutes.
     pub overloaded: bool,
+    /// What was heard all the same.
+    pub heard: Box<Heard>,
+}
+
+/// What a failed try still told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// What the provider said is left of its limits.
+    pub limits: RateLimits,
+    /// Tokens that were counted before it broke off.
+    pub usage: Usage,
 }
 
 impl Failure {
+    fn new(error: Error, retry: Retry) -> Self {
+        Self { error, retry, overloaded: false, heard: Box::default() }
+    }
+
     /// Makes a failure that asking again cannot mend.
     pub fn fatal(error: Error) -> Self {
-        Self { error, retry: Retry::Never, overloaded: false }
+        Self::new(error, Retry::Never)
     }
 
     /// Makes a failure worth asking again.
     pub fn transient(error: Error) -> Self {
-        Self { error, retry: Retry::Backoff, overloaded: false }
+        Self::new(error, Retry::Backoff)
     }
 }
 
@@ -229,6 +265,11 @@ pub trait Model: Send + Sync {
 
     /// Returns the wire format of its replies.
     fn wire(&self) -> &'static str;
+
+    /// Returns what it can do; when unknown, what every model can.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
 
     /// Asks once. `chunks` hears the reply while it grows; only the returned reply counts.
     /// Dropping the future ends the request.

@@ -65,7 +65,7 @@ pub async fn ask_until_answered(
     let (mut attempt, mut other_failures) = (0, 0);
     loop {
         attempt += 1;
-        let Failure { error, retry, overloaded } = match model.ask(request, chunks).await {
+        let Failure { error, retry, overloaded, .. } = match model.ask(request, chunks).await {
             Ok(reply) => return Ok(reply),
             Err(failure) => failure,
         };
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn failure(retry: Retry, overloaded: bool) -> Failure {
-        Failure { error: Error::new(Kind::Model, "no"), retry, overloaded }
+        Failure { retry, overloaded, ..Failure::fatal(Error::new(Kind::Model, "no")) }
     }
 
     fn quick() -> Policy {

@@ -139,6 +139,9 @@ pub fn request(text: &str) -> Request {
         tools: Arc::from([]),
         messages: vec![user(text)],
         max_output_tokens: None,
+        effort: None,
+        format: None,
+        must_call: None,
         idle_timeout: Duration::from_secs(30),
     }
 }
@@ -156,14 +159,28 @@ pub fn user(text: &str) -> Message {
 
 /// Returns the result of a call.
 pub fn result(id: &str, content: &str, is_error: bool) -> ToolResult {
-    ToolResult { id: id.to_owned(), name: "Read".to_owned(), content: content.to_owned(), is_error }
+    ToolResult {
+        id: id.to_owned(),
+        name: "Read".to_owned(),
+        content: content.to_owned(),
+        media: vec![],
+        is_error,
+    }
 }
 
 /// Returns a reply of the wire format `format`.
 pub fn reply(format: &'static str, wire: Value) -> Reply {
     let stop = super::StopReason::EndTurn;
     let usage = super::Usage::default();
-    Reply { text: String::new(), calls: Vec::new(), stop, usage, wire, wire_format: format }
+    Reply {
+        text: String::new(),
+        calls: Vec::new(),
+        stop,
+        usage,
+        wire,
+        wire_format: format,
+        limits: super::rate::RateLimits::default(),
+    }
 }
 
 /// Asks, and returns the answer and the chunks that were heard; panics when nothing ends it.

@@ -115,7 +115,7 @@ fn answer(finished: &Finished) -> ToolOutput {
     let output = shown(&finished.stdout);
     let seconds = finished.duration.as_secs_f32();
     let ending = match (finished.ended, finished.code, finished.signal) {
-        (Ended::Exited, Some(0), _) => return Ok(output),
+        (Ended::Exited, Some(0), _) => return Ok(output.into()),
         (Ended::Exited, Some(code), _) => format!("exit code {code}"),
         (Ended::Exited, None, signal) => format!("ended by signal {}", signal.unwrap_or_default()),
         (Ended::TimedOut, ..) => format!("timed out: ended after {seconds:.1} s"),

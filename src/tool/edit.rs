@@ -75,7 +75,7 @@ impl Tool for Edit {
                 seen.note(&path, &edited.bytes);
                 let (count, lines) = (edited.lines.len(), listed(&edited.lines));
                 let places = if count == 1 { "passage" } else { "passages" };
-                Ok(format!("replaced {count} {places} in `{path}` ({lines})"))
+                Ok(format!("replaced {count} {places} in `{path}` ({lines})").into())
             })
             .await
         })

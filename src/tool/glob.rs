@@ -82,7 +82,7 @@ fn files(workspace: &dyn Workspace, input: &Input, watch: &Watch) -> ToolOutput 
         !watch.is_over()
     })?;
     if found.is_empty() {
-        return Ok(format!("no file matches `{}`", input.pattern));
+        return Ok(format!("no file matches `{}`", input.pattern).into());
     }
     let total = found.len();
     let found = newest(workspace, found);
@@ -92,7 +92,7 @@ fn files(workspace: &dyn Workspace, input: &Input, watch: &Watch) -> ToolOutput 
     } else if total > SHOWN {
         answer.push(format!("[{SHOWN} of {total} files: narrow the pattern]"));
     }
-    Ok(answer.join("\n"))
+    Ok(answer.join("\n").into())
 }
 
 fn matcher(pattern: &str) -> Result<GlobMatcher, ToolError> {

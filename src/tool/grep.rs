@@ -155,7 +155,7 @@ fn search(workspace: &dyn Workspace, input: &Input, watch: &Watch) -> ToolOutput
     if let Some(first) = failed.first() {
         answer.push(format!("[{} files could not be searched, first {first}]", failed.len()));
     }
-    Ok(answer.join("\n"))
+    Ok(answer.join("\n").into())
 }
 
 /// Returns the files to search, sorted.

@@ -29,6 +29,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::Error;
+use crate::media::Media;
 use crate::workspace::Workspace;
 
 /// What a call may touch: one for each agent, shared by its calls.
@@ -77,8 +78,23 @@ impl From<crate::workspace::Denied> for ToolError {
     }
 }
 
-/// The result of a call: text for the model.
-pub type ToolOutput = Result<String, ToolError>;
+/// What a call came to, for the model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// What it reads.
+    pub text: String,
+    /// What it sees beside that.
+    pub media: Vec<Media>,
+}
+
+impl From<String> for Output {
+    fn from(text: String) -> Self {
+        Self { text, media: Vec::new() }
+    }
+}
+
+/// The result of a call.
+pub type ToolOutput = Result<Output, ToolError>;
 
 /// Something that a model can call.
 pub trait Tool: Send + Sync {

@@ -82,7 +82,7 @@ impl Tool for Read {
 /// Returns what the model sees of a file with this content.
 fn view(path: &WorkPath, bytes: &[u8], input: &Input) -> ToolOutput {
     if bytes.is_empty() {
-        return Ok(format!("[`{path}` is empty]"));
+        return Ok(format!("[`{path}` is empty]").into());
     }
     if bytes[..bytes.len().min(8_000)].contains(&0) {
         let size = bytes.len();
@@ -101,7 +101,7 @@ fn view(path: &WorkPath, bytes: &[u8], input: &Input) -> ToolOutput {
     if matches!(text, Cow::Owned(_)) {
         shown.push("[not valid UTF-8: \u{FFFD} stands for bytes that cannot be shown]".to_owned());
     }
-    Ok(shown.join("\n"))
+    Ok(shown.join("\n").into())
 }
 
 /// Returns the lines that were asked for, as far as they fit.

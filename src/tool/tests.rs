@@ -62,7 +62,7 @@ impl Agent {
     /// Calls a tool; an answer to the model is its text, whether it says yes or no.
     async fn call(&self, tool: &str, input: Value) -> Result<String, String> {
         match Registry::builtin().call(tool, input, &self.context).await {
-            Ok(text) => Ok(text),
+            Ok(output) => Ok(output.text),
             Err(ToolError::Reply(text)) => Err(text),
             Err(ToolError::Fatal(error)) => panic!("{error}"),
         }

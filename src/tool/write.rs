@@ -65,7 +65,7 @@ impl Tool for Write {
                 workspace.write(&path, &new)?;
                 seen.note(&path, &new);
                 let verb = if old.is_some() { "replaced" } else { "created" };
-                Ok(format!("{verb} `{path}` ({} bytes)", new.len()))
+                Ok(format!("{verb} `{path}` ({} bytes)", new.len()).into())
             })
             .await
         })

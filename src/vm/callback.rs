@@ -10,6 +10,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use mlua::prelude::*;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -51,6 +53,12 @@ impl Callback {
         let ended = || Error::new(Kind::Cancelled, "the script has ended");
         self.0.requests.send(Request::Call { id: self.0.id, args, reply }).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
+    }
+}
+
+impl crate::agent::Function for Callback {
+    fn call(&self, args: Vec<Value>) -> BoxFuture<'_, Result<Vec<Value>>> {
+        self.call(args).boxed()
     }
 }
 

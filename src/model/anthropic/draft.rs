@@ -10,7 +10,7 @@ use super::WIRE;
 use super::body::broken_input;
 use crate::model::call_id::CallIds;
 use crate::model::fault::Trouble;
-use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage};
+use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage, rate};
 
 /// What has come so far.
 #[derive(Debug, Default)]
@@ -126,6 +126,7 @@ impl Draft {
             usage: self.usage,
             wire: Value::Null,
             wire_format: WIRE,
+            limits: rate::RateLimits::default(),
         };
         let mut wire = Vec::with_capacity(self.blocks.len());
         let mut was_text = true;

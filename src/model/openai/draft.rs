@@ -11,7 +11,7 @@ use super::WIRE;
 use super::body::broken_arguments;
 use crate::model::call_id::CallIds;
 use crate::model::fault::Trouble;
-use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage};
+use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage, rate};
 
 /// The names under which servers send reasoning.
 const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_details"];
@@ -175,7 +175,15 @@ impl Draft {
             wire.insert("tool_calls".to_owned(), wire_calls.into());
         }
         let wire = Value::Object(wire);
-        Reply { text, calls, stop, usage: self.usage, wire, wire_format: WIRE }
+        Reply {
+            text,
+            calls,
+            stop,
+            usage: self.usage,
+            wire,
+            wire_format: WIRE,
+            limits: rate::RateLimits::default(),
+        }
     }
 
     fn stop(&self) -> StopReason {
