@@ -17,11 +17,11 @@ const LAYERS: [&[&str]; 12] = [
     &["journal"],
     &["process"],
     &["config"],
-    &["event", "error", "media", "suggest", "files", "crash"],
+    &["event", "error", "media", "schema", "suggest", "files", "crash"],
 ];
 
 /// Crates and the only places that may name them.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 13] = [
     ("mlua", &["vm", "api"]),
     ("git2", &["git"]),
     ("reqwest", &["model/http", "github"]),
@@ -31,6 +31,7 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("cap_std", &["workspace", "git/worktree/include"]),
     ("rustix", &["process", "workspace", "journal", "git", "crash", "cli/terminal"]),
     ("toml", &["config"]),
+    ("jsonschema", &["schema"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),
     ("ignore", &["tool", "workspace", "files", "cli/agents", "git/worktree/include"]),
