@@ -44,18 +44,16 @@ impl Checker {
 fn told(error: &ValidationError<'_>) -> String {
     let path = error.instance_path().as_str();
     let mut clause = if path.is_empty() { String::new() } else { format!("`{path}`: ") };
-    let reason = error.to_string();
-    match reason.char_indices().nth(REASON_CHARS) {
-        None => clause.push_str(&reason),
-        // The end says what was asked for, the start what was given.
-        Some(_) => {
-            let chars: Vec<char> = reason.chars().collect();
-            let part = |chars: &[char]| chars.iter().collect::<String>();
-            let (head, tail) =
-                (&chars[..REASON_CHARS / 2], &chars[chars.len() - REASON_CHARS / 2..]);
-            // Writing to a string cannot fail.
-            let _ = write!(clause, "{} … {}", part(head), part(tail));
-        }
+    let reason: Vec<char> = error.to_string().chars().collect();
+    let part = |chars: &[char]| chars.iter().collect::<String>();
+    if reason.len() <= REASON_CHARS {
+        clause.push_str(&part(&reason));
+    } else {
+        // The start says what was given, the end what was asked for.
+        let (head, tail) =
+            (&reason[..REASON_CHARS / 2], &reason[reason.len() - REASON_CHARS / 2..]);
+        // Writing to a string cannot fail.
+        let _ = write!(clause, "{} … {}", part(head), part(tail));
     }
     clause
 }

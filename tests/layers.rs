@@ -21,10 +21,10 @@ const LAYERS: [&[&str]; 12] = [
 ];
 
 /// Crates and the only places that may name them.
-const HOMES: [(&str, &[&str]); 13] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("mlua", &["vm", "api"]),
     ("git2", &["git"]),
-    ("reqwest", &["model/http", "github"]),
+    ("reqwest", &["model/http", "tool/http", "tool/web_fetch", "tool/mcp/http", "github"]),
     ("rustyline", &["cli"]),
     ("clap", &["cli"]),
     ("rusqlite", &["journal"]),
@@ -32,6 +32,8 @@ const HOMES: [(&str, &[&str]); 13] = [
     ("rustix", &["process", "workspace", "journal", "git", "crash", "cli/terminal"]),
     ("toml", &["config"]),
     ("jsonschema", &["schema"]),
+    ("rmcp", &["tool/mcp"]),
+    ("html2text", &["tool/web_fetch"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),
     ("ignore", &["tool", "workspace", "files", "cli/agents", "git/worktree/include"]),

@@ -14,11 +14,13 @@ use super::outcome::{Denial, Subtype};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::event::Usage;
 use crate::model::ToolSpec;
+use crate::tool::mcp::{Around, Servers};
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
+use crate::tool::sight::Sees;
 use crate::tool::{Context, Tool};
 
 /// How long a file may still be written when its agent has ended.
@@ -36,6 +38,15 @@ pub(super) struct Conversed {
 }
 
 impl Conversed {
+    /// Makes that of an agent whose servers do not start.
+    fn unserved(error: Error) -> Self {
+        let subtype = match error.kind {
+            Kind::Cancelled => Subtype::ErrorCancelled,
+            _ => Subtype::ErrorDuringExecution,
+        };
+        Self::failed(subtype, error)
+    }
+
     /// Makes that of an agent which asked nothing.
     pub(super) fn failed(subtype: Subtype, error: Error) -> Self {
         Self {
@@ -68,7 +79,12 @@ pub(super) async fn hold(
         Checkpoints::new(worktree.clone(), Arc::clone(&workspace), fleet.events.clone())
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
-    let tools = offered(query);
+    let servers = match servers(fleet, order, ground, &env).await {
+        Ok(servers) => servers,
+        Err(error) => return Conversed::unserved(error),
+    };
+    let tools = offered(query, &servers);
+    let capabilities = query.model.capabilities();
     let texts = prompt::first_message(
         &query.prompt,
         &Surroundings {
@@ -93,6 +109,7 @@ pub(super) async fn hold(
             label: query.label.clone(),
             branch,
             turn: AtomicU32::new(0),
+            sees: Sees { images: capabilities.images, documents: capabilities.documents },
         },
         events: fleet.events.clone(),
         system: system.into(),
@@ -108,6 +125,8 @@ pub(super) async fn hold(
         stop_reason: None,
     };
     let ending = session.run().await;
+    // They write no more when the work is taken in.
+    servers.end().await;
     // A write that outlived its agent's time must not come after the work was taken in.
     let closed = tokio::task::spawn_blocking(move || workspace.close());
     if tokio::time::timeout(LAST_WRITE, closed).await.is_err() {
@@ -127,11 +146,28 @@ pub(super) async fn hold(
     }
 }
 
-/// Returns the tools that the rules offer: the built-in ones, then the script's.
-fn offered(query: &Query) -> Registry {
+/// Starts the servers of the agent.
+async fn servers(
+    fleet: &Fleet,
+    order: &Order,
+    ground: &Ground,
+    env: &BTreeMap<String, String>,
+) -> Result<Servers, Error> {
+    let around = Around {
+        processes: &fleet.processes,
+        directory: ground.path(),
+        env,
+        cancel: &order.cancel,
+    };
+    Servers::start(&order.query.servers, around).await
+}
+
+/// Returns the tools that the rules offer: the built-in ones, then the script's, then the servers'.
+fn offered(query: &Query, servers: &Servers) -> Registry {
     let mut tools = Registry::builtin();
     tools.retain(|tool| query.rules.offers(tool.name()));
-    for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
+    let custom = query.tools.iter().chain(servers.tools());
+    for tool in custom.filter(|tool| query.rules.offers_custom(tool.name())) {
         tools.add(Arc::clone(tool));
     }
     tools

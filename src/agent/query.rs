@@ -18,6 +18,7 @@ use crate::git::{Scope, Taken};
 use crate::model::price::Price;
 use crate::model::{Effort, Model};
 use crate::tool::Tool;
+use crate::tool::mcp::Server;
 
 /// What becomes of the work at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,6 +134,8 @@ pub struct Query {
     pub rules: Rules,
     /// Tools beside the built-in ones.
     pub tools: Vec<Arc<dyn Tool>>,
+    /// Servers that offer further tools, started with the agent.
+    pub servers: Vec<Server>,
     /// Who is asked when the model cannot answer, in this order.
     pub fallbacks: Vec<Arc<dyn Model>>,
     /// How hard the model thinks.

@@ -1,6 +1,7 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
 mod permission;
+mod servers;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -48,6 +49,7 @@ pub const SHAPE: Shape = Shape {
         "allowed_tools",
         "disallowed_tools",
         "tools",
+        "mcp_servers",
         "max_turns",
         "max_output_tokens",
         "timeout",
@@ -69,7 +71,6 @@ pub const SHAPE: Shape = Shape {
         "verify_attempts",
         "add_dirs",
         "hooks",
-        "mcp_servers",
         "resume",
         "fork",
     ],
@@ -160,6 +161,7 @@ fn read(
         site,
         rules,
         tools,
+        servers: servers::read(lua, &mut options)?,
         fallbacks: Vec::new(),
         effort: None,
         add_dirs: Vec::new(),

@@ -21,7 +21,7 @@ pub use capture::{Captured, Spill};
 pub use guardian::{GUARDIAN_ARG, guardian_main};
 pub use output::{Command, Output, output};
 pub use run::{Ended, Finished, Invocation, Limits, Processes, What};
-pub use service::Service;
+pub use service::{LastWords, Service};
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]

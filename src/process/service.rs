@@ -23,8 +23,36 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// A program that runs.
 pub struct Service {
     leader: Leader,
-    stderr: Arc<Mutex<Vec<u8>>>,
-    _reader: AbortOnDropHandle<()>,
+    words: LastWords,
+    reader: AbortOnDropHandle<()>,
+}
+
+/// The last of what a program wrote to standard error; clones tell of the same program.
+#[derive(Clone, Debug, Default)]
+pub struct LastWords(Arc<Mutex<Vec<u8>>>);
+
+impl LastWords {
+    /// Returns them as they are now, at most 4 KiB.
+    pub fn text(&self) -> String {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = kept.len().saturating_sub(KEPT);
+        String::from_utf8_lossy(&kept[end..]).trim().to_owned()
+    }
+
+    /// Reads a pipe to its end, and keeps the last of it.
+    async fn keep(self, pipe: Option<Receiver>) {
+        let Some(mut pipe) = pipe else { return };
+        let mut buffer = Vec::with_capacity(8 * 1024);
+        while let Ok(1..) = pipe.read_buf(&mut buffer).await {
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.append(&mut buffer);
+            // Trimmed seldom, so that each byte is moved about once.
+            if kept.len() > 2 * KEPT {
+                let surplus = kept.len() - KEPT;
+                kept.drain(..surplus);
+            }
+        }
+    }
 }
 
 impl Processes {
@@ -36,20 +64,18 @@ impl Processes {
     pub async fn serve(&self, invocation: Invocation) -> io::Result<(Service, Sender, Receiver)> {
         let invocation = Invocation { merge_stderr: false, ..invocation };
         let (leader, mut pipes) = Leader::start(&self.guard, &invocation, GATE)?;
-        let stderr = Arc::<Mutex<Vec<u8>>>::default();
-        let reader = tokio::spawn(keep_end(pipes.stderr, Arc::clone(&stderr)));
+        let words = LastWords::default();
+        let reader = tokio::spawn(words.clone().keep(pipes.stderr));
         pipes.stdin.write_all(b"\n").await?;
-        let service = Service { leader, stderr, _reader: AbortOnDropHandle::new(reader) };
+        let service = Service { leader, words, reader: AbortOnDropHandle::new(reader) };
         Ok((service, pipes.stdin, pipes.stdout))
     }
 }
 
 impl Service {
-    /// Returns the last of what it wrote to standard error, at most 4 KiB.
-    pub fn last_words(&self) -> String {
-        let kept = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = kept.len().saturating_sub(KEPT);
-        String::from_utf8_lossy(&kept[end..]).trim().to_owned()
+    /// Returns what tells its last words.
+    pub fn last_words(&self) -> LastWords {
+        self.words.clone()
     }
 
     /// Waits until it has ended by itself.
@@ -68,23 +94,10 @@ impl Service {
             let _ = timeout(GRACE, self.ended()).await;
         }
         self.leader.group.signal(Signal::KILL);
-        // A process that KILL does not end is beyond help here.
+        // A process that KILL does not end is beyond help here; a pipe that somebody outside the
+        // group holds open is not waited for.
         let _ = self.leader.reap().await;
-    }
-}
-
-/// Reads to the end, and keeps the last of it.
-async fn keep_end(pipe: Option<Receiver>, kept: Arc<Mutex<Vec<u8>>>) {
-    let Some(mut pipe) = pipe else { return };
-    let mut buffer = Vec::with_capacity(8 * 1024);
-    while let Ok(1..) = pipe.read_buf(&mut buffer).await {
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.append(&mut buffer);
-        // Trimmed seldom, so that each byte is moved about once.
-        if kept.len() > 2 * KEPT {
-            let surplus = kept.len() - KEPT;
-            kept.drain(..surplus);
-        }
+        let _ = timeout(GRACE, &mut self.reader).await;
     }
 }
 
@@ -125,12 +138,9 @@ mod tests {
         assert_eq!(line(&mut stdout).await, "<a>");
         drop(stdin);
         service.ended().await;
-        // The end of standard output comes after the last words were written.
-        assert_eq!(line(&mut stdout).await, "");
-        while service.last_words() != "up\nbye" {
-            tokio::task::yield_now().await;
-        }
+        let words = service.last_words();
         service.end().await;
+        assert_eq!(words.text(), "up\nbye");
     }
 
     #[tokio::test]
@@ -162,10 +172,8 @@ mod tests {
         let script = "head -c 10000000 /dev/zero | tr '\\0' x >&2; echo end >&2; echo done";
         let (service, _stdin, mut stdout) = started(script).await;
         assert_eq!(line(&mut stdout).await, "done");
-        while !service.last_words().ends_with("xend") {
-            tokio::task::yield_now().await;
-        }
-        assert!(service.last_words().len() <= KEPT);
+        let words = service.last_words();
         service.end().await;
+        assert!(words.text().ends_with("xend") && words.text().len() <= KEPT);
     }
 }

@@ -34,6 +34,7 @@ impl Agent {
             branch: None,
             turn: 1.into(),
             agent: "agent-0001".to_owned(),
+            sees: sight::Sees::default(),
         };
         Self { dir, context }
     }
