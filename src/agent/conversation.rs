@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
@@ -14,6 +17,8 @@ use super::outcome::{Denial, Subtype};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
+use super::structured::Structured;
+use super::verify::{Verification, Verifying};
 use crate::error::Error;
 use crate::event::Usage;
 use crate::model::ToolSpec;
@@ -33,6 +38,8 @@ pub(super) struct Conversed {
     pub(super) api_time: Duration,
     pub(super) stop_reason: Option<String>,
     pub(super) denials: Vec<Denial>,
+    pub(super) structured_output: Option<Value>,
+    pub(super) verification: Option<Verification>,
 }
 
 impl Conversed {
@@ -46,6 +53,8 @@ impl Conversed {
             api_time: Duration::ZERO,
             stop_reason: None,
             denials: Vec::new(),
+            structured_output: None,
+            verification: None,
         }
     }
 }
@@ -68,7 +77,8 @@ pub(super) async fn hold(
         Checkpoints::new(worktree.clone(), Arc::clone(&workspace), fleet.events.clone())
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
-    let tools = offered(query);
+    let structured = Structured::new(query);
+    let tools = offered(query, structured.as_ref());
     let texts = prompt::first_message(
         &query.prompt,
         &Surroundings {
@@ -106,6 +116,9 @@ pub(super) async fn hold(
         api_time: Duration::ZERO,
         last_text: String::new(),
         stop_reason: None,
+        structured,
+        verifying: Verifying::default(),
+        bench: Bench::new(fleet, order, ground),
     };
     let ending = session.run().await;
     // A write that outlived its agent's time must not come after the work was taken in.
@@ -124,15 +137,21 @@ pub(super) async fn hold(
         api_time: session.api_time,
         stop_reason: session.stop_reason,
         denials: session.denials,
+        structured_output: session.structured.and_then(|structured| structured.value()),
+        verification: session.verifying.summary(query.verify.as_ref()),
     }
 }
 
-/// Returns the tools that the rules offer: the built-in ones, then the script's.
-fn offered(query: &Query) -> Registry {
+/// Returns the tools that the rules offer: the built-in ones, then the script's; last the one that
+/// takes the final answer, where there is need of it.
+fn offered(query: &Query, structured: Option<&Arc<Structured>>) -> Registry {
     let mut tools = Registry::builtin();
     tools.retain(|tool| query.rules.offers(tool.name()));
     for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
         tools.add(Arc::clone(tool));
+    }
+    if let Some(tool) = structured.and_then(Structured::tool) {
+        tools.add(tool);
     }
     tools
 }

@@ -5,6 +5,7 @@
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
 mod asking;
+mod baseline;
 mod checkpoint;
 mod compaction;
 mod conclude;
@@ -26,6 +27,7 @@ pub mod query;
 mod record;
 pub mod session;
 pub mod setup;
+pub mod structured;
 pub mod tally;
 mod tidings;
 pub mod turn;

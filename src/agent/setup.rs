@@ -2,7 +2,7 @@
 //! again when it is another command.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -33,9 +33,24 @@ pub async fn run(
     if worktree.was_set_up_by(command) {
         return Ok(());
     }
+    run_once(processes, worktree.path(), command, env, cancel).await?;
+    worktree.note_setup(command)
+}
+
+/// Runs `command` in a folder that nobody sets up again.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_once(
+    processes: &Processes,
+    folder: &Path,
+    command: &str,
+    env: BTreeMap<String, String>,
+    cancel: &CancellationToken,
+) -> Result<()> {
     let invocation = Invocation {
         what: What::Shell(command.to_owned()),
-        cwd: PathBuf::from(worktree.path()),
+        cwd: folder.to_owned(),
         env,
         stdin: Vec::new(),
         merge_stderr: true,
@@ -43,17 +58,10 @@ pub async fn run(
     let limits = Limits { timeout: TIMEOUT, head: HEAD, tail: TAIL, spill: None, spill_max: 0 };
     let trouble = || format!("cannot run the setup `{command}`");
     let finished = processes.run(invocation, limits, cancel).await.or_kind(Kind::Io, trouble)?;
-    let how = match (finished.ended, finished.code, finished.signal) {
-        (Ended::Exited, Some(0), _) => return worktree.note_setup(command),
-        (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
-        (Ended::Exited, None, signal) => {
-            format!("was ended by signal {}", signal.unwrap_or_default())
-        }
-        (Ended::TimedOut, ..) => format!("was not done after {} minutes", TIMEOUT.as_secs() / 60),
-        (Ended::Cancelled, ..) => {
-            return Err(Error::new(Kind::Cancelled, "the setup was cancelled"));
-        }
-    };
+    if finished.ended == Ended::Cancelled {
+        return Err(Error::new(Kind::Cancelled, "the setup was cancelled"));
+    }
+    let Some(how) = finished.failure(TIMEOUT) else { return Ok(()) };
     let text = finished.stdout.text();
     let lines: Vec<_> = text.trim_end().lines().collect();
     let last = lines[lines.len().saturating_sub(QUOTED)..].join("\n");
