@@ -5,17 +5,20 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::command::{self, Failure};
 use super::env::{self, Ports};
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
 use super::query::Site;
 use super::setup;
-use super::verify::{self, Failure};
+use super::verify::TIMEOUT;
 use crate::error::{Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::git::worktree::Furnish;
@@ -129,9 +132,9 @@ impl Bench {
     pub async fn baseline(&self, command: &str, context: &Context) -> Result<Baseline> {
         let (Some(worktree), Some((setup, furnish))) = (&self.worktree, &self.made) else {
             let (folder, env) = (context.workspace.root(), context.env.clone());
-            let judged =
-                verify::judged(&context.processes, command, folder, env, &context.cancel).await;
-            return known(judged.map(Baseline::of));
+            let (processes, cancel) = (&context.processes, &context.cancel);
+            let failure = command::failure(processes, command, folder, env, TIMEOUT, cancel).await;
+            return known(failure.map(Baseline::of));
         };
         let key = Key {
             repo: worktree.repo().common_dir().to_owned(),
@@ -144,7 +147,10 @@ impl Bench {
         let cell = self.baselines.cell(&key);
         let (repo, throwaway) = (Arc::clone(worktree.repo()), self.throwaway.clone());
         let cancel = context.cancel.child_token();
+        let mine = AtomicBool::new(false);
+        let run_here = &mine;
         let running = async move {
+            run_here.store(true, Ordering::Relaxed);
             // Whoever stops waiting calls it off; it still removes what it made.
             let _off = cancel.clone().drop_guard();
             let running = tokio::spawn(async move { throwaway.run(&repo, &key, &cancel).await });
@@ -152,7 +158,16 @@ impl Bench {
                 running.await.or_kind(Kind::Internal, || "a baseline ended by a fault of ours");
             known(ended.and_then(|baseline| baseline))
         };
-        cell.get_or_try_init(|| running).await.cloned()
+        let mut shared = pin!(cell.get_or_try_init(|| running));
+        let baseline = tokio::select! {
+            biased;
+            baseline = &mut shared => baseline,
+            // Who runs it hears of that there, and leaves nothing behind.
+            () = context.cancel.cancelled() => {
+                if mine.load(Ordering::Relaxed) { shared.await } else { Err(command::cancelled()) }
+            }
+        };
+        baseline.cloned()
     }
 }
 
@@ -205,7 +220,9 @@ impl Throwaway {
         if let Some(setup) = &key.setup {
             setup::run_once(processes, folder, setup, environment.clone(), cancel).await?;
         }
-        let judged = verify::judged(processes, &key.command, folder, environment, cancel).await?;
-        Ok(Baseline::of(judged))
+        let command = &key.command;
+        let failure =
+            command::failure(processes, command, folder, environment, TIMEOUT, cancel).await?;
+        Ok(Baseline::of(failure))
     }
 }

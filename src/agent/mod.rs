@@ -7,6 +7,7 @@
 mod asking;
 mod baseline;
 mod checkpoint;
+mod command;
 mod compaction;
 mod conclude;
 mod conversation;

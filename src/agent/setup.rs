@@ -7,15 +7,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Kind, Result, ResultExt};
+use super::command::{self, Failure};
+use crate::error::{Error, Kind, Result};
 use crate::git::Worktree;
-use crate::process::{Ended, Invocation, Limits, Processes, What};
+use crate::process::Processes;
 
 /// The longest time: installing what a large project needs takes minutes.
 const TIMEOUT: Duration = Duration::from_mins(30);
-/// How much of its output is kept, from the start and from the end.
-const HEAD: usize = 1_000;
-const TAIL: usize = 30_000;
 /// How many of its last lines an error quotes.
 const QUOTED: usize = 15;
 
@@ -48,23 +46,10 @@ pub(super) async fn run_once(
     env: BTreeMap<String, String>,
     cancel: &CancellationToken,
 ) -> Result<()> {
-    let invocation = Invocation {
-        what: What::Shell(command.to_owned()),
-        cwd: folder.to_owned(),
-        env,
-        stdin: Vec::new(),
-        merge_stderr: true,
-    };
-    let limits = Limits { timeout: TIMEOUT, head: HEAD, tail: TAIL, spill: None, spill_max: 0 };
-    let trouble = || format!("cannot run the setup `{command}`");
-    let finished = processes.run(invocation, limits, cancel).await.or_kind(Kind::Io, trouble)?;
-    if finished.ended == Ended::Cancelled {
-        return Err(Error::new(Kind::Cancelled, "the setup was cancelled"));
-    }
-    let Some(how) = finished.failure(TIMEOUT) else { return Ok(()) };
-    let text = finished.stdout.text();
-    let lines: Vec<_> = text.trim_end().lines().collect();
+    let failure = command::failure(processes, command, folder, env, TIMEOUT, cancel).await?;
+    let Some(Failure { what, output }) = failure else { return Ok(()) };
+    let lines: Vec<_> = output.lines().collect();
     let last = lines[lines.len().saturating_sub(QUOTED)..].join("\n");
     let quoted = if last.is_empty() { String::new() } else { format!(":\n{last}") };
-    Err(Error::new(Kind::Git, format!("the setup `{command}` {how}{quoted}")))
+    Err(Error::new(Kind::Git, format!("the setup {what}{quoted}")))
 }

@@ -4,31 +4,24 @@
 //! A command sees what the agent's own commands see. Its runs are counted; the run before the first
 //! turn, the [`baseline`](super::baseline), is none of them.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::baseline::Baseline;
+use super::command::{self, Failure, cancelled};
 use super::conclude::Verdict;
 use super::outcome::Subtype;
 use super::session::{Ending, Session};
-use crate::error::{Error, Kind, Result, ResultExt};
+use crate::error::{Error, Kind, Result};
 use crate::event::Event;
 use crate::git::{self, Side, Spec, Worktree};
-use crate::process::{Ended, Invocation, Limits, Processes, What};
 
 /// The longest time of one run, in which an agent's own limit may end it sooner.
-const TIMEOUT: Duration = Duration::from_hours(1);
-/// How many bytes of output are kept, half from its start and half from its end.
-const SHOWN: usize = 30_000;
-/// How many characters of a reason stand in an error's message.
-const REASON_CHARS: usize = 200;
+pub(super) const TIMEOUT: Duration = Duration::from_hours(1);
 
 /// How work is verified.
 #[derive(Clone)]
@@ -73,15 +66,6 @@ pub struct Verification {
     pub baseline: Option<&'static str>,
     /// What the last run said, if it was not good.
     pub output: Option<String>,
-}
-
-/// Why work is not good.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Failure {
-    /// What said no, and how.
-    pub what: String,
-    /// All that it said.
-    pub output: String,
 }
 
 /// The verification of one conversation.
@@ -145,11 +129,7 @@ impl Session<'_> {
         let query = self.query;
         let Some(Verify { by: Check::Command(command), .. }) = &query.verify else { return Ok(()) };
         let began = Instant::now();
-        let baseline = tokio::select! {
-            biased;
-            () = self.context.cancel.cancelled() => return Err(cancelled()),
-            baseline = self.bench.baseline(command, &self.context) => baseline?,
-        };
+        let baseline = self.bench.baseline(command, &self.context).await?;
         match &baseline {
             Baseline::Unknown(why) => {
                 let agent = &self.context.agent;
@@ -192,7 +172,8 @@ impl Session<'_> {
             Check::Command(command) => {
                 let (processes, env) = (&self.context.processes, self.context.env.clone());
                 let folder = self.context.workspace.root().to_owned();
-                judged(processes, command, &folder, env, &self.context.cancel).await?
+                command::failure(processes, command, &folder, env, TIMEOUT, &self.context.cancel)
+                    .await?
             }
             Check::Function(function) => {
                 let outcome = self.so_far(result).await?;
@@ -261,61 +242,6 @@ impl Session<'_> {
     }
 }
 
-impl Failure {
-    /// Makes one of what a function said.
-    fn said(output: String) -> Self {
-        let line = output.trim().lines().next().unwrap_or_default();
-        let what = match line.char_indices().nth(REASON_CHARS) {
-            Some((cut, _)) => format!("{}…", &line[..cut]),
-            None => line.to_owned(),
-        };
-        Self { what, output: capped(output) }
-    }
-}
-
-/// Runs a command that verifies the files in `folder`; returns how it failed, if it did.
-///
-/// # Errors
-/// Cancelled; io, when it cannot be started.
-pub(super) async fn judged(
-    processes: &Processes,
-    command: &str,
-    folder: &Path,
-    env: BTreeMap<String, String>,
-    cancel: &CancellationToken,
-) -> Result<Option<Failure>> {
-    let invocation = Invocation {
-        what: What::Shell(command.to_owned()),
-        cwd: folder.to_owned(),
-        env,
-        stdin: Vec::new(),
-        merge_stderr: true,
-    };
-    let half = SHOWN / 2;
-    let limits = Limits { timeout: TIMEOUT, head: half, tail: half, spill: None, spill_max: 0 };
-    let finished = processes.run(invocation, limits, cancel).await;
-    let finished = finished.or_kind(Kind::Io, || format!("cannot run `{command}`"))?;
-    if finished.ended == Ended::Cancelled {
-        return Err(cancelled());
-    }
-    let output = finished.stdout.text().trim().to_owned();
-    Ok(finished.failure(TIMEOUT).map(|how| Failure { what: format!("`{command}` {how}"), output }))
-}
-
-pub(super) fn cancelled() -> Error {
-    Error::new(Kind::Cancelled, "the agent was cancelled")
-}
-
-/// Leaves out the middle of a long text.
-fn capped(text: String) -> String {
-    if text.len() <= SHOWN {
-        return text;
-    }
-    let head = text.floor_char_boundary(SHOWN / 2);
-    let tail = text.ceil_char_boundary(text.len() - SHOWN / 2);
-    format!("{}\n[{} bytes left out here]\n{}", &text[..head], tail - head, &text[tail..])
-}
-
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
@@ -337,14 +263,5 @@ mod tests {
             verifying.error(&failure("bad")).message,
             "verify failed 3 times, as it did before the agent began: bad"
         );
-    }
-
-    #[test]
-    fn the_middle_of_a_long_reason_is_left_out() {
-        let long = format!("first{}last", "ü".repeat(SHOWN));
-        let said = failure(&long);
-        assert!(said.output.len() < SHOWN + 100 && said.output.contains("bytes left out here"));
-        assert!(said.output.starts_with("first") && said.output.ends_with("last"));
-        assert_eq!(said.what.chars().count(), REASON_CHARS + 1);
     }
 }

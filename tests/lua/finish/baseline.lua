@@ -37,9 +37,12 @@ assert(runs() == 8, "with another environment it is another one")
 sh.check("git commit -q --allow-empty -m next")
 agent.query(spec())
 assert(runs() == 10, "and on another base")
-for _, worktree in ipairs(git.worktrees()) do
-  assert(worktree.main or worktree.agent, "nothing else is left: " .. worktree.path)
+local function require_nothing_left()
+  for _, worktree in ipairs(git.worktrees()) do
+    assert(worktree.main or worktree.agent, "nothing else is left: " .. worktree.path)
+  end
 end
+require_nothing_left()
 
 -- The setup comes first, and what it makes is there.
 local outcome = agent.query {
@@ -78,4 +81,19 @@ first:cancel()
 local none, e = first:try_await()
 assert(none == nil and e.kind == "cancelled", tostring(e))
 assert(second:await().verify.baseline == "passed")
+require_nothing_left()
+local third = agent.spawn {
+  prompt = "x",
+  model = model,
+  worktree = true,
+  verify = 'echo begun >> "$LOG"; sleep 600',
+  env = { LOG = log .. "3" },
+}
+while not fs.exists(log .. "3") do
+  agent.sleep(0.01)
+end
+third:cancel()
+none, e = third:try_await()
+assert(none == nil and e.kind == "cancelled" and e.outcome.num_turns == 0, tostring(e))
+require_nothing_left()
 os.exit(0)
