@@ -80,6 +80,8 @@ pub enum Event {
     ToolDenied { agent: String, tool: String, reason: String },
     /// A model request failed and is asked again after a wait.
     RetryScheduled { agent: String, attempt: u32, delay_ms: u64, reason: String },
+    /// An agent's work was verified; attempt 0 is what was there before it began.
+    Verified { agent: String, attempt: u32, ok: bool, message: Option<String>, duration_ms: u64 },
     /// An agent ended; whatever it did is on its branch.
     AgentFinished {
         agent: String,

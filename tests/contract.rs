@@ -256,6 +256,6 @@ fn the_closed_sets_are_those_of_the_contract() {
         FIELDS.join(" "),
         "ok subtype result structured_output id session_id label branch worktree_path base_commit \
          head_commit files_changed num_turns duration_ms duration_api_ms usage total_cost_usd \
-         stop_reason permission_denials"
+         stop_reason permission_denials verify"
     );
 }

@@ -17,6 +17,8 @@ mod acceptance;
 mod crates;
 #[path = "http/faults.rs"]
 mod faults;
+#[path = "http/finish.rs"]
+mod finish;
 #[path = "http/interrupted.rs"]
 mod interrupted;
 #[path = "http/limits.rs"]

@@ -82,6 +82,12 @@
 ---@field cwd? string
 ---Variables for commands, merged into an allow-listed environment without keys. Beside it they find `AGENTLUA_AGENT`, `AGENTLUA_RUN`, `AGENTLUA_BRANCH`, `AGENTLUA_WORKTREE`, `AGENTLUA_BASE_COMMIT`, `COMPOSE_PROJECT_NAME`, a `PORT` that no sibling has, and a `GIT_CONFIG_GLOBAL` that reads as yours and is the agent's to write (default: none).
 ---@field env? table<string, string>
+---What the final answer has to be: a JSON Schema, or short, `{ score = "integer", note = "string?", findings = { { file = "string" } } }`; a schema of a list or of another value that is no object is wrapped for the model and unwrapped again. What does not fit goes back to the agent, five times at most, then it fails with `error_structured_output` (default: none).
+---@field schema? table
+---What decides whether the work is good when the agent says that it is done: a command, run in its worktree with its environment, or a function of the outcome so far and the worktree (nil without one), which says no by raising, by `false` or `nil, why`, or by a table whose `ok` is false. A no goes back to the agent. A command is run once before the agent begins too, for its base commit, in a worktree that goes again; agents with the same base share that (default: none).
+---@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): ...)
+---How often `verify` runs at most before the agent fails with `error_verify` (default: 3).
+---@field verify_attempts? integer
 
 ---How an agent ended. Reading a field that there is not is an error; camelCase spellings are answered too.
 ---@class agent.Outcome
@@ -91,8 +97,8 @@
 ---@field subtype agent.Subtype
 ---The final text.
 ---@field result string
----What fitted the schema; not filled yet.
----@field structured_output any
+---What fits the schema; the last value that was given, when none fitted.
+---@field structured_output? any
 ---The agent's id, such as `agent-a3f2`.
 ---@field id string
 ---The conversation's id.
@@ -123,6 +129,19 @@
 ---@field stop_reason? string
 ---Calls that the rules refused.
 ---@field permission_denials agent.Denial[]
+---What verification came to; nil without `verify`.
+---@field verify? agent.Verification
+
+---What verification came to.
+---@class agent.Verification
+---Whether the last run was good; nil when there was none.
+---@field ok? boolean
+---How often it ran after the agent had begun.
+---@field attempts integer
+---How the command ended before the agent began; nil for a function.
+---@field baseline? "passed"|"failed"
+---What the last run said, if it was not good.
+---@field output? string
 
 ---Tokens, in Anthropic's meaning for every provider.
 ---@class agent.Usage

@@ -52,8 +52,8 @@ impl Session<'_> {
             messages: self.history.messages().to_vec(),
             max_output_tokens: self.query.limits.max_output_tokens,
             effort: self.query.effort,
-            format: None,
-            must_call: None,
+            format: self.structured.as_ref().and_then(|structured| structured.format()),
+            must_call: self.structured.as_ref().and_then(|structured| structured.must_call()),
             idle_timeout: self.query.limits.idle_timeout,
         }
     }

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
@@ -14,6 +17,8 @@ use super::outcome::{Denial, Subtype};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
+use super::structured::Structured;
+use super::verify::{Verification, Verifying};
 use crate::error::{Error, Kind};
 use crate::event::Usage;
 use crate::model::ToolSpec;
@@ -35,6 +40,8 @@ pub(super) struct Conversed {
     pub(super) api_time: Duration,
     pub(super) stop_reason: Option<String>,
     pub(super) denials: Vec<Denial>,
+    pub(super) structured_output: Option<Value>,
+    pub(super) verification: Option<Verification>,
 }
 
 impl Conversed {
@@ -57,6 +64,8 @@ impl Conversed {
             api_time: Duration::ZERO,
             stop_reason: None,
             denials: Vec::new(),
+            structured_output: None,
+            verification: None,
         }
     }
 }
@@ -83,7 +92,8 @@ pub(super) async fn hold(
         Ok(servers) => servers,
         Err(error) => return Conversed::unserved(error),
     };
-    let tools = offered(query, &servers);
+    let structured = Structured::new(query);
+    let tools = offered(query, &servers, structured.as_ref());
     let capabilities = query.model.capabilities();
     let texts = prompt::first_message(
         &query.prompt,
@@ -123,6 +133,9 @@ pub(super) async fn hold(
         api_time: Duration::ZERO,
         last_text: String::new(),
         stop_reason: None,
+        structured,
+        verifying: Verifying::default(),
+        bench: Bench::new(fleet, order, ground),
     };
     let ending = session.run().await;
     // They write no more when the work is taken in.
@@ -143,6 +156,8 @@ pub(super) async fn hold(
         api_time: session.api_time,
         stop_reason: session.stop_reason,
         denials: session.denials,
+        structured_output: session.structured.and_then(|structured| structured.value()),
+        verification: session.verifying.summary(query.verify.as_ref()),
     }
 }
 
@@ -162,13 +177,17 @@ async fn servers(
     Servers::start(&order.query.servers, around).await
 }
 
-/// Returns the tools that the rules offer: the built-in ones, then the script's, then the servers'.
-fn offered(query: &Query, servers: &Servers) -> Registry {
+/// Returns the tools that the rules offer: the built-in ones, then the script's, then the
+/// servers'; last the one that takes the final answer, where there is need of it.
+fn offered(query: &Query, servers: &Servers, structured: Option<&Arc<Structured>>) -> Registry {
     let mut tools = Registry::builtin();
     tools.retain(|tool| query.rules.offers(tool.name()));
     let custom = query.tools.iter().chain(servers.tools());
     for tool in custom.filter(|tool| query.rules.offers_custom(tool.name())) {
         tools.add(Arc::clone(tool));
+    }
+    if let Some(tool) = structured.and_then(Structured::tool) {
+        tools.add(tool);
     }
     tools
 }

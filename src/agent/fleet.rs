@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::baseline::Baselines;
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
 use super::ground::{Ground, Harvest, Soil};
@@ -62,7 +63,8 @@ pub struct Fleet {
     pub(super) processes: Processes,
     pub(super) environment: BTreeMap<String, String>,
     books: Mutex<Books>,
-    ports: Ports,
+    pub(super) ports: Ports,
+    pub(super) baselines: Arc<Baselines>,
     /// Agents that want a worktree and have not begun to work in it.
     wanting: Arc<AtomicUsize>,
     script: String,
@@ -90,6 +92,7 @@ impl Fleet {
             environment,
             books: Mutex::default(),
             ports: Ports::default(),
+            baselines: Arc::default(),
             wanting: Arc::default(),
             locks: tokio::sync::Mutex::default(),
         }
@@ -405,6 +408,8 @@ fn outcome_of(
         usage: conversed.usage,
         stop_reason: conversed.stop_reason,
         permission_denials: conversed.denials,
+        structured_output: conversed.structured_output,
+        verify: conversed.verification,
     };
     (outcome, gone)
 }
@@ -428,5 +433,7 @@ fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outco
         usage: Usage::default(),
         stop_reason: None,
         permission_denials: Vec::new(),
+        structured_output: None,
+        verify: None,
     }
 }

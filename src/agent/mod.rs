@@ -5,7 +5,9 @@
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
 mod asking;
+mod baseline;
 mod checkpoint;
+mod command;
 mod compaction;
 mod conclude;
 mod conversation;
@@ -26,6 +28,7 @@ pub mod query;
 mod record;
 pub mod session;
 pub mod setup;
+pub mod structured;
 pub mod tally;
 mod tidings;
 pub mod turn;

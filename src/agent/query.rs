@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::function::Function;
 use super::hook::Hooks;
 use super::past::Past;
 use super::permission::Rules;
 use super::place::Places;
+use super::structured::Schema;
 use super::verify::Verify;
 use crate::git::worktree::Furnish;
 use crate::git::{Scope, Taken};
@@ -153,7 +152,7 @@ pub struct Query {
     /// Told of its events.
     pub on_event: Option<Arc<dyn Function>>,
     /// The JSON Schema of its structured output.
-    pub schema: Option<Arc<Value>>,
+    pub schema: Option<Arc<Schema>>,
     /// How its work is verified.
     pub verify: Option<Verify>,
     /// What it may cost, in USD.

@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::conclude::Verdict;
 use super::history::History;
 use super::outcome::{Denial, Subtype};
 use super::query::Query;
+use super::structured::Structured;
+use super::verify::Verifying;
 use crate::error::{Error, Kind};
 use crate::event::{Events, Usage};
 use crate::model::{Reply, StopReason, ToolSpec};
@@ -36,6 +39,9 @@ pub struct Session<'a> {
     pub(super) api_time: Duration,
     pub(super) last_text: String,
     pub(super) stop_reason: Option<String>,
+    pub(super) structured: Option<Arc<Structured>>,
+    pub(super) verifying: Verifying,
+    pub(super) bench: Bench,
 }
 
 /// How the loop came to its end.
@@ -47,6 +53,11 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Makes that of an agent that is done.
+    pub(super) fn success() -> Self {
+        Self { subtype: Subtype::Success, error: None }
+    }
+
     fn new(subtype: Subtype, error: Error) -> Self {
         Self { subtype, error: Some(error) }
     }
@@ -102,6 +113,7 @@ impl Session<'_> {
 
     async fn converse(&mut self) -> Result<Ending, Error> {
         let mut nudges = 0;
+        self.foretell().await?;
         loop {
             if self.turns == self.query.limits.max_turns {
                 let limit = self.query.limits.max_turns;
@@ -118,7 +130,11 @@ impl Session<'_> {
                 Step::Answer => {
                     self.keep_reply(&reply)?;
                     let results = self.run_calls(&reply).await?;
-                    self.keep_answer(results, Vec::new())?;
+                    let (told, ending) = self.answered(&results).await?.parts();
+                    self.keep_answer(results, told)?;
+                    if let Some(ending) = ending {
+                        return Ok(ending);
+                    }
                 }
                 Step::GoOn(text) => {
                     self.keep_reply(&reply)?;
@@ -137,12 +153,10 @@ impl Session<'_> {
                     ));
                 }
                 Step::Done => match self.conclude(&reply).await? {
-                    Verdict::Accepted => {
-                        return Ok(Ending { subtype: Subtype::Success, error: None });
-                    }
+                    Verdict::Accepted => return Ok(Ending::success()),
                     Verdict::Again(told) => {
                         self.keep_reply(&reply)?;
-                        self.keep_answer(Vec::new(), vec![told])?;
+                        self.keep_answer(Vec::new(), told)?;
                     }
                     Verdict::Failed(ending) => return Ok(ending),
                 },

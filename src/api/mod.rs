@@ -8,6 +8,7 @@ pub mod github;
 pub mod json;
 pub mod log;
 pub mod model;
+pub mod objection;
 pub mod query;
 pub mod result;
 pub mod revision;

@@ -1,5 +1,6 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod finish;
 mod permission;
 mod servers;
 
@@ -58,6 +59,9 @@ pub const SHAPE: Shape = Shape {
         "repo",
         "cwd",
         "env",
+        "schema",
+        "verify",
+        "verify_attempts",
     ],
     later: &[
         "effort",
@@ -66,9 +70,6 @@ pub const SHAPE: Shape = Shape {
         "can_use_tool",
         "on_event",
         "max_budget_usd",
-        "schema",
-        "verify",
-        "verify_attempts",
         "add_dirs",
         "hooks",
         "resume",
@@ -139,6 +140,8 @@ fn read(
     let tools = tool::read(runtime, host, task, &mut options)?;
     let (site, branch) = site::read(lua, host, &mut options)?;
     let rules = permission::rules(&mut options, &site, &tools)?;
+    let schema = finish::schema(&mut options, &tools)?;
+    let verify = finish::verify(runtime, task, &mut options)?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let limits = Limits {
@@ -170,8 +173,8 @@ fn read(
         can_use_tool: None,
         hooks: Hooks::default(),
         on_event: None,
-        schema: None,
-        verify: None,
+        schema,
+        verify,
         max_budget_usd: None,
         price: None,
         limits,

@@ -53,6 +53,16 @@ impl Plain {
                 duration(*delay_ms),
                 printable(reason)
             ),
+            Event::Verified { attempt: 0, ok: true, .. } => return None,
+            Event::Verified { agent, attempt, ok, message, duration_ms } => {
+                let took = duration(*duration_ms);
+                let message = printable(message.as_deref().unwrap_or_default());
+                match (attempt, ok) {
+                    (_, true) => format!("{agent} {green}verified{reset} in {took}"),
+                    (0, false) => format!("{agent} before it began: {message}"),
+                    (_, false) => format!("{agent} {yellow}not verified{reset}: {message}"),
+                }
+            }
             Event::AgentFinished {
                 agent,
                 label,

@@ -112,6 +112,47 @@ pub struct Finished {
     pub duration: Duration,
 }
 
+impl Finished {
+    /// Says how it failed, as what follows a command's name in a sentence; nothing when it went well.
+    /// `timeout` is the time that it had. Being called off is for the caller to see first.
+    pub fn failure(&self, timeout: Duration) -> Option<String> {
+        Some(match (self.ended, self.code, self.signal) {
+            (Ended::Exited, Some(0), _) => return None,
+            // What a shell says of a command that it cannot run.
+            (Ended::Exited, Some(127), _) => {
+                "failed with exit code 127: a command was not found".to_owned()
+            }
+            (Ended::Exited, Some(126), _) => {
+                "failed with exit code 126: a command cannot be run".to_owned()
+            }
+            (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
+            (Ended::Exited, None, Some(signal)) => format!("was ended by signal {signal}"),
+            (Ended::Exited, None, None) => "failed".to_owned(),
+            (Ended::TimedOut, ..) => format!("was not done after {}", spoken(timeout)),
+            (Ended::Cancelled, ..) => "was called off".to_owned(),
+        })
+    }
+}
+
+/// Returns a duration as people say it.
+fn spoken(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds >= 7_200 && seconds.is_multiple_of(3_600) => {
+            format!("{} h", seconds / 3_600)
+        }
+        seconds if seconds >= 120 && seconds.is_multiple_of(60) => {
+            format!("{} minutes", seconds / 60)
+        }
+        _ => {
+            format!("{:.3}", duration.as_secs_f64())
+                .trim_end_matches('0')
+                .trim_end_matches('.')
+                .to_owned()
+                + " s"
+        }
+    }
+}
+
 /// Starts commands and sees to their end; clones share one guardian.
 #[derive(Clone)]
 pub struct Processes {

@@ -39,6 +39,11 @@ local kept = agent.query {
     end,
   },
 }
+local scorer = agent.model {
+  reply = function()
+    return '{ "score": 1 }'
+  end,
+}
 local query = {
   { "label", "x" },
   { "model", model },
@@ -71,9 +76,9 @@ local query = {
   { "max_output_tokens", 100 },
   { "timeout", 60 },
   { "idle_timeout", 60 },
-  { "schema", { score = "integer" } },
+  { "schema", { score = "integer" }, model = scorer },
   { "verify", "true" },
-  { "verify", print },
+  { "verify", function() end },
   { "verify_attempts", 3 },
   { "commit", true },
   { "commit", false },
@@ -89,7 +94,8 @@ local query = {
 }
 for _, case in ipairs(query) do
   local name, value = case[1], case[2]
-  local spec = { prompt = "x", model = model, worktree = case.worktree, branch = case.branch }
+  local spec =
+    { prompt = "x", model = case.model or model, worktree = case.worktree, branch = case.branch }
   local shown = type(value) == "table" and (next(value)) or value
   spec[name] = value
   try("agent.query " .. name .. " = " .. tostring(shown):gsub(":.*", ""), agent.query, spec)

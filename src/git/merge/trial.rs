@@ -1,5 +1,5 @@
-//! A temporary worktree, on no branch, for files that are looked at before they land: a merged tree
-//! that is verified, a half-merged one that is resolved.
+//! A temporary worktree, on no branch, for files that are looked at: a merged tree that is verified
+//! before it lands, a half-merged one that is resolved, a base on which an agent has not begun.
 //!
 //! It is made outside the repository, locked, written down before and removed after. Nothing in it is
 //! anybody's work until a commit is made of it, so it goes whatever is in it.
@@ -23,7 +23,7 @@ use crate::git::ledger::Pledge;
 use crate::git::repo::Repo;
 use crate::git::to_the_end;
 use crate::git::trash;
-use crate::git::worktree::{self, LOCK_REASON, Worktree};
+use crate::git::worktree::{self, Furnish, LOCK_REASON, Worktree};
 
 /// How often to try again when another git changes the registry at the same moment.
 const TRIES: u32 = 6;
@@ -35,6 +35,14 @@ pub(super) struct Record {
     pub id: String,
     /// Its folder.
     pub path: PathBuf,
+}
+
+/// What a temporary worktree holds.
+enum Files {
+    /// A tree.
+    Tree(String),
+    /// Those of its commit, as an agent would find them.
+    Furnished(Furnish),
 }
 
 /// A temporary worktree.
@@ -53,7 +61,20 @@ impl Trial {
     /// [`Kind::Git`] when it cannot be made; nothing of it is left behind.
     pub async fn of(repo: &Arc<Repo>, proposal: &Proposal, root: &Path) -> Result<Self> {
         let commit = proposal.commit.clone();
-        Self::make(repo, root, &proposal.old, commit.clone(), commit).await
+        Self::make(repo, root, &proposal.old, commit.clone(), Files::Tree(commit)).await
+    }
+
+    /// Makes one with the files of a commit, and what a worktree gets beside them.
+    ///
+    /// # Errors
+    /// As [`Trial::of`].
+    pub async fn of_base(
+        repo: &Arc<Repo>,
+        commit: &str,
+        furnish: Furnish,
+        root: &Path,
+    ) -> Result<Self> {
+        Self::make(repo, root, commit, commit.to_owned(), Files::Furnished(furnish)).await
     }
 
     /// Makes one with the files of a merge that stopped at conflicts, its index with all sides of
@@ -63,7 +84,7 @@ impl Trial {
     /// As [`Trial::of`].
     pub async fn of_conflict(repo: &Arc<Repo>, conflict: &Conflict, root: &Path) -> Result<Self> {
         let (ours, tree) = (conflict.ours.clone(), conflict.half.tree.clone());
-        let trial = Self::make(repo, root, &conflict.ours, ours, tree).await?;
+        let trial = Self::make(repo, root, &conflict.ours, ours, Files::Tree(tree)).await?;
         match trial.show_sides(conflict).await {
             Ok(()) => Ok(trial),
             Err(error) => {
@@ -93,13 +114,13 @@ impl Trial {
         to_the_end(step, |()| async {}).await
     }
 
-    /// Makes one at `commit`, with the files of `files`; its diff is that to `base`.
+    /// Makes one at `commit`, with these files; its diff is that to `base`.
     async fn make(
         repo: &Arc<Repo>,
         root: &Path,
         base: &str,
         commit: String,
-        files: String,
+        files: Files,
     ) -> Result<Self> {
         let folder = worktree::folder(repo, root)?;
         let id = unused_id();
@@ -115,7 +136,7 @@ impl Trial {
                     let _lock = repo.lock().await?;
                     remove(&repo, &record)?;
                     pledge.settle("failed").await;
-                    Err(error).or_kind(Kind::Git, || "cannot make a worktree for a merge")
+                    Err(error).or_kind(Kind::Git, || "cannot make a temporary worktree")
                 }
             }
         };
@@ -149,7 +170,7 @@ async fn make(
     record: &Record,
     base: &str,
     commit: &str,
-    files: &str,
+    files: &Files,
 ) -> anyhow::Result<Worktree> {
     {
         let _lock = repo.lock().await?;
@@ -157,6 +178,13 @@ async fn make(
     }
     crash::point("trial.registered");
     let worktree = Worktree::open(repo, &record.id, "", base, &record.path)?;
+    let files = match files {
+        Files::Tree(tree) => tree,
+        Files::Furnished(furnish) => {
+            worktree::furnish(&worktree, furnish).await?;
+            return Ok(worktree);
+        }
+    };
     let git = repo.git_at(&worktree.own(), "read-tree").limit(LONG);
     git.args(["-m", "-u", files]).bytes().await?;
     crash::point("trial.files");

@@ -37,6 +37,7 @@ pub use sparse::Cone;
 pub use unwritten::UNWRITTEN;
 
 pub(super) use create::{folder, require_place};
+pub(super) use furnish::furnish;
 pub(super) use list::admin_dir;
 pub(super) use operation::{is_parked, operation};
 pub(super) use release::{has_modules, ignored, links_are_ours};

@@ -164,14 +164,10 @@ impl Host {
             .beside(async move { processes.run(invocation, limits, &cancel).await })
             .await?
             .or_kind(Kind::Io, || format!("cannot run `{command}`"))?;
-        let how = match (finished.ended, finished.code, finished.signal) {
-            (Ended::Cancelled, ..) => return Err(called_off()),
-            (Ended::TimedOut, ..) => format!("was not done after {} h", TIMEOUT.as_secs() / 3600),
-            (Ended::Exited, Some(0), _) => return Ok(None),
-            (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
-            (Ended::Exited, None, Some(signal)) => format!("was ended by signal {signal}"),
-            (Ended::Exited, None, None) => "failed".to_owned(),
-        };
+        if finished.ended == Ended::Cancelled {
+            return Err(called_off());
+        }
+        let Some(how) = finished.failure(TIMEOUT) else { return Ok(None) };
         let output = finished.stdout.text();
         Ok(Some(Failure { what: format!("`{command}` {how}"), output: last(&output) }))
     }
