@@ -73,13 +73,21 @@ pub enum Event {
         base_commit: Option<String>,
     },
     /// A model answered, whole.
-    TurnFinished { agent: String, turn: u32, calls: Vec<ToolSummary>, usage: Usage },
+    TurnFinished {
+        agent: String,
+        turn: u32,
+        calls: Vec<ToolSummary>,
+        usage: Usage,
+        cost_usd: Option<f64>,
+    },
     /// A tool gave its result.
     ToolFinished { agent: String, turn: u32, tool: String, ok: bool, duration_ms: u64 },
     /// A call was refused by the rules.
     ToolDenied { agent: String, tool: String, reason: String },
     /// A model request failed and is asked again after a wait.
     RetryScheduled { agent: String, attempt: u32, delay_ms: u64, reason: String },
+    /// A model could not answer, and another is asked for the rest of the agent's life.
+    ModelChanged { agent: String, from: String, to: String, reason: String },
     /// An agent ended; whatever it did is on its branch.
     AgentFinished {
         agent: String,
@@ -93,6 +101,7 @@ pub enum Event {
         num_turns: u32,
         duration_ms: u64,
         usage: Usage,
+        cost_usd: Option<f64>,
         denials: usize,
     },
     /// A worktree that held nothing was removed, with what ignored files it had.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use super::asking::Asker;
 use super::checkpoint::Checkpoints;
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
@@ -98,6 +99,7 @@ pub(super) async fn hold(
         system: system.into(),
         offered: tools.tools().map(|tool| spec(&**tool)).collect(),
         history: History::new(texts),
+        asker: Asker::new(fleet, order),
         tools: &tools,
         checkpoints,
         turns: 0,

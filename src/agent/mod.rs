@@ -5,6 +5,7 @@
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
 mod asking;
+pub mod budget;
 mod checkpoint;
 mod compaction;
 mod conclude;
@@ -12,6 +13,7 @@ mod conversation;
 pub mod env;
 pub mod fleet;
 pub mod function;
+pub mod governor;
 pub mod ground;
 pub mod history;
 pub mod hook;
