@@ -139,8 +139,7 @@ const REPOSITORY_KEYS: [&str; 10] = [
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 6] =
-    ["record", "replay", "output_format", "dry_run", "detach", "resume"];
+pub const LATER: [&str; 6] = ["record", "replay", "output_format", "dry_run", "detach", "resume"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.

@@ -195,7 +195,7 @@ fn settings_without_a_flag_are_known() {
     let home = repository();
     for (name, value, built) in [
         ("worktree", "{ setup = \"true\", include = true }", true),
-        ("prices", "{}", false),
+        ("prices", "{}", true),
         ("worktree_root", "\"trees\"", true),
         ("idle_timeout", "5", true),
         ("max_output_tokens", "5", true),

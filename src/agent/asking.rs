@@ -160,8 +160,7 @@ impl Session<'_> {
         request: &mut Request,
         is_last: bool,
     ) -> Result<Reply, Error> {
-        let patience =
-            if is_last { Policy::default().patience } else { SHORT_PATIENCE };
+        let patience = if is_last { Policy::default().patience } else { SHORT_PATIENCE };
         let policy = Policy { patience, ..Policy::default() };
         let mut tries = Tries::new(policy, self.asker.deadline);
         let load = Load::of(request, self.asker.known);
@@ -249,20 +248,13 @@ impl Session<'_> {
     }
 
     /// Counts what a try has used: `told` is what the provider said of it, `likely` what it will bill.
-    fn count(
-        &mut self,
-        answerer: &Answerer,
-        paid: Option<SetAside>,
-        told: Usage,
-        likely: Usage,
-    ) {
+    fn count(&mut self, answerer: &Answerer, paid: Option<SetAside>, told: Usage, likely: Usage) {
         self.usage += told;
-        match (paid, answerer.price) {
-            (Some(paid), Some(price)) => paid.settle(price.cost(&likely)),
-            _ => {
-                let counted = told != Usage::default();
-                self.query.purse.note_unpriced(answerer.model.name(), counted);
-            }
+        if let (Some(paid), Some(price)) = (paid, answerer.price) {
+            paid.settle(price.cost(&likely));
+        } else {
+            let counted = told != Usage::default();
+            self.query.purse.note_unpriced(answerer.model.name(), counted);
         }
     }
 }

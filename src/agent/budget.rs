@@ -161,7 +161,8 @@ impl Purse {
 
     fn try_set_aside(self: &Arc<Self>, bill: Bill) -> Result<Option<SetAside>> {
         let _turn = self.turn();
-        let least = |free| self.chain().map(|purse| purse.state().left(free)).fold(f64::MAX, f64::min);
+        let least =
+            |free| self.chain().map(|purse| purse.state().left(free)).fold(f64::MAX, f64::min);
         if bill.tokens(least(false)).is_none() {
             return Err(self.used_up(bill));
         }
@@ -187,7 +188,8 @@ impl Purse {
 
     /// Says whose money is used up.
     fn used_up(&self, bill: Bill) -> Error {
-        let mut short = self.chain().filter(|purse| bill.tokens(purse.state().left(false)).is_none());
+        let mut short =
+            self.chain().filter(|purse| bill.tokens(purse.state().left(false)).is_none());
         let Some(purse) = short.next() else { return Error::internal("nobody is short of money") };
         let of_run = purse.above.is_none();
         let state = purse.state();

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::conversation::{self, Conversed};
 use super::budget::Purse;
+use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
 use super::governor::Governor;
 use super::ground::{Ground, Harvest, Soil};

@@ -66,7 +66,11 @@ pub(super) fn sources(
         // No home: no settings of the user's.
         Err(_) => Settings::default(),
     };
-    Ok(Sources { flags, script: Settings::default(), below: variables.over(repository.within(&user)).over(user) })
+    Ok(Sources {
+        flags,
+        script: Settings::default(),
+        below: variables.over(repository.within(&user)).over(user),
+    })
 }
 
 fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings> {

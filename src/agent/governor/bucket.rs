@@ -70,8 +70,8 @@ impl Bucket {
 mod tests {
     use super::*;
 
-    fn told(limit: u64, remaining: u64, seconds: u64) -> Option<rate::Bucket> {
-        Some(rate::Bucket { limit, remaining, reset: Duration::from_secs(seconds) })
+    fn told(limit: u64, remaining: u64, seconds: u64) -> rate::Bucket {
+        rate::Bucket { limit, remaining, reset: Duration::from_secs(seconds) }
     }
 
     fn wait(bucket: &Bucket, need: f64, now: Instant) -> f64 {
@@ -84,7 +84,7 @@ mod tests {
         let mut bucket = Bucket::default();
         bucket.take(1e9, now);
         assert_eq!(bucket.ready_at(1e9, now), None, "nobody told of a limit");
-        bucket.hear(told(100, 0, 50), 0.0, now);
+        bucket.hear(Some(told(100, 0, 50)), 0.0, now);
         assert!((wait(&bucket, 10.0, now) - 5.0).abs() < 1e-6);
         // More than it holds: until it is full.
         assert!((wait(&bucket, 1000.0, now) - 50.0).abs() < 1e-6);
@@ -100,14 +100,14 @@ mod tests {
     async fn what_is_under_way_counts_and_silence_changes_nothing() {
         let now = Instant::now();
         let mut bucket = Bucket::default();
-        bucket.hear(told(100, 40, 60), 30.0, now);
+        bucket.hear(Some(told(100, 40, 60)), 30.0, now);
         assert_eq!(bucket.ready_at(10.0, now), None);
         assert!(bucket.ready_at(11.0, now).is_some());
         bucket.hear(None, 0.0, now);
-        bucket.hear(told(0, 0, 9), 0.0, now);
+        bucket.hear(Some(told(0, 0, 9)), 0.0, now);
         assert!(bucket.ready_at(11.0, now).is_some());
         // A full bucket that is emptied fills again all the same.
-        bucket.hear(told(60, 60, 0), 0.0, now);
+        bucket.hear(Some(told(60, 60, 0)), 0.0, now);
         bucket.take(60.0, now);
         assert!((wait(&bucket, 1.0, now) - 1.0).abs() < 1e-6);
     }

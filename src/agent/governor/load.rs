@@ -78,7 +78,8 @@ fn message_bytes(message: &Message) -> u64 {
             results.chain(texts).sum()
         }
         Message::Assistant(reply) => {
-            FRAME + json_bytes(&reply.wire).max((reply.text.len() as u64) + json_bytes(&reply.calls))
+            FRAME
+                + json_bytes(&reply.wire).max((reply.text.len() as u64) + json_bytes(&reply.calls))
         }
     }
 }

@@ -182,7 +182,7 @@ async fn one_probes_after_a_pause_and_no_herd_follows() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_is_too_long_is_told_at_once() {
     let governor = Governor::default();
-    let after = Duration::from_secs(60);
+    let after = Duration::from_mins(1);
     let pass = enter(&governor, &ANYBODY, None).await.unwrap();
     pass.failed(&failure("rate_limit", Retry::After(after)));
     let begun = Instant::now();
@@ -263,7 +263,7 @@ async fn a_provider_that_fails_everybody_rests() {
             load: Load::of(&request, None),
             request: &request,
             tries: &tries,
-            };
+        };
         let pass = governor.pass(asking).await.unwrap();
         pass.failed(&failure("server_error", Retry::Backoff));
     }

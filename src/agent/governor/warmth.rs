@@ -76,10 +76,7 @@ impl Warmth {
         }
     }
 
-    fn lead_or_wait(
-        self: &Arc<Self>,
-        prefix: u64,
-    ) -> Result<Option<Lead>, watch::Receiver<()>> {
+    fn lead_or_wait(self: &Arc<Self>, prefix: u64) -> Result<Option<Lead>, watch::Receiver<()>> {
         let now = Instant::now();
         let mut seen = self.lock();
         seen.retain(|_, prefix| match prefix {

@@ -172,13 +172,9 @@ mod tests {
             window.come_back(number, Back::Clean);
         }
         assert_eq!(window.limit, START);
-        for _ in 0..10 {
-            let numbers = fill(&mut window);
-            for number in numbers {
-                window.come_back(number, Back::Clean);
-                window.leave();
-            }
-            window.out = 0;
+        for number in 100..1000 {
+            fill(&mut window);
+            window.come_back(number, Back::Clean);
         }
         assert_eq!(window.limit, CEILING);
     }
