@@ -5,7 +5,7 @@
 //! the agent pauses. What a failed try has cost counts too.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -26,6 +26,8 @@ use crate::model::{Chunk, Failure, Model, Reply, Request};
 const SHORT_PATIENCE: Duration = Duration::from_mins(1);
 /// Longer waits are shown in the registry.
 const PARKED: Duration = Duration::from_secs(5);
+/// Tokens that a call counts for in a reply that broke off: its arguments are not heard.
+const CALL: u64 = 1000;
 /// Tokens of a reply that are paid for when nothing says how many there may be.
 const USUAL_OUTPUT: u32 = 32_000;
 
@@ -169,12 +171,14 @@ impl Session<'_> {
             let (mut paid, pass) = parked(&self.asker.store, &self.context.agent, leave).await?;
             paid.iter_mut().for_each(SetAside::sent);
             self.asker.asked_at = Some(Instant::now());
-            let heard = AtomicUsize::new(0);
+            let heard = AtomicU64::new(0);
             let chunks = |chunk| {
                 pass.begun();
-                if let Chunk::Text(text) = chunk {
-                    heard.fetch_add(text.len(), Ordering::Relaxed);
-                }
+                let tokens = match chunk {
+                    Chunk::Text(text) => text.len() as u64 / 2,
+                    Chunk::Call(_) => CALL,
+                };
+                heard.fetch_add(tokens, Ordering::Relaxed);
             };
             let answer = answerer.model.ask(request, &chunks).await;
             self.note_time();
@@ -261,15 +265,15 @@ impl Session<'_> {
 
 /// Returns what a failed try will be billed for: what it told, and where it broke off in the middle
 /// of an answer at least what went in and what was heard of it.
-fn used_by(failure: &Failure, load: Load, heard_bytes: usize) -> Usage {
+fn used_by(failure: &Failure, load: Load, heard: u64) -> Usage {
     let mut usage = failure.heard.usage;
     let reason = failure.error.detail("reason").and_then(serde_json::Value::as_str);
-    let had_begun = heard_bytes > 0 || matches!(reason, Some("stream" | "timeout"));
+    let had_begun = heard > 0 || matches!(reason, Some("stream" | "timeout"));
     if had_begun {
         if usage.total_input() == 0 {
             usage.input_tokens = load.at_most();
         }
-        usage.output_tokens = usage.output_tokens.max(heard_bytes as u64 / 2);
+        usage.output_tokens = usage.output_tokens.max(heard);
     }
     usage
 }
