@@ -17,6 +17,8 @@ mod acceptance;
 mod crates;
 #[path = "http/faults.rs"]
 mod faults;
+#[path = "http/governor.rs"]
+mod governor;
 #[path = "http/interrupted.rs"]
 mod interrupted;
 #[path = "http/limits.rs"]
