@@ -5,10 +5,11 @@
 //! A repository's file may set defaults and lower limits, and never keys, hosts, servers or looser
 //! permissions: none of those is among its keys.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result, ResultExt};
 
@@ -26,6 +27,43 @@ pub fn seconds(seconds: f64) -> std::result::Result<Duration, String> {
         .ok_or_else(|| format!("must be a number of seconds above 0, not {seconds}"))
 }
 
+/// Checks an amount of money, in USD.
+///
+/// # Errors
+/// The reason, as the end of a sentence.
+pub fn usd(amount: f64) -> std::result::Result<f64, String> {
+    if amount.is_finite() && amount > 0.0 {
+        Ok(amount)
+    } else {
+        Err(format!("must be a number of USD above 0, not {amount}"))
+    }
+}
+
+/// What models cost, by their names.
+pub type Prices = BTreeMap<String, PriceSetting>;
+
+/// What a model costs, in USD for a million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PriceSetting {
+    /// Tokens in.
+    pub input: f64,
+    /// Tokens out.
+    pub output: f64,
+    /// Tokens in that a cache serves; a tenth of `input` when absent.
+    pub cache_read: Option<f64>,
+    /// Tokens in that a cache takes; a quarter more than `input` when absent.
+    pub cache_write: Option<f64>,
+}
+
+impl PriceSetting {
+    /// Reports whether each number can be a price.
+    fn is_possible(&self) -> bool {
+        let optional = [self.cache_read, self.cache_write].into_iter().flatten();
+        [self.input, self.output].into_iter().chain(optional).all(|p| p.is_finite() && p >= 0.0)
+    }
+}
+
 /// Settings of which each may be absent: what one source says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +74,10 @@ pub struct Settings {
     pub concurrency: Option<usize>,
     /// Model round trips of each agent.
     pub max_turns: Option<u32>,
+    /// USD that the run may spend.
+    pub max_budget_usd: Option<f64>,
+    /// What models cost, where that is not known or not as it was.
+    pub prices: Option<Prices>,
     /// Seconds that each agent may take.
     pub timeout: Option<f64>,
     /// Seconds that a model may be silent.
@@ -83,10 +125,11 @@ impl WorktreeSettings {
 }
 
 /// The names of settings that a repository's file may have.
-const REPOSITORY_KEYS: [&str; 9] = [
+const REPOSITORY_KEYS: [&str; 10] = [
     "model",
     "concurrency",
     "max_turns",
+    "max_budget_usd",
     "timeout",
     "idle_timeout",
     "max_output_tokens",
@@ -96,16 +139,7 @@ const REPOSITORY_KEYS: [&str; 9] = [
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 8] = [
-    "max_budget_usd",
-    "record",
-    "replay",
-    "output_format",
-    "dry_run",
-    "detach",
-    "resume",
-    "prices",
-];
+pub const LATER: [&str; 6] = ["record", "replay", "output_format", "dry_run", "detach", "resume"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
@@ -115,6 +149,11 @@ impl Settings {
             model: self.model.or(below.model),
             concurrency: self.concurrency.or(below.concurrency),
             max_turns: self.max_turns.or(below.max_turns),
+            max_budget_usd: self.max_budget_usd.or(below.max_budget_usd),
+            prices: match (self.prices, below.prices) {
+                (Some(mine), Some(below)) => Some(below.into_iter().chain(mine).collect()),
+                (mine, below) => mine.or(below),
+            },
             timeout: self.timeout.or(below.timeout),
             idle_timeout: self.idle_timeout.or(below.idle_timeout),
             max_output_tokens: self.max_output_tokens.or(below.max_output_tokens),
@@ -127,6 +166,17 @@ impl Settings {
                 (mine, below) => mine.or(below),
             },
         }
+    }
+
+    /// Lowers to what `limits` says, where that is less: a repository sets no higher limit on money
+    /// than its user.
+    #[must_use]
+    pub fn within(mut self, limits: &Self) -> Self {
+        self.max_budget_usd = match (self.max_budget_usd, limits.max_budget_usd) {
+            (Some(mine), Some(limit)) => Some(mine.min(limit)),
+            (mine, _) => mine,
+        };
+        self
     }
 
     /// Loads the user's own file; absent is empty.
@@ -211,6 +261,10 @@ pub struct Config {
     pub concurrency: usize,
     /// Model round trips of each agent.
     pub max_turns: u32,
+    /// USD that the run may spend.
+    pub max_budget_usd: Option<f64>,
+    /// What models cost, where the user says so.
+    pub prices: Prices,
     /// The time each agent may take.
     pub timeout: Option<Duration>,
     /// How long a model may be silent.
@@ -248,6 +302,15 @@ impl Config {
         if settings.max_output_tokens == Some(0) {
             return Err(Error::usage("`max_output_tokens` must be at least 1"));
         }
+        let max_budget_usd = settings.max_budget_usd.map(usd).transpose();
+        let max_budget_usd =
+            max_budget_usd.map_err(|why| Error::usage(format!("`max_budget_usd` {why}")))?;
+        let prices = settings.prices.unwrap_or_default();
+        if let Some((model, _)) = prices.iter().find(|(_, price)| !price.is_possible()) {
+            return Err(Error::usage(format!(
+                "`prices`: those of `{model}` must be numbers of USD from 0 up"
+            )));
+        }
         let duration = |name: &str, value: Option<f64>| {
             value.map(seconds).transpose().map_err(|why| Error::usage(format!("`{name}` {why}")))
         };
@@ -255,6 +318,8 @@ impl Config {
             model: settings.model,
             concurrency,
             max_turns,
+            max_budget_usd,
+            prices,
             timeout: duration("timeout", settings.timeout)?,
             idle_timeout: duration("idle_timeout", settings.idle_timeout)?
                 .unwrap_or(Duration::from_secs(90)),
@@ -309,11 +374,43 @@ mod tests {
         assert_eq!(config.idle_timeout, Duration::from_secs(90));
     }
 
+    fn priced(model: &str, input: f64) -> Prices {
+        let price = PriceSetting { input, output: 5.0, cache_read: None, cache_write: None };
+        Prices::from([(model.to_owned(), price)])
+    }
+
+    #[test]
+    fn prices_of_all_sources_count_and_the_nearer_one_first() {
+        let script = Settings { prices: Some(priced("a", 1.0)), ..Settings::default() };
+        let mut below = priced("a", 2.0);
+        below.extend(priced("b", 3.0));
+        let below = Settings { prices: Some(below), ..Settings::default() };
+        let prices = Config::new(script.over(below)).unwrap().prices;
+        assert_eq!((prices["a"].input, prices["b"].input), (1.0, 3.0));
+    }
+
+    #[test]
+    fn a_repository_lowers_the_budget_and_never_raises_it() {
+        let limit = |usd| Settings { max_budget_usd: usd, ..Settings::default() };
+        for (repository, user, expected) in [
+            (Some(1.0), Some(5.0), Some(1.0)),
+            (Some(9.0), Some(5.0), Some(5.0)),
+            (Some(9.0), None, Some(9.0)),
+            (None, Some(5.0), Some(5.0)),
+        ] {
+            let settings = limit(repository).within(&limit(user)).over(limit(user));
+            assert_eq!(settings.max_budget_usd, expected);
+        }
+    }
+
     #[test]
     fn values_that_cannot_be_are_refused() {
         for settings in [
             Settings { concurrency: Some(0), ..Settings::default() },
             Settings { max_turns: Some(0), ..Settings::default() },
+            Settings { max_budget_usd: Some(0.0), ..Settings::default() },
+            Settings { max_budget_usd: Some(f64::INFINITY), ..Settings::default() },
+            Settings { prices: Some(priced("x", -1.0)), ..Settings::default() },
             Settings { timeout: Some(-1.0), ..Settings::default() },
             Settings { timeout: Some(f64::NAN), ..Settings::default() },
         ] {
@@ -327,6 +424,7 @@ mod tests {
         let path = dir.path().join("agentlua.toml");
         for (text, message) in [
             ("worktree_root = '/x'", "may not set `worktree_root`"),
+            ("prices.x = { input = 0, output = 0 }", "may not set `prices`"),
             ("[worktree]\nsetup = 'x'", "may not set `worktree.setup`"),
             ("[worktree]\nsparse = ['x']", "unknown field"),
             ("model = 'x.lua'", "may not name a Lua file"),

@@ -73,7 +73,13 @@ pub enum Event {
         base_commit: Option<String>,
     },
     /// A model answered, whole.
-    TurnFinished { agent: String, turn: u32, calls: Vec<ToolSummary>, usage: Usage },
+    TurnFinished {
+        agent: String,
+        turn: u32,
+        calls: Vec<ToolSummary>,
+        usage: Usage,
+        cost_usd: Option<f64>,
+    },
     /// A tool gave its result.
     ToolFinished { agent: String, turn: u32, tool: String, ok: bool, duration_ms: u64 },
     /// A call was refused by the rules.
@@ -82,6 +88,8 @@ pub enum Event {
     RetryScheduled { agent: String, attempt: u32, delay_ms: u64, reason: String },
     /// An agent's work was verified; attempt 0 is what was there before it began.
     Verified { agent: String, attempt: u32, ok: bool, message: Option<String>, duration_ms: u64 },
+    /// A model could not answer, and another is asked for the rest of the agent's life.
+    ModelChanged { agent: String, from: String, to: String, reason: String },
     /// An agent ended; whatever it did is on its branch.
     AgentFinished {
         agent: String,
@@ -95,6 +103,7 @@ pub enum Event {
         num_turns: u32,
         duration_ms: u64,
         usage: Usage,
+        cost_usd: Option<f64>,
         denials: usize,
     },
     /// A worktree that held nothing was removed, with what ignored files it had.

@@ -23,6 +23,7 @@ use crate::git::Repo;
 use crate::git::worktree;
 use crate::journal::Store;
 use crate::model::Model;
+use crate::model::price::Price;
 use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
 
@@ -90,6 +91,7 @@ impl Host {
             processes.clone(),
             env::allowed(around.environment.clone().into_iter()),
         );
+        fleet.purse().set_total(config.max_budget_usd);
         Ok(Arc::new(Self {
             sources: Mutex::new(around.sources),
             config: Mutex::new(config),
@@ -122,6 +124,7 @@ impl Host {
         let changed = Sources { script: settings.over(sources.script.clone()), ..sources.clone() };
         let config = merge(&changed)?;
         self.fleet.set_concurrency(config.concurrency);
+        self.fleet.purse().set_total(config.max_budget_usd);
         *locked(&self.config) = Arc::new(config);
         *sources = changed;
         Ok(())
@@ -201,6 +204,18 @@ impl Host {
                 "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model with a name or a Lua file",
             )),
         }
+    }
+
+    /// Returns what a model costs, by its name: what the user says, else what is known.
+    pub fn price(&self, model: &str) -> Option<Price> {
+        let config = self.config();
+        let Some(said) = config.prices.get(model) else { return Price::of(model) };
+        Some(Price {
+            input: said.input,
+            output: said.output,
+            cache_read: said.cache_read.unwrap_or(said.input * 0.1),
+            cache_write: said.cache_write.unwrap_or(said.input * 1.25),
+        })
     }
 
     fn providers(&self) -> Environment {

@@ -195,7 +195,7 @@ fn settings_without_a_flag_are_known() {
     let home = repository();
     for (name, value, built) in [
         ("worktree", "{ setup = \"true\", include = true }", true),
-        ("prices", "{}", false),
+        ("prices", "{}", true),
         ("worktree_root", "\"trees\"", true),
         ("idle_timeout", "5", true),
         ("max_output_tokens", "5", true),
@@ -227,7 +227,7 @@ fn every_name_in_lua_works_or_says_that_it_is_not_built() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(found["works"] > 100 && found["later"] > 40, "{found:?}");
+    assert!(found["works"] > 100 && found["later"] > 10, "{found:?}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ mod crates;
 mod faults;
 #[path = "http/finish.rs"]
 mod finish;
+#[path = "http/governor.rs"]
+mod governor;
 #[path = "http/interrupted.rs"]
 mod interrupted;
 #[path = "http/limits.rs"]

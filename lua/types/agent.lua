@@ -44,6 +44,8 @@
 ---@field label? string
 ---`"anthropic/…"`, `"openai/…"`, `"ollama/…"`, or a model made by `agent.model` (default: the run's).
 ---@field model? string|agent.Model
+---Who is asked for the rest of the agent's life when the model cannot answer: one, or a list of up to three (default: nobody).
+---@field fallback_model? string|agent.Model|(string|agent.Model)[]
 ---The system prompt (default: agentlua's own).
 ---@field system_prompt? string
 ---What follows the system prompt (default: nothing).
@@ -68,6 +70,8 @@
 ---@field tools? agent.Tool[]
 ---Model round trips (default: 20).
 ---@field max_turns? integer
+---USD that the agent may spend; the price of its model has to be known (default: no limit but the run's).
+---@field max_budget_usd? number
 ---Tokens that one reply may have (default: the model's own).
 ---@field max_output_tokens? integer
 ---Seconds that the agent may take (default: no limit).
@@ -291,12 +295,25 @@
 ---@field turns integer
 ---Tokens so far.
 ---@field usage agent.Usage
+---USD; nil while it works, and when a price is unknown.
+---@field cost_usd? number
 ---Its worktree; nil without one.
 ---@field worktree_path? string
 ---The commit that it started from.
 ---@field base_commit? string
 ---The commit that holds its work.
 ---@field head_commit? string
+
+---What a model costs, in USD for a million tokens.
+---@class agent.Price
+---Tokens in.
+---@field input number
+---Tokens out.
+---@field output number
+---Tokens in that a cache serves (default: a tenth of `input`).
+---@field cache_read? number
+---Tokens in that a cache takes (default: a quarter more than `input`).
+---@field cache_write? number
 
 ---Run-wide defaults, by the names of the flags of `agentlua run`; a flag wins.
 ---@class agent.ConfigOptions
@@ -306,6 +323,10 @@
 ---@field concurrency? integer
 ---Model round trips of each agent (default: 20).
 ---@field max_turns? integer
+---USD that the run may spend; prices of all its models have to be known (default: no limit).
+---@field max_budget_usd? number
+---What models cost, by their names, also of those written in Lua (default: what is known of well-known ones).
+---@field prices? table<string, agent.Price>
 ---Seconds that each agent may take (default: no limit).
 ---@field timeout? number
 ---Seconds that a model may be silent (default: 90).
@@ -331,6 +352,10 @@
 ---@field concurrency integer
 ---Model round trips of each agent.
 ---@field max_turns integer
+---USD that the run may spend; nil for no limit.
+---@field max_budget_usd? number
+---What models cost, where the settings say so.
+---@field prices table<string, agent.Price>
 ---Seconds that each agent may take; nil for no limit.
 ---@field timeout? number
 ---Seconds that a model may be silent.
@@ -348,8 +373,26 @@
 ---What every worktree gets.
 ---@field worktree agent.WorktreeDefaults
 
+---The money of the run.
+---@class agent.Budget
+---USD that the run may spend; nil without a limit.
+---@field total? number
+local budget = {}
+
+---Returns what is known to be spent, in USD.
+---@return number
+---@nodiscard
+function budget:spent() end
+
+---Returns what is left, in USD; `math.huge` without a limit.
+---@return number
+---@nodiscard
+function budget:remaining() end
+
 ---Runs agents, each in its own worktree on its own branch.
 ---@class agentlib
+---The money of the run.
+---@field budget agent.Budget
 agent = {}
 
 ---Runs one agent to its end and returns its outcome. Other tasks go on meanwhile.

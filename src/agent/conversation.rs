@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::asking::Asker;
 use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::fleet::{Fleet, Order};
@@ -125,6 +126,7 @@ pub(super) async fn hold(
         system: system.into(),
         offered: tools.tools().map(|tool| spec(&**tool)).collect(),
         history: History::new(texts),
+        asker: Asker::new(fleet, order),
         tools: &tools,
         checkpoints,
         turns: 0,

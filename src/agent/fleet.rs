@@ -13,8 +13,10 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::baseline::Baselines;
+use super::budget::Purse;
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
+use super::governor::Governor;
 use super::ground::{Ground, Harvest, Soil};
 pub use super::live::{Live, Wanting};
 use super::outcome::{Outcome, Subtype};
@@ -65,6 +67,8 @@ pub struct Fleet {
     books: Mutex<Books>,
     pub(super) ports: Ports,
     pub(super) baselines: Arc<Baselines>,
+    governor: Arc<Governor>,
+    purse: Arc<Purse>,
     /// Agents that want a worktree and have not begun to work in it.
     wanting: Arc<AtomicUsize>,
     script: String,
@@ -93,6 +97,8 @@ impl Fleet {
             books: Mutex::default(),
             ports: Ports::default(),
             baselines: Arc::default(),
+            governor: Arc::default(),
+            purse: Purse::of_run(),
             wanting: Arc::default(),
             locks: tokio::sync::Mutex::default(),
         }
@@ -108,6 +114,16 @@ impl Fleet {
         self.places.set_size(concurrency);
     }
 
+    /// Returns what decides when models are asked.
+    pub fn governor(&self) -> &Arc<Governor> {
+        &self.governor
+    }
+
+    /// Returns the money of the run.
+    pub fn purse(&self) -> &Arc<Purse> {
+        &self.purse
+    }
+
     /// Counts an agent among those that will want a worktree, until what is returned is dropped.
     pub fn expect_worktree(&self) -> Wanting {
         Wanting::new(&self.wanting)
@@ -120,7 +136,8 @@ impl Fleet {
 
     /// Returns what there is to say about the agents so far.
     pub fn tally(&self) -> Tally {
-        self.books().tally.clone()
+        let (cost_usd, unpriced) = (self.purse.spent(), self.purse.unpriced());
+        Tally { cost_usd, unpriced, ..self.books().tally.clone() }
     }
 
     /// Counts an agent that failed before it had an id.
@@ -319,6 +336,7 @@ impl Fleet {
             head_commit: outcome.head_commit.clone(),
             turns: Some(outcome.num_turns),
             usage: Some(outcome.usage),
+            cost_usd: outcome.total_cost_usd,
             worktree_removed: unchanged,
             ..AgentChange::default()
         };
@@ -338,6 +356,7 @@ impl Fleet {
             num_turns: outcome.num_turns,
             duration_ms: outcome.duration_ms,
             usage: outcome.usage,
+            cost_usd: outcome.total_cost_usd,
             denials: ended.denials,
         });
         if let Some(gone) = &gone {
@@ -406,6 +425,7 @@ fn outcome_of(
         duration_ms: millis(took),
         duration_api_ms: millis(conversed.api_time),
         usage: conversed.usage,
+        total_cost_usd: order.query.purse.cost(),
         stop_reason: conversed.stop_reason,
         permission_denials: conversed.denials,
         structured_output: conversed.structured_output,
@@ -431,6 +451,7 @@ fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outco
         duration_ms: 0,
         duration_api_ms: 0,
         usage: Usage::default(),
+        total_cost_usd: Some(0.0),
         stop_reason: None,
         permission_denials: Vec::new(),
         structured_output: None,

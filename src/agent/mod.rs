@@ -6,6 +6,7 @@
 
 mod asking;
 mod baseline;
+pub mod budget;
 mod checkpoint;
 mod command;
 mod compaction;
@@ -14,6 +15,7 @@ mod conversation;
 pub mod env;
 pub mod fleet;
 pub mod function;
+pub mod governor;
 pub mod ground;
 pub mod history;
 pub mod hook;

@@ -148,6 +148,8 @@ pub struct Outcome {
     pub duration_api_ms: u64,
     /// Tokens.
     pub usage: Usage,
+    /// USD; absent when a price is unknown.
+    pub total_cost_usd: Option<f64>,
     /// The last reply's stop reason.
     pub stop_reason: Option<String>,
     /// Calls that the rules refused.
@@ -182,6 +184,7 @@ impl Outcome {
             "duration_ms": self.duration_ms,
             "duration_api_ms": self.duration_api_ms,
             "usage": self.usage,
+            "total_cost_usd": self.total_cost_usd,
             "stop_reason": self.stop_reason,
             "permission_denials": self.permission_denials,
             "structured_output": self.structured_output,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Purse;
 use super::function::Function;
 use super::hook::Hooks;
 use super::past::Past;
@@ -114,6 +115,15 @@ impl Query {
     }
 }
 
+/// Who is asked when the model cannot answer.
+#[derive(Clone)]
+pub struct Fallback {
+    /// It.
+    pub model: Arc<dyn Model>,
+    /// What it costs, where that is known.
+    pub price: Option<Price>,
+}
+
 /// A question to an agent.
 #[derive(Clone)]
 pub struct Query {
@@ -136,7 +146,7 @@ pub struct Query {
     /// Servers that offer further tools, started with the agent.
     pub servers: Vec<Server>,
     /// Who is asked when the model cannot answer, in this order.
-    pub fallbacks: Vec<Arc<dyn Model>>,
+    pub fallbacks: Vec<Fallback>,
     /// How hard the model thinks.
     pub effort: Option<Effort>,
     /// Directories beside its own that the agent may read and write.
@@ -155,8 +165,9 @@ pub struct Query {
     pub schema: Option<Arc<Schema>>,
     /// How its work is verified.
     pub verify: Option<Verify>,
-    /// What it may cost, in USD.
-    pub max_budget_usd: Option<f64>,
+    /// What it has spent, and what it may; a part of the run's. An agent that works for another one
+    /// gets a purse [`below`](Purse::below) that one's.
+    pub purse: Arc<Purse>,
     /// What its model costs, where that is known.
     pub price: Option<Price>,
     /// Its limits.

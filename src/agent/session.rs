@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::asking::Asker;
 use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::conclude::Verdict;
@@ -32,6 +33,7 @@ pub struct Session<'a> {
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
+    pub(super) asker: Asker,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) turns: u32,
     pub(super) denials: Vec<Denial>,
@@ -85,6 +87,7 @@ impl Session<'_> {
     pub async fn run(&mut self) -> Ending {
         let cancel = self.context.cancel.clone();
         let limit = self.query.limits.timeout;
+        self.asker.deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
         let deadline = async {
             match limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -98,6 +101,7 @@ impl Session<'_> {
             () = cancel.cancelled() => Ending::new(Subtype::ErrorCancelled, Error::new(Kind::Cancelled, "the agent was cancelled")),
             ending = &mut work => return ending.unwrap_or_else(|error| match error.kind {
                 Kind::Cancelled => Ending::new(Subtype::ErrorCancelled, error),
+                Kind::Budget => Ending::new(Subtype::ErrorMaxBudgetUsd, error),
                 _ => Ending::new(Subtype::ErrorDuringExecution, error),
             }),
             () = deadline => {

@@ -176,7 +176,8 @@ impl Structured {
     pub fn new(query: &Query) -> Option<Arc<Self>> {
         let schema = Arc::clone(query.schema.as_ref()?);
         // Who steps in has to be able to do the same.
-        let mut models = std::iter::once(&query.model).chain(&query.fallbacks);
+        let mut models = std::iter::once(&query.model)
+            .chain(query.fallbacks.iter().map(|fallback| &fallback.model));
         let native = models.clone().all(|model| model.capabilities().native_format);
         let forced = models.all(|model| model.capabilities().forced_tool);
         Some(Arc::new(Self { schema, native, forced, answers: Mutex::default() }))

@@ -101,6 +101,10 @@ impl Model for LuaModel {
         WIRE
     }
 
+    fn pool(&self) -> Option<&str> {
+        None
+    }
+
     fn ask<'a>(
         &'a self,
         request: &'a Request,

@@ -1,6 +1,7 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
 mod finish;
+pub(super) mod money;
 mod permission;
 mod servers;
 
@@ -39,6 +40,7 @@ pub const SHAPE: Shape = Shape {
         "prompt",
         "label",
         "model",
+        "fallback_model",
         "system_prompt",
         "append_system_prompt",
         "worktree",
@@ -52,6 +54,7 @@ pub const SHAPE: Shape = Shape {
         "tools",
         "mcp_servers",
         "max_turns",
+        "max_budget_usd",
         "max_output_tokens",
         "timeout",
         "idle_timeout",
@@ -65,11 +68,9 @@ pub const SHAPE: Shape = Shape {
     ],
     later: &[
         "effort",
-        "fallback_model",
         "read_only",
         "can_use_tool",
         "on_event",
-        "max_budget_usd",
         "add_dirs",
         "hooks",
         "resume",
@@ -155,6 +156,9 @@ fn read(
     };
     // Last: a missing key is the smaller mistake beside a wrong option.
     let model = model(runtime, host, models, task, &mut options)?;
+    let money = money::read(host, &*model, &mut options, |value| {
+        named_or_written(runtime, host, task, value)
+    })?;
     Ok(Query {
         label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
         prompt,
@@ -165,7 +169,7 @@ fn read(
         rules,
         tools,
         servers: servers::read(lua, &mut options)?,
-        fallbacks: Vec::new(),
+        fallbacks: money.fallbacks,
         effort: None,
         add_dirs: Vec::new(),
         past: Past::New,
@@ -175,8 +179,8 @@ fn read(
         on_event: None,
         schema,
         verify,
-        max_budget_usd: None,
-        price: None,
+        purse: money.purse,
+        price: money.price,
         limits,
         env: options.string_map("env")?.unwrap_or_default(),
         // A check takes no ordinal: call paths are the same with and without it.
@@ -193,16 +197,27 @@ fn model(
     options: &mut Options,
 ) -> Result<Arc<dyn Model>> {
     match options.any("model") {
-        Some(LuaValue::String(name)) => host.model(&name.to_string_lossy()),
-        Some(value) => match model::written(&value) {
-            Some(written) => Ok(model::bind(runtime, &written, task)),
-            None => Err(options.wrong("model", "a name or an `agent.model`", &value)),
-        },
+        Some(value) => named_or_written(runtime, host, task, &value)
+            .unwrap_or_else(|| Err(options.wrong("model", "a name or an `agent.model`", &value))),
         None => match &*models.borrow() {
             Some(default) => Ok(model::bind(runtime, &default.model, task)),
             None => host.default_model(),
         },
     }
+}
+
+/// Returns the model that a value names or is, if it is one of the two.
+fn named_or_written(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    task: &Rc<Task>,
+    value: &LuaValue,
+) -> Option<Result<Arc<dyn Model>>> {
+    if let LuaValue::String(name) = value {
+        return Some(host.model(&name.to_string_lossy()));
+    }
+    let written = model::written(value)?;
+    Some(Ok(model::bind(runtime, &written, task)))
 }
 
 fn short(prompt: &str) -> String {

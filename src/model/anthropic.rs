@@ -82,6 +82,10 @@ impl Model for Anthropic {
         WIRE
     }
 
+    fn caches_prefixes(&self) -> bool {
+        true
+    }
+
     fn ask<'a>(
         &'a self,
         request: &'a Request,

@@ -271,6 +271,18 @@ pub trait Model: Send + Sync {
         Capabilities::default()
     }
 
+    /// Returns what names all that shares its limits at the provider: host, key and model. There is
+    /// one host and one key of each provider in a process, so the name will do. Absent for a model
+    /// that nobody else limits.
+    fn pool(&self) -> Option<&str> {
+        Some(self.name())
+    }
+
+    /// Reports whether a request is cheaper when one with the same beginning came before it.
+    fn caches_prefixes(&self) -> bool {
+        false
+    }
+
     /// Asks once. `chunks` hears the reply while it grows; only the returned reply counts.
     /// Dropping the future ends the request.
     fn ask<'a>(

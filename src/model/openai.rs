@@ -163,6 +163,10 @@ impl Model for OpenAi {
         WIRE
     }
 
+    fn caches_prefixes(&self) -> bool {
+        self.endpoint.origin().host == "api.openai.com"
+    }
+
     fn ask<'a>(
         &'a self,
         request: &'a Request,

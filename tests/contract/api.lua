@@ -24,6 +24,9 @@ local model = agent.model {
 }
 local tool = agent.tool { name = "t", description = "d", run = print }
 
+-- A limit on money needs a price.
+agent.config { prices = { player = { input = 1, output = 1 } } }
+
 -- What is uncommitted would keep agents with `dirty = "fail"` from beginning.
 sh.check("git add --all && git commit --quiet --allow-empty --message=walk")
 
@@ -50,7 +53,7 @@ local query = {
   { "effort", "high" },
   { "system_prompt", "x" },
   { "append_system_prompt", "x" },
-  { "fallback_model", "openai/x" },
+  { "fallback_model", { model } },
   { "worktree", true },
   { "worktree", { sparse = { "src" } } },
   { "worktree", { include = true, setup = "true", submodules = true } },

@@ -26,7 +26,9 @@ fn case(stage: &Stage, name: &str, scenario: &str, good: Good) -> Case {
     let command = format!("command=\"{}\"", stage.marking(name));
     let prompt = format!("{name}: [[scenario {}]]", scenario.replace("MARK", &command));
     let (requests, marks, says) = good;
-    let query = json!({ "prompt": prompt, "worktree": true });
+    // A model each: what becomes of one tells the governor nothing about the others.
+    let model = stage.wire.model();
+    let query = json!({ "prompt": prompt, "worktree": true, "model": format!("{model}-{name}") });
     Case { name: name.to_owned(), query, subtype: "success", requests, marks, says }
 }
 

@@ -24,6 +24,14 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Adds what an answer is billed; of one that breaks off in the middle half of what comes out.
+    pub fn add(&mut self, other: &Self, breaks_off: bool) {
+        self.input += other.input;
+        self.output += if breaks_off { other.output / 2 } else { other.output };
+        self.cache_read += other.cache_read;
+        self.cache_creation += other.cache_creation;
+    }
+
     /// Parses `INPUT/OUTPUT/READ/CREATED`, with which a directive fixes it.
     pub fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split('/').map(|number| number.parse().ok());

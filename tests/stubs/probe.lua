@@ -3,6 +3,7 @@
 local task, worktree = ...
 local modules = {
   agent = agent,
+  budget = agent.budget,
   fs = fs,
   git = git,
   github = github,
