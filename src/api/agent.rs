@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::query::{self, Models};
-use super::{model, result, settings, task, tool};
+use super::{integrate, model, result, settings, task, tool};
 use crate::agent::fleet::Live;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Level};
@@ -16,8 +16,8 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 8] =
-    ["integrate", "get", "budget", "args", "once", "now", "random", "phase"];
+pub const LATER: [&str; 7] =
+    ["get", "budget", "args", "once", "now", "random", "phase"];
 
 const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
@@ -109,6 +109,18 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     host.events().emit(Event::Message { level: Level::Info, text });
                 }
                 Ok(())
+            }
+        })?
+    };
+    let module = {
+        let (runtime, host) = (Rc::clone(runtime), Arc::clone(host));
+        module.joining("integrate", move |lua, task, args| {
+            let (runtime, host) = (Rc::clone(&runtime), Arc::clone(&host));
+            async move {
+                if task.must_stop() {
+                    return Err(Raised::Value(task.tell(&lua)?));
+                }
+                integrate::integrate(runtime, host, task, args).await
             }
         })?
     };

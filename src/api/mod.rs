@@ -5,6 +5,7 @@ pub mod agent;
 pub mod fs;
 pub mod git;
 pub mod github;
+pub mod integrate;
 pub mod json;
 pub mod log;
 pub mod model;
@@ -16,6 +17,7 @@ pub mod settings;
 pub mod sh;
 pub mod site;
 pub mod task;
+pub mod team;
 pub mod tool;
 pub mod worktree;
 

@@ -187,6 +187,12 @@ async fn put_in(
     let row = agent(store, &id).await?;
     let record = Record { pledge: pledge.clone(), life: life.clone() };
     let Some(worktree) = Worktree::adopted(repo, record)? else {
+        if merge::is_trial(&life.path) {
+            // The merge that it was for is taken back already, and its worktree with it.
+            worktree::discard_private(repo, &id, &life.path).or_kind(Kind::Git, trouble)?;
+            pledge.settle("its merge is gone").await;
+            return Ok(format!("{id} was cut off: the merge that it worked on is taken back"));
+        }
         let there = life.path.exists();
         let change = AgentChange { worktree_removed: !there, ..AgentChange::default() };
         store.update(&id, change).await?;

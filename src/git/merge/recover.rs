@@ -61,7 +61,7 @@ pub(in crate::git) async fn recover(repo: &Arc<Repo>, intent: &Intent) -> Result
                     Pledge::adopted(store, id).settle("not ours").await;
                     return Err(error);
                 }
-                trial::remove(&repo, &record).map(|()| None)?
+                trial::remove(&repo, &record).await.map(|()| None)?
             }
             Step::Land(landing) => landed(&repo, id, &landing).await.or_kind(Kind::Git, || {
                 format!("cannot finish the merge into `{subject}` that was cut off")

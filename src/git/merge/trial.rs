@@ -1,5 +1,6 @@
-//! A temporary worktree, on no branch, for files that are looked at before they land: a merged tree
-//! that is verified, a half-merged one that is resolved.
+//! A temporary worktree for files that are looked at before they land: a merged tree that is verified, a
+//! half-merged one that is resolved. It is on no branch, save for an agent that is to work in it: then
+//! on one of its own that goes with it.
 //!
 //! It is made outside the repository, locked, written down before and removed after. Nothing in it is
 //! anybody's work until a commit is made of it, so it goes whatever is in it.
@@ -28,6 +29,9 @@ use crate::git::worktree::{self, LOCK_REASON, Worktree};
 /// How often to try again when another git changes the registry at the same moment.
 const TRIES: u32 = 6;
 
+/// What begins the ids of temporary worktrees, and so the names of their folders.
+const PREFIX: &str = "merge-";
+
 /// What is written down about a temporary worktree.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
@@ -35,6 +39,19 @@ pub(super) struct Record {
     pub id: String,
     /// Its folder.
     pub path: PathBuf,
+    /// Its branch, if it is on one.
+    #[serde(default)]
+    pub branch: Option<String>,
+}
+
+/// What a temporary worktree is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Footing {
+    /// A commit.
+    #[default]
+    Commit,
+    /// A branch of its own, as agents need it.
+    Branch,
 }
 
 /// A temporary worktree.
@@ -51,9 +68,14 @@ impl Trial {
     ///
     /// # Errors
     /// [`Kind::Git`] when it cannot be made; nothing of it is left behind.
-    pub async fn of(repo: &Arc<Repo>, proposal: &Proposal, root: &Path) -> Result<Self> {
+    pub async fn of(
+        repo: &Arc<Repo>,
+        proposal: &Proposal,
+        root: &Path,
+        footing: Footing,
+    ) -> Result<Self> {
         let commit = proposal.commit.clone();
-        Self::make(repo, root, &proposal.old, commit.clone(), commit).await
+        Self::make(repo, root, &proposal.old, commit.clone(), commit, footing).await
     }
 
     /// Makes one with the files of a merge that stopped at conflicts, its index with all sides of
@@ -61,9 +83,14 @@ impl Trial {
     ///
     /// # Errors
     /// As [`Trial::of`].
-    pub async fn of_conflict(repo: &Arc<Repo>, conflict: &Conflict, root: &Path) -> Result<Self> {
+    pub async fn of_conflict(
+        repo: &Arc<Repo>,
+        conflict: &Conflict,
+        root: &Path,
+        footing: Footing,
+    ) -> Result<Self> {
         let (ours, tree) = (conflict.ours.clone(), conflict.half.tree.clone());
-        let trial = Self::make(repo, root, &conflict.ours, ours, tree).await?;
+        let trial = Self::make(repo, root, &conflict.ours, ours, tree, footing).await?;
         match trial.show_sides(conflict).await {
             Ok(()) => Ok(trial),
             Err(error) => {
@@ -73,9 +100,21 @@ impl Trial {
         }
     }
 
-    /// Returns the worktree. It has no branch.
+    /// Returns the worktree.
     pub fn worktree(&self) -> &Worktree {
         &self.worktree
+    }
+
+    /// Removes what is kept of the files for an agent that has worked in it; its snapshots stay.
+    pub fn forget(&self, agent: &str) {
+        let indexes = self.worktree.repo().state_dir().join("index");
+        for entry in std::fs::read_dir(&indexes).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let own = name.to_str().and_then(|name| name.strip_prefix(agent));
+            if own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Removes it, whatever is in it.
@@ -86,7 +125,7 @@ impl Trial {
         let step = async move {
             let Self { worktree, record, pledge } = self;
             let _lock = worktree.repo().lock().await?;
-            remove(worktree.repo(), &record)?;
+            remove(worktree.repo(), &record).await?;
             pledge.settle("removed").await;
             Ok(())
         };
@@ -100,10 +139,12 @@ impl Trial {
         base: &str,
         commit: String,
         files: String,
+        footing: Footing,
     ) -> Result<Self> {
         let folder = worktree::folder(repo, root)?;
         let id = unused_id();
-        let record = Record { path: folder.join(&id), id };
+        let branch = (footing == Footing::Branch).then(|| format!("agentlua/{id}"));
+        let record = Record { path: folder.join(&id), id, branch };
         let (repo, base) = (Arc::clone(repo), base.to_owned());
         let step = async move {
             let pledge = repo.intend(KIND, &record.id, &Step::Trial(record.clone())).await?;
@@ -113,7 +154,7 @@ impl Trial {
                 Ok(worktree) => Ok(Self { worktree, record, pledge }),
                 Err(error) => {
                     let _lock = repo.lock().await?;
-                    remove(&repo, &record)?;
+                    remove(&repo, &record).await?;
                     pledge.settle("failed").await;
                     Err(error).or_kind(Kind::Git, || "cannot make a worktree for a merge")
                 }
@@ -156,7 +197,8 @@ async fn make(
         add(repo, record, commit).await?;
     }
     crash::point("trial.registered");
-    let worktree = Worktree::open(repo, &record.id, "", base, &record.path)?;
+    let branch = record.branch.as_deref().unwrap_or_default();
+    let worktree = Worktree::open(repo, &record.id, branch, base, &record.path)?;
     let git = repo.git_at(&worktree.own(), "read-tree").limit(LONG);
     git.args(["-m", "-u", files]).bytes().await?;
     crash::point("trial.files");
@@ -171,13 +213,23 @@ async fn make(
 /// Registers it with git, locked, with no file in it.
 async fn add(repo: &Repo, record: &Record, commit: &str) -> anyhow::Result<()> {
     let reason = format!("{LOCK_REASON}{}", record.id);
-    if worktree::registry::make(repo, &record.path, &reason, commit).await? {
-        return Ok(());
+    let name = record.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
+    let head = name.as_ref().map_or_else(|| commit.to_owned(), |name| format!("ref: {name}"));
+    if worktree::registry::make(repo, &record.path, &reason, &head).await? {
+        return match name {
+            Some(name) => repo.move_ref(&name, commit, None, "branch: created by agentlua").await,
+            None => Ok(()),
+        };
     }
     let mut tries = 0;
     loop {
-        let git = repo.git("worktree").args(["add", "--quiet", "--no-checkout", "--detach"]);
-        let git = git.args(["--lock", "--reason", &reason]).arg(&record.path).arg(commit);
+        let git = repo.git("worktree").args(["add", "--quiet", "--no-checkout"]);
+        let git = git.args(["--lock", "--reason", &reason]);
+        let git = match &record.branch {
+            Some(branch) => git.args(["--no-track", "-b", branch]),
+            None => git.arg("--detach"),
+        };
+        let git = git.arg(&record.path).arg(commit);
         let output = git.run().await?;
         if output.code == Some(0) {
             return Ok(());
@@ -188,14 +240,14 @@ async fn add(repo: &Repo, record: &Record, commit: &str) -> anyhow::Result<()> {
         if !said.contains("commondir") || tries == TRIES {
             bail!("git worktree add: {said}");
         }
-        remove(repo, record)?;
+        remove(repo, record).await?;
         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
     }
 }
 
-/// Removes folder, records and index; each step goes on where the one before had nothing to do. Called
-/// with the repository's lock.
-pub(super) fn remove(repo: &Repo, record: &Record) -> Result<()> {
+/// Removes folder, records, index and branch; each step goes on where the one before had nothing to do.
+/// Called with the repository's lock.
+pub(super) async fn remove(repo: &Repo, record: &Record) -> Result<()> {
     let path = &record.path;
     let trouble = || format!("cannot remove the temporary worktree `{}`", path.display());
     let admin = worktree::admin_dir(repo.common_dir(), path).or_kind(Kind::Io, trouble)?;
@@ -203,11 +255,26 @@ pub(super) fn remove(repo: &Repo, record: &Record) -> Result<()> {
         trash::retire(repo, &record.id, &admin).or_kind(Kind::Io, trouble)?;
     }
     trash::discard(path).or_kind(Kind::Io, trouble)?;
-    let _ = std::fs::remove_file(repo.state_dir().join("index").join(&record.id));
+    for kept in ["index", "setup"] {
+        let _ = std::fs::remove_file(repo.state_dir().join(kept).join(&record.id));
+    }
     if let Some(folder) = path.parent() {
         let _ = std::fs::remove_dir(folder);
     }
+    let Some(branch) = &record.branch else { return Ok(()) };
+    let name = format!("refs/heads/{branch}");
+    let trouble = || format!("cannot remove the temporary branch `{branch}`");
+    // What an agent committed on it is nobody's: its snapshots are kept, and so is what came of it.
+    if let Some(tip) = repo.tip(&name).await.or_kind(Kind::Git, trouble)? {
+        repo.delete_ref(&name, &tip).await.or_kind(Kind::Git, trouble)?;
+    }
     Ok(())
+}
+
+/// Tells whether a folder is that of a temporary worktree, which may be gone before what was written down
+/// about an agent in it is looked at.
+pub(in crate::git) fn is_one(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
 }
 
 /// Returns a name that no worktree has had.
@@ -215,5 +282,5 @@ fn unused_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("merge-{:x}-{:x}-{next}", since.as_nanos(), std::process::id())
+    format!("{PREFIX}{:x}-{:x}-{next}", since.as_nanos(), std::process::id())
 }
