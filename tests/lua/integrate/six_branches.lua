@@ -56,7 +56,6 @@ local function reply(request)
   calls[#calls + 1] = asked or "?"
   return { tools = { { name = "Bash", input = { command = command } } } }
 end
-agent.config { model = "x/none" }
 local model = agent.model { name = "scripted", reply = reply }
 
 local jobs = {}
