@@ -16,8 +16,7 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 7] =
-    ["get", "budget", "args", "once", "now", "random", "phase"];
+pub const LATER: [&str; 7] = ["get", "budget", "args", "once", "now", "random", "phase"];
 
 const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
@@ -112,18 +111,7 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             }
         })?
     };
-    let module = {
-        let (runtime, host) = (Rc::clone(runtime), Arc::clone(host));
-        module.joining("integrate", move |lua, task, args| {
-            let (runtime, host) = (Rc::clone(&runtime), Arc::clone(&host));
-            async move {
-                if task.must_stop() {
-                    return Err(Raised::Value(task.tell(&lua)?));
-                }
-                integrate::integrate(runtime, host, task, args).await
-            }
-        })?
-    };
+    let module = integrate::install(module, runtime, host)?;
     keep_check(runtime, host, &models)?;
     let table = module.later(&LATER)?.build();
     table.set("budget", later_value(lua, table.get("budget")?)?)?;

@@ -17,12 +17,10 @@ use crate::host::Host;
 use crate::host::integrate::{Integrated, Integration, Source};
 use crate::host::merge::{Gate, OnConflict, Verify};
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Options, Raised, Runtime, Shape, Task};
-
-const FUNCTION: &str = "agent.integrate";
+use crate::vm::{Args, Module, Options, Raised, Runtime, Shape, Task};
 
 const SHAPE: Shape = Shape {
-    function: FUNCTION,
+    function: "agent.integrate",
     known: &[
         "branches",
         "branch",
@@ -93,8 +91,26 @@ struct Asked {
     repo: Arc<Repo>,
 }
 
+/// Adds the function to the module.
+pub fn install<'lua>(
+    module: Module<'lua>,
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+) -> LuaResult<Module<'lua>> {
+    let (runtime, host) = (Rc::clone(runtime), Arc::clone(host));
+    module.joining("integrate", move |lua, task, args| {
+        let (runtime, host) = (Rc::clone(&runtime), Arc::clone(&host));
+        async move {
+            if task.must_stop() {
+                return Err(Raised::Value(task.tell(&lua)?));
+            }
+            Box::pin(integrate(runtime, host, task, args)).await
+        }
+    })
+}
+
 /// Merges branches onto a new one.
-pub async fn integrate(
+async fn integrate(
     runtime: Rc<Runtime>,
     host: Arc<Host>,
     task: Rc<Task>,
@@ -178,7 +194,7 @@ async fn read(
     };
     let mut rev = |name: &str| -> Returned<Option<String>> {
         let Some(value) = options.any(name) else { return Ok(None) };
-        let place = format!("`{FUNCTION}`: option `{name}`");
+        let place = format!("`agent.integrate`: option `{name}`");
         Ok(Some(revision::read(&value, &place)?.rev))
     };
     let (base, into) = (rev("base")?, rev("into")?);
@@ -197,23 +213,20 @@ async fn read(
     let repo = host.repo(&repo_dir(host, options.text("repo")?)).await?;
     // Before the agents: those are made of what is left.
     let given = on_conflict(runtime, host, task, &mut options, setup.clone())?;
-    let who = match given {
-        Some(who) => {
-            if let Some(name) = OF_AGENTS.into_iter().find(|name| options.has(name)) {
-                let why = "cannot stand beside `on_conflict`: put it in there";
-                return Err(options.bad(name, why).into());
-            }
-            who
+    let who = if let Some(who) = given {
+        if let Some(name) = OF_AGENTS.into_iter().find(|name| options.has(name)) {
+            let why = "cannot stand beside `on_conflict`: put it in there";
+            return Err(options.bad(name, why).into());
         }
-        None => {
-            let template = lua.create_table()?;
-            for name in OF_AGENTS {
-                template.raw_set(name, options.any(name))?;
-            }
-            let place = format!("`{FUNCTION}`");
-            let team = team::read(runtime, host, task, &template, &place, setup.clone())?;
-            Asking::Agents(Box::new(team))
+        who
+    } else {
+        let template = lua.create_table()?;
+        for name in OF_AGENTS {
+            template.raw_set(name, options.any(name))?;
         }
+        let place = "`agent.integrate`";
+        let team = team::read(runtime, host, task, &template, place, setup.clone())?;
+        Asking::Agents(Box::new(team))
     };
     let wanted = Integration {
         sources,
@@ -223,9 +236,7 @@ async fn read(
         strategy,
         message,
         label,
-        verify_attempts: attempts
-            .and_then(|number| u32::try_from(number).ok())
-            .unwrap_or(ATTEMPTS),
+        verify_attempts: attempts.and_then(|number| u32::try_from(number).ok()).unwrap_or(ATTEMPTS),
         call_path: task.next_path("integrate"),
     };
     Ok(Asked { wanted, verify, setup, who, repo })
@@ -243,7 +254,7 @@ fn sources(options: &mut Options) -> Returned<Vec<Source>> {
     let mut sources = Vec::new();
     for (index, value) in list.sequence_values::<LuaValue>().enumerate() {
         let value = value?;
-        let place = format!("`{FUNCTION}`: option `branches`, item {}", index + 1);
+        let place = format!("`agent.integrate`: option `branches`, item {}", index + 1);
         let rev = revision::read(&value, &place)?.to_merge()?;
         sources.push(Source { rev, agent: agent_of(&value)? });
     }

@@ -156,7 +156,8 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     let (group, winner) = (group(&mut args)?, args.any());
                     let tasks = args.rest();
                     let tasks = tasks.iter().filter_map(of).map(|task| task.path().to_owned());
-                    let paths: Vec<String> = group.losers(&winner).into_iter().chain(tasks).collect();
+                    let paths: Vec<String> =
+                        group.losers(&winner).into_iter().chain(tasks).collect();
                     host.remove_losers(&paths).await;
                     Ok(())
                 }

@@ -26,7 +26,8 @@ impl Repo {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let git = self.git("cat-file").arg("--batch-check=%(objectname) %(objecttype) %(objectsize)");
+        let git =
+            self.git("cat-file").arg("--batch-check=%(objectname) %(objecttype) %(objectsize)");
         let sizes = text(&git.stdin(asked(&mut ids.iter().copied())).bytes().await?);
         let small = sizes.lines().filter_map(|line| {
             let mut words = line.split(' ');

@@ -136,7 +136,8 @@ impl Repo {
     /// [`Kind::Git`] when they cannot be read.
     pub async fn changed_paths(&self, from: &str, to: &str) -> Result<Vec<String>> {
         let changes = self.changes(from, to).await;
-        let changes = changes.or_kind(Kind::Git, || format!("cannot compare `{from}` with `{to}`"))?;
+        let changes =
+            changes.or_kind(Kind::Git, || format!("cannot compare `{from}` with `{to}`"))?;
         Ok(changes.iter().map(|change| super::command::text(&change.path)).collect())
     }
 

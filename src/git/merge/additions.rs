@@ -59,11 +59,7 @@ fn is_plain(half: &HalfMerged, sides: &Sides) -> bool {
 }
 
 /// Returns the paths whose attributes say that they are not merged line by line as text.
-async fn odd_paths(
-    repo: &Repo,
-    tree: &str,
-    sides: &[Sides],
-) -> anyhow::Result<BTreeSet<Vec<u8>>> {
+async fn odd_paths(repo: &Repo, tree: &str, sides: &[Sides]) -> anyhow::Result<BTreeSet<Vec<u8>>> {
     if sides.is_empty() {
         return Ok(BTreeSet::new());
     }
@@ -160,7 +156,8 @@ fn leaves(text: &str) -> bool {
     let depth = |line: &str| line.len() - line.trim_start().len();
     let outermost = telling(text).map(depth).min().unwrap_or_default();
     telling(text).filter(|line| depth(line) == outermost).any(|line| {
-        let word: &str = line.trim().split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+        let word: &str =
+            line.trim().split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
         LEAVING.contains(&word)
     })
 }

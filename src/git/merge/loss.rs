@@ -68,7 +68,9 @@ pub(super) async fn losses(repo: &Repo, sides: &[Sides], tree: &str) -> anyhow::
             continue;
         };
         match result {
-            Some(result) if !result.contains(&0) => file.lost(&text(&one.path), result, &mut losses),
+            Some(result) if !result.contains(&0) => {
+                file.lost(&text(&one.path), result, &mut losses);
+            }
             None if gone => file.lost(&text(&one.path), b"", &mut losses),
             // Made another kind of thing, or too large to be read.
             _ => {}

@@ -49,7 +49,7 @@ mod tests {
 
     fn row(id: &str, branch: &str, status: Status) -> AgentRow {
         let (id, branch) = (id.to_owned(), Some(branch.to_owned()));
-        AgentRow { id, branch, status, ..AgentRow::default() }
+        AgentRow { id, status, branch, ..AgentRow::default() }
     }
 
     fn source(rev: &str, agent: Option<&str>) -> Source {

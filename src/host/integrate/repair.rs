@@ -7,9 +7,7 @@ use super::Work;
 use crate::agent::past::Past;
 use crate::error::Result;
 use crate::git::{self, Footing, Proposal, Trial};
-use crate::host::merge::{
-    Account, Explained, Failure, Job, Team, dropped_prompt, repair_prompt,
-};
+use crate::host::merge::{Account, Explained, Failure, Job, Team, dropped_prompt, repair_prompt};
 
 impl Work<'_> {
     /// Verifies the result, and has it repaired until it is good.
@@ -112,7 +110,9 @@ impl Work<'_> {
             let account = Account { dropped, reasons: explained.reasons(), ..Account::default() };
             let Some(why) = dropped_prompt(&account) else { return Ok(Some(tree)) };
             past = Past::Resumed(outcome.id.clone());
-            prompt = format!("You have repaired what is told below, but not all is well.\n\n{why}\n\n{asked}");
+            prompt = format!(
+                "You have repaired what is told below, but not all is well.\n\n{why}\n\n{asked}"
+            );
         }
         Ok(None)
     }

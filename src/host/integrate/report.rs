@@ -69,7 +69,10 @@ impl Work<'_> {
         match (error, &self.wanted.into) {
             (Some(error), _) => error.message.clone(),
             (None, Some(into)) => {
-                format!("merged {count} of {of} branches onto `{}`, and that into `{into}`", self.branch)
+                format!(
+                    "merged {count} of {of} branches onto `{}`, and that into `{into}`",
+                    self.branch
+                )
             }
             (None, None) => format!("merged {count} of {of} branches onto `{}`", self.branch),
         }

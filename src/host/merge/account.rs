@@ -66,7 +66,8 @@ impl Account {
     /// Adds `resolved` and `dropped` to the fields of a merge, where there are any.
     pub fn tell(&self, fields: &mut Value) {
         if !self.resolved.is_empty() {
-            let one = |it: &Resolution| json!({ "path": it.path, "how": it.how.as_str(), "by": it.by });
+            let one =
+                |it: &Resolution| json!({ "path": it.path, "how": it.how.as_str(), "by": it.by });
             fields["resolved"] = self.resolved.iter().map(one).collect();
         }
         if self.dropped.total > 0 {

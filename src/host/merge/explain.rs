@@ -61,7 +61,9 @@ impl Tool for Explained {
         async move {
             let text = |name: &str| {
                 let text = input[name].as_str().map(str::trim).filter(|text| !text.is_empty());
-                text.ok_or_else(|| ToolError::reply(format!("`{name}` is a string that says something")))
+                text.ok_or_else(|| {
+                    ToolError::reply(format!("`{name}` is a string that says something"))
+                })
             };
             let (path, reason) = (text("path")?, text("reason")?);
             let root = format!("{}/", context.workspace.root().display());

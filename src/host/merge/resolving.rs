@@ -89,7 +89,8 @@ impl Host {
         self.close_trial(trial).await;
         let (Examined { tree, dropped, .. }, answer) = examined?;
         if let Resolved::Done(Some(reason)) = answer {
-            account.reasons = dropped.paths.iter().map(|path| (path.clone(), reason.clone())).collect();
+            account.reasons =
+                dropped.paths.iter().map(|path| (path.clone(), reason.clone())).collect();
         }
         account.note(conflict.paths(), How::Function, None);
         account.dropped = dropped;
@@ -113,7 +114,8 @@ impl Host {
     ) -> Result<String> {
         let mut gave_up = Vec::new();
         let mut failed = None;
-        let first = owner.filter(|owner| owner.resumable).map(|owner| Past::Resumed(owner.id.clone()));
+        let first =
+            owner.filter(|owner| owner.resumable).map(|owner| Past::Resumed(owner.id.clone()));
         for past in first.into_iter().chain([Past::New]) {
             let trial = self.trial_of(repo, conflict, Footing::Branch).await?;
             let attempt = Attempt { host: self, conflict, team, owner, gate, trial: &trial };
@@ -122,7 +124,9 @@ impl Host {
             match answer {
                 Ok((tree, own)) => {
                     // Who could not do it is no failure of a merge that somebody did.
-                    gave_up.iter().for_each(|id| self.fleet.excuse(id));
+                    for id in &gave_up {
+                        self.fleet.excuse(id);
+                    }
                     account.resolved.extend(own.resolved);
                     (account.dropped, account.reasons) = (own.dropped, own.reasons);
                     return Ok(tree);
@@ -209,7 +213,9 @@ impl Attempt<'_> {
                 return Err(refused(conflict, &why, &account, Some(&outcome)));
             }
             past = Past::Resumed(outcome.id.clone());
-            prompt = format!("You have resolved the conflict below, but not all is well.\n\n{why}\n\n{asked}");
+            prompt = format!(
+                "You have resolved the conflict below, but not all is well.\n\n{why}\n\n{asked}"
+            );
         }
     }
 
@@ -244,7 +250,8 @@ fn failure(conflict: &Conflict, outcome: &Outcome) -> Error {
 /// Returns the error of a merge that was resolved, and not well.
 fn refused(conflict: &Conflict, why: &str, account: &Account, by: Option<&Outcome>) -> Error {
     let first = why.lines().next().unwrap_or_default().trim_end_matches(':');
-    let first: String = first.chars().take(1).flat_map(char::to_lowercase).chain(first.chars().skip(1)).collect();
+    let first: String =
+        first.chars().take(1).flat_map(char::to_lowercase).chain(first.chars().skip(1)).collect();
     let error = unresolved(conflict, Some(first));
     let mut merge = error.detail("merge").cloned().unwrap_or_else(|| json!({}));
     account.tell(&mut merge);

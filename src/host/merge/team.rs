@@ -106,8 +106,11 @@ impl Team {
         let mut spent = self.lock();
         let left = self.template.max_budget_usd.map(|limit| limit - spent.cost_usd);
         if left.is_some_and(|left| left <= 0.0) {
-            return Err(Error::new(Kind::Budget, "the money for the agents of this merge is spent")
-                .hint("raise `max_budget_usd`"));
+            return Err(Error::new(
+                Kind::Budget,
+                "the money for the agents of this merge is spent",
+            )
+            .hint("raise `max_budget_usd`"));
         }
         spent.agents += 1;
         let plan = Plan {

@@ -100,7 +100,9 @@ impl Host {
             if count == good {
                 return Ok(());
             }
-            let Some(mut failure) = self.verified(assembly.lane.repo(), &tip, assembly.gate).await? else {
+            let Some(mut failure) =
+                self.verified(assembly.lane.repo(), &tip, assembly.gate).await?
+            else {
                 return Ok(());
             };
             let mut bad = count;
@@ -121,11 +123,7 @@ impl Host {
     }
 
     /// Merges one branch on top of those that are coupled.
-    async fn couple(
-        self: &Arc<Self>,
-        assembly: &mut Assembly<'_>,
-        which: usize,
-    ) -> Result<()> {
+    async fn couple(self: &Arc<Self>, assembly: &mut Assembly<'_>, which: usize) -> Result<()> {
         let ours = assembly.tip(assembly.cars.len()).commit;
         let Assembly { lane, train, gate, .. } = &*assembly;
         let merge = &train.merges[which];
