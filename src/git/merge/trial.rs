@@ -107,14 +107,7 @@ impl Trial {
 
     /// Removes what is kept of the files for an agent that has worked in it; its snapshots stay.
     pub fn forget(&self, agent: &str) {
-        let indexes = self.worktree.repo().state_dir().join("index");
-        for entry in std::fs::read_dir(&indexes).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let own = name.to_str().and_then(|name| name.strip_prefix(agent));
-            if own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
-                let _ = std::fs::remove_file(entry.path());
-            }
-        }
+        worktree::discard_indexes(self.worktree.repo(), agent);
     }
 
     /// Removes it, whatever is in it.
@@ -271,8 +264,7 @@ pub(super) async fn remove(repo: &Repo, record: &Record) -> Result<()> {
     Ok(())
 }
 
-/// Tells whether a folder is that of a temporary worktree, which may be gone before what was written down
-/// about an agent in it is looked at.
+/// Tells whether a folder is that of a temporary worktree.
 pub(in crate::git) fn is_one(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
 }
