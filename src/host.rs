@@ -2,7 +2,9 @@
 //! There are no statics; whoever has the host has the run.
 
 pub mod gc;
+pub mod integrate;
 pub mod merge;
+pub mod race;
 mod recovery;
 pub mod roster;
 pub mod worktrees;

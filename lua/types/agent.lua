@@ -277,6 +277,75 @@
 ---Whether to remove what nothing else holds, too: unmerged commits and files that no commit has. They are kept under `refs/agentlua/removed/<id>/` (default: false).
 ---@field force? boolean
 
+---The query of agents that work on merges: of `agent.query`, what is not about their place.
+---@class agent.TeamOptions
+---What they are told beside the conflict (default: nothing).
+---@field prompt? string
+---The name that people see (default: what is done, and the branch).
+---@field label? string
+---As in `agent.query` (default: the run's).
+---@field model? string|agent.Model
+---As in `agent.query` (default: none).
+---@field fallback_model? string|string[]
+---As in `agent.query` (default: the model's).
+---@field effort? string
+---As in `agent.query` (default: agentlua's own).
+---@field system_prompt? string
+---As in `agent.query` (default: nothing).
+---@field append_system_prompt? string
+---As in `agent.query` (default: none).
+---@field tools? agent.Tool[]
+---As in `agent.query` (default: all).
+---@field allowed_tools? string[]
+---As in `agent.query` (default: none).
+---@field disallowed_tools? string[]
+---As in `agent.query` (default: none).
+---@field mcp_servers? table<string, table>
+---Model round trips of each (default: 20).
+---@field max_turns? integer
+---USD of all of them together (default: the run's limit).
+---@field max_budget_usd? number
+---As in `agent.query` (default: the model's).
+---@field max_output_tokens? integer
+---Seconds that each may take (default: no limit).
+---@field timeout? number
+---As in `agent.query` (default: 90).
+---@field idle_timeout? number
+---As in `agent.query` (default: none).
+---@field env? table<string, string>
+
+---What to integrate, and who does it.
+---@class agent.IntegrateOptions: agent.TeamOptions, git.RepoOptions
+---What to merge, in the order with the fewest conflicts; of outcomes and of branches of agents, the agents
+---are asked first where theirs conflicts.
+---@field branches git.Revision[]
+---The new branch, which must not exist (default: `agentlua/integrate-` and a few digits).
+---@field branch? string
+---Where it starts (default: `into`, else HEAD).
+---@field base? git.Revision
+---The branch that gets the result in the end, by one step (default: none).
+---@field into? git.Revision
+---How each is merged (default: `"merge"`).
+---@field strategy? "merge"|"squash"
+---The message of each merge (default: git's).
+---@field message? string
+---Has to agree with the result, as in `git.merge`; where it does not, the merge from which on it is so is
+---found, and an agent makes the parts fit together (default: no one is asked).
+---@field verify? string|fun(worktree: git.Worktree): any, string?
+---How often the result is verified at most (default: 3).
+---@field verify_attempts? integer
+---The command that prepares the temporary worktrees, or false (default: that of `agent.config`).
+---@field setup? string|false
+---Who resolves conflicts in place of the agents that the options beside it describe: a function as in
+---`git.merge`, which gives a reason after `true` where lines of a side are gone, or a query
+---(default: agents).
+---@field on_conflict? agent.TeamOptions|fun(conflict: git.Dispute): boolean?, string?
+
+---What `agent.integrate` returns: an outcome whose turns, tokens and cost are those of all its agents.
+---@class agent.Integrated: agent.Outcome
+---What became of each of `branches`, in that order.
+---@field merges git.BranchMerge[]
+
 ---An agent, as `agentlua agents --json` shows it.
 ---@class agent.Row
 ---Its id.
@@ -445,7 +514,8 @@ function agent.try_all(items, opts) end
 ---@return table<K, agent.Settled>
 function agent.all_settled(items, opts) end
 
----Returns the first success and its key; the others are cancelled.
+---Returns the first success and its key; the others are cancelled, and their worktrees and branches are
+---removed: what only they held is kept under `refs/agentlua/removed/<id>`.
 ---When all fail it raises, with every error in `e.errors`.
 ---@async
 ---@generic K
@@ -463,6 +533,21 @@ function agent.race(items, opts) end
 ---@return agent.Outcome|any value
 ---@return K|agent.Error key_or_error
 function agent.try_race(items, opts) end
+
+---Merges branches onto a new one. Where they conflict agents resolve it; no marker and no side may be
+---lost, and `verify` has to agree. When it fails, the target and the branches are as they were, and the new
+---branch holds what was integrated so far: see `e.outcome` and `e.merge.merges`.
+---@async
+---@param options agent.IntegrateOptions
+---@return agent.Integrated
+function agent.integrate(options) end
+
+---Is `agent.integrate`, and returns `nil, e` for a failure.
+---@async
+---@param options agent.IntegrateOptions
+---@return agent.Integrated? outcome
+---@return agent.Error e
+function agent.try_integrate(options) end
 
 ---Runs all items: `for key, value, e in agent.iter(items) do`, as they finish.
 ---Leaving the loop cancels the rest.

@@ -152,6 +152,13 @@ impl Fleet {
         }
     }
 
+    /// Notes that branch and worktree of an agent are gone.
+    pub fn note_removed(&self, id: &str) {
+        for ended in self.books().tally.ended.iter_mut().filter(|ended| ended.id == id) {
+            (ended.branch, ended.worktree_path) = (None, None);
+        }
+    }
+
     /// Notes that the script merges a branch.
     pub fn note_merge(&self, branch: &str) {
         self.books().tally.merged.insert(branch.to_owned());

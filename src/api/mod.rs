@@ -6,6 +6,7 @@ pub mod budget;
 pub mod fs;
 pub mod git;
 pub mod github;
+pub mod integrate;
 pub mod json;
 pub mod log;
 pub mod model;
@@ -18,6 +19,7 @@ pub mod settings;
 pub mod sh;
 pub mod site;
 pub mod task;
+pub mod team;
 pub mod tool;
 pub mod worktree;
 

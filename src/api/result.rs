@@ -11,13 +11,34 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
     match kind {
         "outcome" => outcome::FIELDS,
         "settled item" => &["ok", "value", "error", "outcome"],
-        "merge" => {
-            &["status", "commit", "into", "conflicts", "reason", "paths", "output", "merges"]
-        }
+        "merge" => &[
+            "status",
+            "commit",
+            "into",
+            "conflicts",
+            "reason",
+            "paths",
+            "output",
+            "merges",
+            "resolved",
+            "dropped",
+            "dropped_total",
+        ],
         "conflict" => &["branch", "into", "paths", "conflicts", "worktree"],
-        "merge of a branch" => {
-            &["branch", "status", "commit", "message", "conflicts", "reason", "paths", "output"]
-        }
+        "merge of a branch" => &[
+            "branch",
+            "status",
+            "commit",
+            "message",
+            "conflicts",
+            "reason",
+            "paths",
+            "output",
+            "resolved",
+            "dropped",
+            "dropped_total",
+            "outcome",
+        ],
         "diff" => &["patch", "files", "additions", "deletions", "flags", "summary"],
         "file diff" => &[
             "path",

@@ -119,7 +119,7 @@ impl Resolver for Call<'_> {
                 [LuaValue::Nil | LuaValue::Boolean(false), why @ ..] => {
                     Resolved::Not(why.first().and_then(said))
                 }
-                [LuaValue::Boolean(true), ..] => Resolved::Done,
+                [LuaValue::Boolean(true), why @ ..] => Resolved::Done(why.first().and_then(said)),
                 [other, ..] => {
                     let why = "`git.merge`: `on_conflict` must return true, or false and a reason";
                     let kind = other.type_name();
