@@ -83,13 +83,13 @@ fn a_fleet_survives_a_bad_day(wire: Wire) {
     assert_eq!(report["calls"].as_object().unwrap().len() as u64, 2 * AGENTS);
     let faults = faults(&stage);
     assert_eq!(faults.len(), 5, "every fault was there: {faults:?}");
-    let served: u64 = faults.values().sum();
-    assert!(served > AGENTS / 4, "{faults:?}");
+    let hits: u64 = faults.values().sum();
+    assert!(hits > AGENTS / 4, "{faults:?}");
     let server = stage.report();
-    assert_eq!(server["requests"], 3 * AGENTS + served, "each fault costs one request");
+    assert_eq!(server["requests"], 3 * AGENTS + hits, "each fault costs one request");
     assert_eq!(server["violation_count"], 0, "{server:#}");
     let retries = ran.stderr.lines().filter(|line| line.contains(" retry ")).count() as u64;
-    assert_eq!(retries, served, "each is told");
+    assert_eq!(retries, hits, "each is told");
     let (billed, budget) = (billed(&stage), report["budget"].as_f64().unwrap());
     assert!(billed > 0.0 && billed <= budget + 1e-9, "billed {billed}, counted {budget}");
     assert!((report["spent"].as_f64().unwrap() - budget).abs() < 1e-6, "{report}");
