@@ -5,13 +5,15 @@
 //! A repository's file may set defaults and lower limits, and never keys, hosts, servers or looser
 //! permissions: none of those is among its keys.
 
-use std::collections::BTreeMap;
+mod money;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result, ResultExt};
+pub use money::{PriceSetting, Prices, usd};
 
 /// Longer durations are taken for mistakes: ten years.
 pub const LONGEST_SECONDS: u64 = 10 * 365 * 24 * 3600;
@@ -25,43 +27,6 @@ pub fn seconds(seconds: f64) -> std::result::Result<Duration, String> {
         .ok()
         .filter(|duration| !duration.is_zero() && duration.as_secs() < LONGEST_SECONDS)
         .ok_or_else(|| format!("must be a number of seconds above 0, not {seconds}"))
-}
-
-/// Checks an amount of money, in USD.
-///
-/// # Errors
-/// The reason, as the end of a sentence.
-pub fn usd(amount: f64) -> std::result::Result<f64, String> {
-    if amount.is_finite() && amount > 0.0 {
-        Ok(amount)
-    } else {
-        Err(format!("must be a number of USD above 0, not {amount}"))
-    }
-}
-
-/// What models cost, by their names.
-pub type Prices = BTreeMap<String, PriceSetting>;
-
-/// What a model costs, in USD for a million tokens.
-#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceSetting {
-    /// Tokens in.
-    pub input: f64,
-    /// Tokens out.
-    pub output: f64,
-    /// Tokens in that a cache serves; a tenth of `input` when absent.
-    pub cache_read: Option<f64>,
-    /// Tokens in that a cache takes; a quarter more than `input` when absent.
-    pub cache_write: Option<f64>,
-}
-
-impl PriceSetting {
-    /// Reports whether each number can be a price.
-    fn is_possible(&self) -> bool {
-        let optional = [self.cache_read, self.cache_write].into_iter().flatten();
-        [self.input, self.output].into_iter().chain(optional).all(|p| p.is_finite() && p >= 0.0)
-    }
 }
 
 /// Settings of which each may be absent: what one source says.
@@ -305,12 +270,6 @@ impl Config {
         let max_budget_usd = settings.max_budget_usd.map(usd).transpose();
         let max_budget_usd =
             max_budget_usd.map_err(|why| Error::usage(format!("`max_budget_usd` {why}")))?;
-        let prices = settings.prices.unwrap_or_default();
-        if let Some((model, _)) = prices.iter().find(|(_, price)| !price.is_possible()) {
-            return Err(Error::usage(format!(
-                "`prices`: those of `{model}` must be numbers of USD from 0 up"
-            )));
-        }
         let duration = |name: &str, value: Option<f64>| {
             value.map(seconds).transpose().map_err(|why| Error::usage(format!("`{name}` {why}")))
         };
@@ -319,7 +278,7 @@ impl Config {
             concurrency,
             max_turns,
             max_budget_usd,
-            prices,
+            prices: money::checked(settings.prices.unwrap_or_default())?,
             timeout: duration("timeout", settings.timeout)?,
             idle_timeout: duration("idle_timeout", settings.idle_timeout)?
                 .unwrap_or(Duration::from_secs(90)),
@@ -374,35 +333,6 @@ mod tests {
         assert_eq!(config.idle_timeout, Duration::from_secs(90));
     }
 
-    fn priced(model: &str, input: f64) -> Prices {
-        let price = PriceSetting { input, output: 5.0, cache_read: None, cache_write: None };
-        Prices::from([(model.to_owned(), price)])
-    }
-
-    #[test]
-    fn prices_of_all_sources_count_and_the_nearer_one_first() {
-        let script = Settings { prices: Some(priced("a", 1.0)), ..Settings::default() };
-        let mut below = priced("a", 2.0);
-        below.extend(priced("b", 3.0));
-        let below = Settings { prices: Some(below), ..Settings::default() };
-        let prices = Config::new(script.over(below)).unwrap().prices;
-        assert_eq!((prices["a"].input, prices["b"].input), (1.0, 3.0));
-    }
-
-    #[test]
-    fn a_repository_lowers_the_budget_and_never_raises_it() {
-        let limit = |usd| Settings { max_budget_usd: usd, ..Settings::default() };
-        for (repository, user, expected) in [
-            (Some(1.0), Some(5.0), Some(1.0)),
-            (Some(9.0), Some(5.0), Some(5.0)),
-            (Some(9.0), None, Some(9.0)),
-            (None, Some(5.0), Some(5.0)),
-        ] {
-            let settings = limit(repository).within(&limit(user)).over(limit(user));
-            assert_eq!(settings.max_budget_usd, expected);
-        }
-    }
-
     #[test]
     fn values_that_cannot_be_are_refused() {
         for settings in [
@@ -410,7 +340,6 @@ mod tests {
             Settings { max_turns: Some(0), ..Settings::default() },
             Settings { max_budget_usd: Some(0.0), ..Settings::default() },
             Settings { max_budget_usd: Some(f64::INFINITY), ..Settings::default() },
-            Settings { prices: Some(priced("x", -1.0)), ..Settings::default() },
             Settings { timeout: Some(-1.0), ..Settings::default() },
             Settings { timeout: Some(f64::NAN), ..Settings::default() },
         ] {

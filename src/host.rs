@@ -4,6 +4,7 @@
 pub mod gc;
 pub mod integrate;
 pub mod merge;
+mod prices;
 pub mod race;
 mod recovery;
 pub mod roster;
@@ -25,7 +26,6 @@ use crate::git::Repo;
 use crate::git::worktree;
 use crate::journal::Store;
 use crate::model::Model;
-use crate::model::price::Price;
 use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
 
@@ -206,18 +206,6 @@ impl Host {
                 "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model with a name or a Lua file",
             )),
         }
-    }
-
-    /// Returns what a model costs, by its name: what the user says, else what is known.
-    pub fn price(&self, model: &str) -> Option<Price> {
-        let config = self.config();
-        let Some(said) = config.prices.get(model) else { return Price::of(model) };
-        Some(Price {
-            input: said.input,
-            output: said.output,
-            cache_read: said.cache_read.unwrap_or(said.input * 0.1),
-            cache_write: said.cache_write.unwrap_or(said.input * 1.25),
-        })
     }
 
     fn providers(&self) -> Environment {

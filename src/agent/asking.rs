@@ -311,3 +311,64 @@ async fn parked<T>(store: &Store, agent: &str, wait: impl Future<Output = T>) ->
     show(Status::Running).await;
     ready
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::journal::{AgentFilter, AgentRow};
+    use crate::model::Retry;
+
+    async fn status(store: &Store) -> Status {
+        store.flush().await.unwrap();
+        store.agents(AgentFilter::default()).await.unwrap()[0].status
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_long_wait_is_shown_and_a_short_one_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).await.unwrap();
+        let _lock = store.begin_run("run-1", "main.lua").await.unwrap();
+        let row = AgentRow { id: "agent-1".into(), run: "run-1".into(), ..AgentRow::default() };
+        assert!(store.reserve(row).await.unwrap());
+        let running = AgentChange { status: Some(Status::Running), ..AgentChange::default() };
+        store.update("agent-1", running).await.unwrap();
+        parked(&store, "agent-1", sleep(PARKED / 2)).await;
+        assert_eq!(status(&store).await, Status::Running);
+        let during = parked(&store, "agent-1", async {
+            sleep(PARKED * 2).await;
+            status(&store).await
+        });
+        assert_eq!(during.await, Status::Waiting);
+        assert_eq!(status(&store).await, Status::Running);
+    }
+
+    #[test]
+    fn a_try_that_broke_off_costs_what_was_heard_of_it() {
+        let failed = |reason: &str| {
+            let error = Error::new(Kind::Model, "x").with("reason", reason.into());
+            Failure { retry: Retry::Backoff, ..Failure::fatal(error) }
+        };
+        let request = Request {
+            turn: 1,
+            system: "s".repeat(2000).into(),
+            tools: Arc::new([]),
+            messages: Vec::new(),
+            max_output_tokens: None,
+            effort: None,
+            format: None,
+            must_call: None,
+            idle_timeout: Duration::from_secs(1),
+        };
+        let load = Load::of(&request, None);
+        for reason in ["rate_limit", "server_error", "connection", "billing_error"] {
+            assert_eq!(used_by(&failed(reason), load, 0), Usage::default(), "{reason}");
+        }
+        let cut = used_by(&failed("stream"), load, 30);
+        assert_eq!((cut.input_tokens, cut.output_tokens), (load.at_most(), 30));
+        assert_eq!(used_by(&failed("overloaded"), load, 30), cut, "in the middle of an answer");
+        let mut told = failed("stream");
+        told.heard.usage = Usage { input_tokens: 7, output_tokens: 50, ..Usage::default() };
+        assert_eq!(used_by(&told, load, 30), told.heard.usage);
+    }
+}

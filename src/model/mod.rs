@@ -8,7 +8,7 @@
 //! * What the provider sent is kept verbatim in [`Reply::wire`] and sent back unchanged, in its
 //!   order, for as long as the conversation stays with that provider (thinking blocks carry
 //!   signatures).
-//! * A model asks once. Asking again is the business of [`retry`].
+//! * A model asks once. When to ask again is the business of [`retry`], and whoever asks does it.
 
 pub mod anthropic;
 mod call_id;
