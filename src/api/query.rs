@@ -1,5 +1,6 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod effort;
 mod finish;
 mod permission;
 
@@ -38,6 +39,7 @@ pub const SHAPE: Shape = Shape {
         "prompt",
         "label",
         "model",
+        "effort",
         "system_prompt",
         "append_system_prompt",
         "worktree",
@@ -62,7 +64,6 @@ pub const SHAPE: Shape = Shape {
         "verify_attempts",
     ],
     later: &[
-        "effort",
         "fallback_model",
         "read_only",
         "can_use_tool",
@@ -154,6 +155,7 @@ fn read(
     };
     // Last: a missing key is the smaller mistake beside a wrong option.
     let model = model(runtime, host, models, task, &mut options)?;
+    let effort = effort::effort(&mut options, host, &*model)?;
     Ok(Query {
         label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
         prompt,
@@ -164,7 +166,7 @@ fn read(
         rules,
         tools,
         fallbacks: Vec::new(),
-        effort: None,
+        effort,
         add_dirs: Vec::new(),
         past: Past::New,
         read_only: false,
