@@ -7,6 +7,7 @@
 
 mod money;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +60,35 @@ pub struct Settings {
     pub worktree_root: Option<PathBuf>,
     /// What every worktree gets.
     pub worktree: Option<WorktreeSettings>,
+    /// Servers beside the built-in ones, by the name that models begin with; the user's file alone.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderSettings>,
+}
+
+/// A server of models.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSettings {
+    /// Its URL: for `chat` and `responses` with the `/v1` that most have.
+    pub base_url: String,
+    /// The variable that holds its key; it asks for none when absent.
+    pub key_variable: Option<String>,
+    /// What it speaks.
+    #[serde(default)]
+    pub api: Api,
+}
+
+/// What a server of models speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Api {
+    /// Chat Completions.
+    #[default]
+    Chat,
+    /// The Responses API.
+    Responses,
+    /// The Messages API.
+    Anthropic,
 }
 
 /// What every worktree gets unless its query says otherwise.
@@ -130,6 +160,7 @@ impl Settings {
                 (Some(mine), Some(below)) => Some(mine.over(below)),
                 (mine, below) => mine.or(below),
             },
+            providers: below.providers.into_iter().chain(self.providers).collect(),
         }
     }
 
@@ -246,6 +277,8 @@ pub struct Config {
     pub worktree_root: Option<PathBuf>,
     /// What every worktree gets.
     pub worktree: WorktreeSettings,
+    /// Servers beside the built-in ones.
+    pub providers: BTreeMap<String, ProviderSettings>,
 }
 
 impl Config {
@@ -288,6 +321,7 @@ impl Config {
             repo: settings.repo,
             worktree_root: settings.worktree_root,
             worktree: settings.worktree.unwrap_or_default(),
+            providers: settings.providers,
         })
     }
 }
@@ -354,6 +388,7 @@ mod tests {
         for (text, message) in [
             ("worktree_root = '/x'", "may not set `worktree_root`"),
             ("prices.x = { input = 0, output = 0 }", "may not set `prices`"),
+            ("[providers.x]\nbase_url = 'http://x'", "may not set `providers`"),
             ("[worktree]\nsetup = 'x'", "may not set `worktree.setup`"),
             ("[worktree]\nsparse = ['x']", "unknown field"),
             ("model = 'x.lua'", "may not name a Lua file"),
@@ -370,5 +405,29 @@ mod tests {
         std::fs::write(&path, "[worktree]\ninclude = ['.env']").unwrap();
         let worktree = Settings::load_repository(&path).unwrap().worktree.unwrap();
         assert_eq!(worktree.include, Some(Included::Patterns(vec![".env".to_owned()])));
+    }
+
+    #[test]
+    fn the_user_names_servers_of_models() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, "[providers.groq]\nbase_url = 'http://g'\nkey_variable = 'K'\n")
+            .unwrap();
+        let providers = Settings::load_user(&path).unwrap().providers;
+        let groq = ProviderSettings {
+            base_url: "http://g".to_owned(),
+            key_variable: Some("K".to_owned()),
+            api: Api::Chat,
+        };
+        assert_eq!(providers["groq"], groq);
+        for (text, message) in [
+            ("[providers.x]\nbase_url = 'http://x'\napi = 'grpc'", "unknown variant `grpc`"),
+            ("[providers.x]\nbase_url = 'http://x'\nkey = 'sk'", "unknown field `key`"),
+            ("[providers.x]\napi = 'chat'", "missing field `base_url`"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Settings::load_user(&path).unwrap_err();
+            assert!(error.message.contains(message), "{}", error.message);
+        }
     }
 }

@@ -10,7 +10,7 @@ mod recovery;
 pub mod roster;
 pub mod worktrees;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -54,6 +54,7 @@ pub struct Host {
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
     announced: Mutex<bool>,
+    warned: Mutex<HashSet<String>>,
     recovered: recovery::Seen,
     /// The worktrees that the script made for itself and has not closed.
     worktrees: Mutex<worktrees::Open>,
@@ -107,6 +108,7 @@ impl Host {
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
             announced: Mutex::new(false),
+            warned: Mutex::default(),
             recovered: recovery::Seen::default(),
             worktrees: Mutex::default(),
         }))
@@ -150,6 +152,13 @@ impl Host {
     /// Returns who hears what happens.
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// Warns of something that is said once in a run.
+    pub fn warn_once(&self, text: &str) {
+        if locked(&self.warned).insert(text.to_owned()) {
+            self.events.warn(text);
+        }
     }
 
     /// Returns what starts commands.
@@ -209,7 +218,8 @@ impl Host {
     }
 
     fn providers(&self) -> Environment {
-        Environment::new(&|name| self.variable(name))
+        let variable = |name: &str| self.variable(name);
+        Environment::new(&variable).with_providers(&self.config().providers, &variable)
     }
 
     /// Returns the directory whose repository is meant when nothing else is said.

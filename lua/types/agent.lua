@@ -42,10 +42,12 @@
 ---@field prompt string
 ---The name that people see (default: the item's key, the branch or the prompt).
 ---@field label? string
----`"anthropic/…"`, `"openai/…"`, `"ollama/…"`, or a model made by `agent.model` (default: the run's).
+---`"anthropic/…"`, `"openai/…"`, `"ollama/…"`, a provider of your config.toml, or a model made by `agent.model` (default: the run's).
 ---@field model? string|agent.Model
 ---Who is asked for the rest of the agent's life when the model cannot answer: one, or a list of up to three (default: nobody).
 ---@field fallback_model? string|agent.Model|(string|agent.Model)[]
+---How hard the model thinks; a word that it lacks becomes the next below (default: the model's own).
+---@field effort? "low"|"medium"|"high"|"xhigh"|"max"
 ---The system prompt (default: agentlua's own).
 ---@field system_prompt? string
 ---What follows the system prompt (default: nothing).

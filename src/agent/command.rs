@@ -33,6 +33,14 @@ impl Failure {
         };
         Self { what, output: capped(output) }
     }
+
+    /// Returns all that it said as a model is told.
+    pub fn quoted(&self) -> String {
+        match self.output.as_str() {
+            "" => "It said nothing.".to_owned(),
+            output => format!("What it said:\n{output}"),
+        }
+    }
 }
 
 /// Runs a command in `folder`; returns how it failed, if it did.

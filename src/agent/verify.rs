@@ -93,7 +93,7 @@ impl Verifying {
         self.baseline.as_ref().is_some_and(|baseline| baseline.word() == Some("failed"))
     }
 
-    fn error(&self, failure: &Failure) -> Error {
+    fn error(&self, failure: &Failure, branch: Option<&str>) -> Error {
         let times = match self.attempts {
             1 => "once".to_owned(),
             2 => "twice".to_owned(),
@@ -101,9 +101,11 @@ impl Verifying {
         };
         let before = if self.was_red() { ", as it did before the agent began" } else { "" };
         let message = format!("verify failed {times}{before}: {}", failure.what);
-        Error::new(Kind::Verify, message)
-            .hint("the work is on the agent's branch; `resume` goes on with it")
-            .with("output", failure.output.clone().into())
+        let error = Error::new(Kind::Verify, message).with("output", failure.output.clone().into());
+        match branch {
+            Some(branch) => error.hint(format!("look at the work: git diff HEAD...{branch}")),
+            None => error,
+        }
     }
 
     fn told(&self, failure: &Failure, attempts: u32) -> String {
@@ -114,8 +116,9 @@ impl Verifying {
         let before = if self.was_red() { " It failed before you began, too." } else { "" };
         format!(
             "Your work was verified, and it is not good yet: {}.{before} Mend that and finish \
-             again; the verification {left}. What it said:\n{}",
-            failure.what, failure.output
+             again; the verification {left}. {}",
+            failure.what,
+            failure.quoted()
         )
     }
 }
@@ -143,12 +146,13 @@ impl Session<'_> {
             "Your work is verified: when you say that you are done, `{command}` is run in your \
              directory, and has to succeed."
         );
-        if let Baseline::Failed(Failure { what, output }) = &baseline {
+        if let Baseline::Failed(failure) = &baseline {
             // Writing to a string cannot fail.
             let _ = write!(
                 told,
-                " It fails before you begin, so what it complains of need not be your doing: {what}. \
-                 What it said:\n{output}"
+                " It fails before you begin, so what it complains of need not be your doing: {}. {}",
+                failure.what,
+                failure.quoted()
             );
         }
         self.history.nudge(&told);
@@ -194,7 +198,7 @@ impl Session<'_> {
         Ok(match failure {
             None => Verdict::Accepted,
             Some(failure) if self.verifying.attempts >= verify.attempts => {
-                let error = Some(self.verifying.error(&failure));
+                let error = Some(self.verifying.error(&failure, self.context.branch.as_deref()));
                 Verdict::Failed(Ending { subtype: Subtype::ErrorVerify, error })
             }
             Some(failure) => Verdict::Again(vec![self.verifying.told(&failure, verify.attempts)]),
@@ -254,13 +258,13 @@ mod tests {
     #[test]
     fn an_error_says_how_often_and_whether_it_was_red_before() {
         let mut verifying = Verifying { attempts: 1, ..Verifying::default() };
-        let error = verifying.error(&failure("bad\nvery"));
+        let error = verifying.error(&failure("bad\nvery"), None);
         assert_eq!(error.message, "verify failed once: bad");
         assert_eq!(error.detail("output").unwrap(), "bad\nvery");
         verifying.attempts = 3;
         verifying.baseline = Some(Baseline::Failed(failure("x")));
         assert_eq!(
-            verifying.error(&failure("bad")).message,
+            verifying.error(&failure("bad"), None).message,
             "verify failed 3 times, as it did before the agent began: bad"
         );
     }

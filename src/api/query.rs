@@ -1,5 +1,6 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod effort;
 mod finish;
 pub(super) mod money;
 mod permission;
@@ -41,6 +42,7 @@ pub const SHAPE: Shape = Shape {
         "label",
         "model",
         "fallback_model",
+        "effort",
         "system_prompt",
         "append_system_prompt",
         "worktree",
@@ -66,16 +68,7 @@ pub const SHAPE: Shape = Shape {
         "verify",
         "verify_attempts",
     ],
-    later: &[
-        "effort",
-        "read_only",
-        "can_use_tool",
-        "on_event",
-        "add_dirs",
-        "hooks",
-        "resume",
-        "fork",
-    ],
+    later: &["read_only", "can_use_tool", "on_event", "add_dirs", "hooks", "resume", "fork"],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -159,6 +152,7 @@ fn read(
     let money = money::read(host, &*model, &mut options, |value| {
         named_or_written(runtime, host, task, value)
     })?;
+    let effort = effort::effort(&mut options, host, &*model)?;
     Ok(Query {
         label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
         prompt,
@@ -170,7 +164,7 @@ fn read(
         tools,
         servers: servers::read(lua, &mut options)?,
         fallbacks: money.fallbacks,
-        effort: None,
+        effort,
         add_dirs: Vec::new(),
         past: Past::New,
         read_only: false,

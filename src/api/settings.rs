@@ -79,6 +79,7 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
             Some(LuaValue::Table(table)) => Some(site::defaults(lua, &table)?),
             Some(other) => return Err(options.wrong("worktree", "a table", &other).into()),
         },
+        ..Settings::default()
     };
     host.set_script_settings(settings)?;
     // A model that was typed (`--model`) stands above what a script says.

@@ -1,29 +1,38 @@
 //! What a model is to agentlua: something that answers one [`Request`] with one whole [`Reply`].
 //!
 //! The trait is all that the agent loop knows. Behind it are the Anthropic Messages API, `OpenAI`'s
-//! Chat Completions and what speaks like it, and models written in Lua. Invariants:
+//! Chat Completions and what speaks like it, its Responses API, and models written in Lua.
+//! Invariants:
 //!
 //! * A reply is complete or there is none: a stream that ends without its final event is a
 //!   [`Failure`], so a tool can never run from half a message.
 //! * What the provider sent is kept verbatim in [`Reply::wire`] and sent back unchanged, in its
 //!   order, for as long as the conversation stays with that provider (thinking blocks carry
 //!   signatures).
-//! * A model asks once. When to ask again is the business of [`retry`], and whoever asks does it.
+//! * A model asks once. When to ask again is the business of [`retry`], and whoever asks does it;
+//!   only a refusal that says how the question has to be put is answered by putting it so
+//!   (`form.rs`).
 
+pub mod address;
 pub mod anthropic;
 mod call_id;
 pub mod capability;
 mod complaint;
 mod effort;
 mod fault;
+mod form;
+mod format;
 pub mod http;
 pub mod openai;
 pub mod price;
 pub mod rate;
+pub mod responses;
 pub mod retry;
+mod room;
 #[cfg(test)]
 mod scripted;
 pub mod select;
+mod shown;
 pub mod sse;
 
 use std::sync::Arc;

@@ -52,6 +52,60 @@ fn answers_fit_their_schema_or_go_back() {
 }
 
 #[test]
+fn a_model_that_ends_without_an_answer_is_made_to_give_it() {
+    for wire in Wire::BOTH {
+        let stage = Stage::new(wire, &[]);
+        let settled = stage.settle(&json!({ "never": score("never", "text say='Done.'") }), &[]);
+        assert_eq!(settled["never"]["outcome"]["subtype"], "error_structured_output", "{settled}");
+        let bodies = stage.bodies_of("never");
+        let choice = match wire {
+            Wire::Anthropic => json!({ "type": "tool", "name": "StructuredOutput" }),
+            Wire::OpenAi => {
+                json!({ "type": "function", "function": { "name": "StructuredOutput" } })
+            }
+        };
+        assert!(bodies[0].get("tool_choice").is_none(), "{}", bodies[0]);
+        assert!(bodies[1..].iter().all(|body| body["tool_choice"] == choice), "{}", bodies[1]);
+        stage.assert_sound();
+    }
+}
+
+#[test]
+fn a_model_that_can_be_held_to_a_schema_needs_no_tool() {
+    for (wire, model, place) in [
+        (Wire::Anthropic, "anthropic/claude-sonnet-5", "/output_config/format/schema"),
+        (Wire::OpenAi, "openai/gpt-4o", "/response_format/json_schema/schema"),
+    ] {
+        let stage = Stage::new(wire, &[]);
+        let call = "bash command='echo looked'";
+        let mut looks = score("looks", call);
+        let mut bare = score("bare", "text say='{\"score\":9,\"note\":null}'");
+        for query in [&mut looks, &mut bare] {
+            query["model"] = model.into();
+        }
+        looks["worktree"] = true.into();
+        let settled = stage.settle(&json!({ "looks": looks, "bare": bare }), &[]);
+        assert_eq!(
+            settled["bare"]["outcome"]["structured_output"],
+            json!({ "score": 9 }),
+            "{settled}"
+        );
+        assert_eq!(settled["looks"]["outcome"]["subtype"], "error_structured_output", "{settled}");
+        let bodies = stage.bodies_of("looks");
+        // A call, then five texts that are no JSON.
+        assert_eq!(bodies.len(), 6);
+        for body in &bodies {
+            let schema = body.pointer(place).unwrap_or_else(|| panic!("{body}"));
+            assert_eq!(schema["properties"]["score"]["type"], "integer");
+            assert_eq!(schema, bodies[0].pointer(place).unwrap(), "the same in each turn");
+            assert!(!body["tools"].to_string().contains("StructuredOutput"), "{body}");
+            assert!(body.get("tool_choice").is_none(), "{body}");
+        }
+        stage.assert_sound();
+    }
+}
+
+#[test]
 fn work_that_is_not_good_is_kept_with_the_reason() {
     let stage = Stage::new(Wire::Anthropic, &[]);
     let write = "call tool=Write input='{\"file_path\":\"work.txt\",\"content\":\"w\"}'";

@@ -138,11 +138,19 @@ impl Stage {
 
     /// Returns how many requests there were whose prompt begins with `name` and a colon.
     pub fn requests_of(&self, name: &str) -> usize {
+        self.bodies_of(name).len()
+    }
+
+    /// Returns the bodies of these requests.
+    pub fn bodies_of(&self, name: &str) -> Vec<Value> {
         let log = std::fs::read_to_string(self.beside("requests")).unwrap();
         let start = format!("{name}: ");
         // The last line may still be growing.
         let notes = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-        notes.filter(|note| prompt_of(note).starts_with(&start)).count()
+        notes
+            .filter(|note: &Value| prompt_of(note).starts_with(&start))
+            .map(|mut note| note["request"].take())
+            .collect()
     }
 
     /// Returns a command that leaves one line in the marks of `name` each time it runs.

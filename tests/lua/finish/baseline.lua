@@ -53,6 +53,16 @@ local outcome = agent.query {
 }
 assert(outcome.verify.baseline == "passed")
 
+-- So are the ignored files that a worktree gets.
+sh.check("echo .env > .gitignore && git add .gitignore && git commit -qm ignore && echo A=1 > .env")
+outcome = agent.query {
+  prompt = "x",
+  model = model,
+  worktree = { include = { ".env" } },
+  verify = "grep A=1 .env",
+}
+assert(outcome.verify.baseline == "passed")
+
 -- A baseline that cannot be had stops nobody: its setup is a sibling's business.
 outcome = agent.query {
   prompt = "x",
