@@ -27,3 +27,5 @@ mod refused;
 mod scripts;
 #[path = "http/stage.rs"]
 mod stage;
+#[path = "http/wire.rs"]
+mod wire;

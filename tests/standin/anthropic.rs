@@ -47,7 +47,14 @@ const MARKS: usize = 4;
 pub fn read(body: &Value) -> Checked<Talk> {
     let body = object(body, "request body")?;
     top_level(body)?;
+    output_config(body)?;
     let tools = tools(body)?;
+    if let Some(choice) = body.get("tool_choice").filter(|choice| choice["type"] == "tool") {
+        let name = choice["name"].as_str().unwrap_or_default();
+        ensure(tools.contains(name), || {
+            format!("tool_choice: Tool '{name}' not found in provided tools")
+        })?;
+    }
     system(body)?;
     let talk = messages(body, &tools)?;
     pairing(&talk)?;
@@ -114,6 +121,56 @@ fn top_level(body: &Fields) -> Checked {
         )?;
     }
     Ok(())
+}
+
+fn output_config(body: &Fields) -> Checked {
+    if let Some(thinking) = body.get("thinking") {
+        ensure(
+            thinking["type"] == "adaptive",
+            || "thinking.type: Input tag does not match any of the expected tags: 'adaptive'",
+        )?;
+    }
+    let Some(config) = body.get("output_config") else { return Ok(()) };
+    let config = object(config, "output_config")?;
+    only(config, &["effort", "format"], "output_config.")?;
+    ensure(!config.is_empty(), || "output_config: at least one field is required")?;
+    if let Some(effort) = config.get("effort") {
+        let known = ["low", "medium", "high", "xhigh", "max"];
+        ensure(
+            effort.as_str().is_some_and(|effort| known.contains(&effort)),
+            || "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'",
+        )?;
+    }
+    let Some(format) = config.get("format") else { return Ok(()) };
+    ensure(
+        format["type"] == "json_schema",
+        || "output_config.format.type: Input should be 'json_schema'",
+    )?;
+    closed(&format["schema"], "output_config.format.schema")
+}
+
+/// Checks that every object of a schema is closed, and that nothing in it is beyond the API.
+fn closed(node: &Value, at: &str) -> Checked {
+    let node = object(node, at)?;
+    let beyond = ["minimum", "maximum", "minLength", "maxLength", "maxItems", "pattern", "$ref"];
+    for field in beyond {
+        ensure(!node.contains_key(field), || format!("{at}: '{field}' is not supported"))?;
+    }
+    if node.get("type").is_some_and(|kind| kind == "object") {
+        ensure(node.get("additionalProperties").is_some_and(|more| more == false), || {
+            format!(
+                "{at}: For 'object' type, 'additionalProperties' must be explicitly set to false"
+            )
+        })?;
+    }
+    for (name, property) in node.get("properties").and_then(Value::as_object).into_iter().flatten()
+    {
+        closed(property, &format!("{at}.properties.{name}"))?;
+    }
+    for choice in node.get("anyOf").and_then(Value::as_array).into_iter().flatten() {
+        closed(choice, &format!("{at}.anyOf"))?;
+    }
+    node.get("items").map_or(Ok(()), |items| closed(items, &format!("{at}.items")))
 }
 
 fn tools(body: &Fields) -> Checked<HashSet<&str>> {
@@ -277,7 +334,22 @@ fn outcome(fields: &Fields, id: &str, at: &str) -> Checked<Outcome> {
                     let text = part["text"].as_str().unwrap_or_default();
                     words(text, "messages")?;
                     texts.push(text);
+                    continue;
                 }
+                ensure(fields.get("is_error").is_none_or(|failed| failed == false), || {
+                    format!("{at}content: all content must be type \"text\" if `is_error` is true")
+                })?;
+                let source = &part["source"];
+                let media = source["media_type"].as_str().unwrap_or_default();
+                let is_shown = match part["type"].as_str() {
+                    Some("image") => media.starts_with("image/"),
+                    Some("document") => media == "application/pdf",
+                    _ => false,
+                };
+                ensure(
+                    is_shown && source["type"] == "base64" && source["data"].is_string(),
+                    || format!("{at}content: a part is neither text, image nor document"),
+                )?;
             }
             texts.join("\n")
         }

@@ -50,6 +50,12 @@ pub fn read(body: &Value) -> Checked<Talk> {
         .ok_or_else(|| Complaint::invalid("We could not parse the JSON body of your request."))?;
     top_level(body)?;
     let tools = tools(body)?;
+    if let Some(choice) = body.get("tool_choice").filter(|choice| choice.is_object()) {
+        let name = choice["function"]["name"].as_str().unwrap_or_default();
+        ensure(choice["type"] == "function" && tools.contains(name), || {
+            format!("Tool choice '{name}' not found in 'tools' parameter.")
+        })?;
+    }
     messages(body, &tools)
 }
 
@@ -97,10 +103,45 @@ fn top_level(body: &Fields) -> Checked {
         body.contains_key("tools") || !body.contains_key("tool_choice"),
         || "'tool_choice' is only allowed when 'tools' are specified.",
     )?;
+    if let Some(format) = body.get("response_format") {
+        ensure(format["type"] == "json_schema", || "Invalid value: 'response_format.type'.")?;
+        json_schema(&format["json_schema"], "response_format.json_schema")?;
+    }
+    let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"];
+    ensure(
+        body.get("reasoning_effort")
+            .is_none_or(|effort| effort.as_str().is_some_and(|effort| efforts.contains(&effort))),
+        || "Invalid value for 'reasoning_effort'.",
+    )?;
     ensure(
         body.contains_key("tools") || !body.contains_key("parallel_tool_calls"),
         || "'parallel_tool_calls' is only allowed when 'tools' are specified.",
     )
+}
+
+/// Checks a named schema; a strict one is closed and requires all.
+pub fn json_schema(named: &Value, at: &str) -> Checked {
+    ensure(named["name"].is_string(), || format!("Missing required parameter: '{at}.name'."))?;
+    ensure(named["schema"]["type"] == "object", || {
+        format!("Invalid schema for response_format: '{at}.schema' must be an object.")
+    })?;
+    ensure(named["strict"] != true || is_strict(&named["schema"]), || {
+        format!("Invalid schema for response_format: '{at}.schema' is not strict.")
+    })
+}
+
+fn is_strict(node: &Value) -> bool {
+    let Some(fields) = node.as_object() else { return true };
+    let requires = |name: &String| {
+        node["required"].as_array().is_some_and(|required| required.iter().any(|one| one == name))
+    };
+    let properties = fields.get("properties").and_then(Value::as_object);
+    let is_closed = properties.is_none_or(|properties| {
+        node["additionalProperties"] == false
+            && properties.keys().all(requires)
+            && properties.values().all(is_strict)
+    });
+    is_closed && fields.get("items").is_none_or(is_strict)
 }
 
 fn tools(body: &Fields) -> Checked<HashSet<&str>> {
@@ -196,6 +237,9 @@ fn content(fields: &Fields, at: &str) -> Checked<String> {
     let joined = match fields.get("content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
+            ensure(parts.iter().all(is_part), || {
+                format!("Invalid '{at}content': a part is neither text, picture nor file.")
+            })?;
             let text = |part: &Value| part["text"].as_str().map(str::to_owned);
             let texts: Vec<String> = parts.iter().filter_map(text).collect();
             ensure(texts.iter().all(|text| has_words(text)), || {
@@ -213,8 +257,24 @@ fn content(fields: &Fields, at: &str) -> Checked<String> {
     Ok(joined)
 }
 
-/// Returns the text of a tool message, which may be empty.
+fn is_part(part: &Value) -> bool {
+    let is_data = |uri: &Value| {
+        uri.as_str().is_some_and(|uri| uri.starts_with("data:") && uri.contains(";base64,"))
+    };
+    match part["type"].as_str() {
+        Some("text") => part["text"].is_string(),
+        Some("image_url") => is_data(&part["image_url"]["url"]),
+        Some("file") => is_data(&part["file"]["file_data"]),
+        _ => false,
+    }
+}
+
+/// Returns the text of a tool message, which may be empty, and can be nothing but text.
 fn result_text(fields: &Fields, at: &str) -> Checked<String> {
+    let parts = fields.get("content").and_then(Value::as_array);
+    ensure(parts.is_none_or(|parts| parts.iter().all(|part| part["type"] == "text")), || {
+        format!("Invalid '{at}content': only text is allowed in a tool message.")
+    })?;
     match fields.get("content") {
         Some(Value::String(text)) => Ok(text.clone()),
         _ => content(fields, at),
