@@ -11,6 +11,7 @@ use super::complaint::{
     Checked, Complaint, ensure, has_words, is_tool_name, stray_field, tool_schema,
 };
 use super::measure::unmarked;
+use super::schema;
 use super::talk::{Call, Outcome, Step, Talk, UNKNOWN_TOOL};
 
 type Fields = Map<String, Value>;
@@ -146,31 +147,7 @@ fn output_config(body: &Fields) -> Checked {
         format["type"] == "json_schema",
         || "output_config.format.type: Input should be 'json_schema'",
     )?;
-    closed(&format["schema"], "output_config.format.schema")
-}
-
-/// Checks that every object of a schema is closed, and that nothing in it is beyond the API.
-fn closed(node: &Value, at: &str) -> Checked {
-    let node = object(node, at)?;
-    let beyond = ["minimum", "maximum", "minLength", "maxLength", "maxItems", "pattern", "$ref"];
-    for field in beyond {
-        ensure(!node.contains_key(field), || format!("{at}: '{field}' is not supported"))?;
-    }
-    if node.get("type").is_some_and(|kind| kind == "object") {
-        ensure(node.get("additionalProperties").is_some_and(|more| more == false), || {
-            format!(
-                "{at}: For 'object' type, 'additionalProperties' must be explicitly set to false"
-            )
-        })?;
-    }
-    for (name, property) in node.get("properties").and_then(Value::as_object).into_iter().flatten()
-    {
-        closed(property, &format!("{at}.properties.{name}"))?;
-    }
-    for choice in node.get("anyOf").and_then(Value::as_array).into_iter().flatten() {
-        closed(choice, &format!("{at}.anyOf"))?;
-    }
-    node.get("items").map_or(Ok(()), |items| closed(items, &format!("{at}.items")))
+    schema::closed(&format["schema"], "output_config.format.schema")
 }
 
 fn tools(body: &Fields) -> Checked<HashSet<&str>> {

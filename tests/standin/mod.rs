@@ -28,6 +28,7 @@ mod out;
 mod responses;
 mod responses_out;
 mod scenario;
+mod schema;
 mod state;
 mod talk;
 mod work;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::complaint::{
     Checked, Complaint, ensure, has_words, is_tool_name, stray_field, tool_schema,
 };
+use super::schema;
 use super::talk::{Call, Outcome, Step, Talk, UNKNOWN_TOOL};
 
 type Fields = Map<String, Value>;
@@ -105,7 +106,7 @@ fn top_level(body: &Fields) -> Checked {
     )?;
     if let Some(format) = body.get("response_format") {
         ensure(format["type"] == "json_schema", || "Invalid value: 'response_format.type'.")?;
-        json_schema(&format["json_schema"], "response_format.json_schema")?;
+        schema::named(&format["json_schema"], "response_format.json_schema")?;
     }
     let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"];
     ensure(
@@ -117,31 +118,6 @@ fn top_level(body: &Fields) -> Checked {
         body.contains_key("tools") || !body.contains_key("parallel_tool_calls"),
         || "'parallel_tool_calls' is only allowed when 'tools' are specified.",
     )
-}
-
-/// Checks a named schema; a strict one is closed and requires all.
-pub fn json_schema(named: &Value, at: &str) -> Checked {
-    ensure(named["name"].is_string(), || format!("Missing required parameter: '{at}.name'."))?;
-    ensure(named["schema"]["type"] == "object", || {
-        format!("Invalid schema for response_format: '{at}.schema' must be an object.")
-    })?;
-    ensure(named["strict"] != true || is_strict(&named["schema"]), || {
-        format!("Invalid schema for response_format: '{at}.schema' is not strict.")
-    })
-}
-
-fn is_strict(node: &Value) -> bool {
-    let Some(fields) = node.as_object() else { return true };
-    let requires = |name: &String| {
-        node["required"].as_array().is_some_and(|required| required.iter().any(|one| one == name))
-    };
-    let properties = fields.get("properties").and_then(Value::as_object);
-    let is_closed = properties.is_none_or(|properties| {
-        node["additionalProperties"] == false
-            && properties.keys().all(requires)
-            && properties.values().all(is_strict)
-    });
-    is_closed && fields.get("items").is_none_or(is_strict)
 }
 
 fn tools(body: &Fields) -> Checked<HashSet<&str>> {

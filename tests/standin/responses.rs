@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::complaint::{
     Checked, Complaint, ensure, has_words, is_tool_name, stray_field, tool_schema,
 };
-use super::openai::json_schema;
+use super::schema;
 use super::talk::{Call, Outcome, Step, Talk, UNKNOWN_TOOL};
 
 type Fields = Map<String, Value>;
@@ -85,7 +85,7 @@ fn top_level(body: &Fields) -> Checked {
         None => Ok(()),
         Some(format) => {
             ensure(format["type"] == "json_schema", || "Invalid value for 'text.format.type'.")?;
-            json_schema(format, "text.format")
+            schema::named(format, "text.format")
         }
     }
 }
