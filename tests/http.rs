@@ -31,3 +31,5 @@ mod refused;
 mod scripts;
 #[path = "http/stage.rs"]
 mod stage;
+#[path = "http/wire.rs"]
+mod wire;

@@ -78,10 +78,10 @@ impl Part {
     }
 
     /// Reports whether a request has it at all.
-    fn is_in(self, request: &Request) -> bool {
+    fn is_in(self, request: &Request, form: Form) -> bool {
         match self {
             Self::Usage | Self::Encrypted => true,
-            Self::NewLimit => request.max_output_tokens.is_some(),
+            Self::NewLimit => form.limit(request.max_output_tokens).is_some(),
             Self::Strict | Self::Format => request.format.is_some(),
             Self::Effort => request.effort.is_some(),
             Self::MustCall => request.must_call.is_some(),
@@ -208,7 +208,7 @@ impl Lessons {
         let is_about = |part: &Part| {
             part.may_come_with(status)
                 && form.has(*part)
-                && part.is_in(request)
+                && part.is_in(request, form)
                 && part.words().iter().any(|word| words.contains(word))
         };
         let Some(part) = self.parts.iter().copied().find(is_about) else { return Err(failure) };

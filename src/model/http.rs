@@ -148,7 +148,7 @@ impl Endpoint {
         if is_json {
             let whole =
                 events.whole().await.map_err(|failure| events.failed(failure, Usage::default()))?;
-            events.decoder.push(format!("data: {}\n\n", whole.trim()).as_bytes());
+            events.decoder.push(whole.as_bytes());
         }
         Ok(events)
     }
@@ -244,7 +244,7 @@ impl Events<'_> {
         self.origin.broken_stream("ended before its final event")
     }
 
-    /// Reads an answer in one piece, which may be an error.
+    /// Reads an answer in one piece, which may be an error, as events.
     async fn whole(&mut self) -> Result<String, Failure> {
         let mut body = Vec::new();
         while let Some(bytes) = self.piece(Instant::now() + self.idle).await? {
@@ -257,7 +257,9 @@ impl Events<'_> {
                 Err(self.origin.error_event(&value))
             }
             // On one line, as an event is.
-            Ok(value) => Ok(value.to_string()),
+            Ok(value) => Ok(format!("data: {value}\n\n")),
+            // A stream under the wrong label.
+            Err(_) if body.trim_start().starts_with(['d', 'e', ':']) => Ok(body.into_owned()),
             Err(_) => Err(self.origin.broken_stream("is no whole JSON")),
         }
     }

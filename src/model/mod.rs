@@ -23,6 +23,7 @@ mod fault;
 mod form;
 mod format;
 pub mod http;
+mod ollama;
 pub mod openai;
 pub mod price;
 pub mod rate;

@@ -13,22 +13,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Model;
 use super::address::Address;
 use super::anthropic::{self, Anthropic};
 use super::capability::is_reasoning;
 use super::openai::{self, OpenAi};
 use super::responses::Responses;
+use super::{Model, ollama};
 use crate::config::{Api, ProviderSettings};
 use crate::error::{Error, Kind};
 use crate::suggest::nearest;
 
 /// The built-in providers that names may begin with.
 pub const PROVIDERS: [&str; 4] = ["anthropic", "openai", "openai-responses", "ollama"];
-
-const OLLAMA_VARIABLE: &str = "OLLAMA_HOST";
-const OLLAMA_HOST: &str = "127.0.0.1:11434";
-const OLLAMA_PORT: u16 = 11434;
 
 /// Keys and hosts. Does not show keys when formatted.
 #[derive(Clone, Default)]
@@ -59,7 +55,7 @@ impl Environment {
             anthropic_base: set(anthropic::BASE_VARIABLE),
             openai_key: set(openai::KEY_VARIABLE),
             openai_base: set(openai::BASE_VARIABLE),
-            ollama_host: set(OLLAMA_VARIABLE),
+            ollama_host: set(ollama::HOST_VARIABLE),
             own: BTreeMap::new(),
         }
     }
@@ -125,8 +121,8 @@ pub fn select(name: &str, environment: &Environment) -> Result<Arc<dyn Model>, E
         key_variable: openai::KEY_VARIABLE.into(),
     };
     if provider == "ollama" {
-        address.base = ollama_base(ollama_host.as_deref().unwrap_or(OLLAMA_HOST));
-        address.base_variable = OLLAMA_VARIABLE.into();
+        address.base = ollama::base(ollama_host.as_deref());
+        address.base_variable = ollama::HOST_VARIABLE.into();
         address.key = None;
         return Ok(Arc::new(OpenAi::new(model, &address)?));
     }
@@ -236,20 +232,6 @@ fn require_key(name: &str, either: Option<&str>, variable: &str) -> Result<(), E
     Err(Error::new(Kind::Model, format!("the model `{name}` needs a key: {variable} is not set"))
         .with("reason", "authentication_failed".into())
         .hint(format!("export {variable}=…, or use a model of your own: --model FILE.lua")))
-}
-
-/// Reads `OLLAMA_HOST` as Ollama does: scheme and port may be missing, and the address may be one
-/// that only a server can bind to.
-fn ollama_base(host: &str) -> String {
-    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
-    let rest = rest.trim_end_matches('/').trim_end_matches("/v1");
-    let rest = rest.replacen("0.0.0.0", "127.0.0.1", 1);
-    let (authority, path) = rest.split_once('/').map_or((&*rest, ""), |(a, path)| (a, path));
-    let has_port = authority.rsplit(']').next().is_some_and(|end| end.contains(':'));
-    let port =
-        if has_port || host.contains("://") { String::new() } else { format!(":{OLLAMA_PORT}") };
-    let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-    format!("{scheme}://{authority}{port}{path}/v1")
 }
 
 #[cfg(test)]
@@ -374,22 +356,6 @@ mod tests {
             let error = refused(name, &environment(&[(variable, "ftp://host")]));
             assert_eq!(error.kind, Kind::Usage);
             assert!(error.message.contains(variable), "{error}");
-        }
-    }
-
-    #[test]
-    fn ollama_hosts_are_read_as_ollama_does() {
-        for (host, base) in [
-            ("127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
-            ("0.0.0.0", "http://127.0.0.1:11434/v1"),
-            ("box", "http://box:11434/v1"),
-            ("[::1]", "http://[::1]:11434/v1"),
-            ("[::1]:99", "http://[::1]:99/v1"),
-            ("https://box/", "https://box/v1"),
-            ("http://box:99/v1/", "http://box:99/v1"),
-            ("https://box/ollama", "https://box/ollama/v1"),
-        ] {
-            assert_eq!(ollama_base(host), base, "{host}");
         }
     }
 

@@ -171,6 +171,13 @@ fn every_fault_of_chat_completions_has_its_answer() {
 }
 
 #[test]
+fn every_fault_of_the_responses_api_has_its_answer() {
+    let stage = Stage::new(Wire::Responses, &[]);
+    assert_cases_come_true(&stage, &all_cases(&stage));
+    assert_eq!(stage.report()["rewritten_histories"], 0);
+}
+
+#[test]
 fn servers_that_are_merely_compatible_are_understood() {
     // CRLF, comments, no usage, no `[DONE]`, calls without ids.
     let stage = Stage::new(Wire::OpenAi, &["--quirks"]);

@@ -116,7 +116,11 @@ impl Measure {
         let empty = Vec::new();
         let list = |value: &'_ Value| value.as_array().cloned();
         let tools = body["tools"].as_array().unwrap_or(&empty);
-        let messages = body["messages"].as_array().unwrap_or(&empty);
+        let (messages, system) = match wire {
+            Wire::Responses => (&body["input"], &body["instructions"]),
+            _ => (&body["messages"], &body["system"]),
+        };
+        let messages = messages.as_array().unwrap_or(&empty);
         let mut prefix = Gauge::default();
         let mut chain = Gauge::default();
         chain.json(&body["model"]);
@@ -130,7 +134,7 @@ impl Measure {
             let marked = chain.add(tool);
             piece(&chain, 0, chain.bytes, marked);
         }
-        let system = list(&body["system"]).unwrap_or_else(|| match &body["system"] {
+        let system = list(system).unwrap_or_else(|| match system {
             Value::Null => Vec::new(),
             text => vec![json!({"type": "text", "text": text})],
         });
@@ -183,7 +187,7 @@ impl Measure {
         let tokens = |bytes: u64| bytes / 4 + 1;
         let total = tokens(self.pieces.last().map_or(0, |piece| piece.bytes));
         let hit = |piece: &Piece| cached(piece.digest).then_some(tokens(piece.bytes));
-        if wire == Wire::OpenAi {
+        if wire != Wire::Anthropic {
             let cache_read = self.pieces.iter().rev().find_map(hit).unwrap_or(0);
             let writes = self.pieces.iter().map(|piece| piece.digest).collect();
             return (

@@ -19,7 +19,7 @@ use super::options::Options;
 use super::out::{self, Envelope};
 use super::scenario::{self, FAILED, Stray, Turn};
 use super::talk::{Part, Reply, Step, Talk, Wire};
-use super::{anthropic, anthropic_out, openai, openai_out};
+use super::{anthropic, anthropic_out, openai, openai_out, responses, responses_out};
 
 const MOST_NOTES: usize = 100;
 
@@ -180,6 +180,7 @@ impl State {
         let talk = match wire {
             Wire::Anthropic => anthropic::read(body)?,
             Wire::OpenAi => openai::read(body)?,
+            Wire::Responses => responses::read(body)?,
         };
         Ok(Asking { wire, body, talk, measure: Measure::new(wire, body) })
     }
@@ -264,6 +265,9 @@ fn write(inner: &mut Inner, asking: &Asking<'_>, saying: &Saying, quirks: bool) 
             (anthropic_out::PREFIX, Value::Array(anthropic_out::content(reply, &envelope)))
         }
         Wire::OpenAi => (openai_out::PREFIX, openai_out::content(reply, &envelope)),
+        Wire::Responses => {
+            (responses_out::PREFIX, Value::Array(responses_out::content(reply, &envelope)))
+        }
     };
     let calls = out::calls(reply, &envelope, prefix);
     let sent = Sent {

@@ -186,6 +186,8 @@ async fn a_completion_in_one_piece_is_as_good_as_a_stream() {
     });
     let server = Server::start(vec![
         answer(200, "", &whole.to_string()),
+        // A stream under the wrong label.
+        answer(200, "", TURN),
         answer(200, "", r#"{"error":{"message":"x","code":503}}"#),
         answer(200, "", r#"{"hello":"world"}"#),
     ])
@@ -194,6 +196,7 @@ async fn a_completion_in_one_piece_is_as_good_as_a_stream() {
     let reply = ask(&model, &request("hi")).await.0.unwrap();
     assert_is_turn(&reply);
     assert_eq!((reply.usage.input_tokens, reply.usage.output_tokens), (7, 5));
+    assert_is_turn(&ask(&model, &request("hi")).await.0.unwrap());
     assert_eq!(ask(&model, &request("hi")).await.0.unwrap_err().retry, Retry::Backoff);
     assert_eq!(ask(&model, &request("hi")).await.0.unwrap_err().retry, Retry::Never);
 }
