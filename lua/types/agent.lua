@@ -318,11 +318,11 @@
 
 ---What to integrate, and who does it.
 ---@class agent.IntegrateOptions: agent.TeamOptions, git.RepoOptions
+---The new branch, which must not exist (default: `agentlua/integrate-` and a few digits).
+---@field branch? string
 ---What to merge, in the order with the fewest conflicts; of outcomes and of branches of agents, the agents
 ---are asked first where theirs conflicts.
 ---@field branches git.Revision[]
----The new branch, which must not exist (default: `agentlua/integrate-` and a few digits).
----@field branch? string
 ---Where it starts (default: `into`, else HEAD).
 ---@field base? git.Revision
 ---The branch that gets the result in the end, by one step (default: none).

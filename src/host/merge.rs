@@ -19,7 +19,7 @@ pub use train::{Train, Trained};
 pub(in crate::host) use explain::Explained;
 pub(in crate::host) use gate::Failure;
 pub(in crate::host) use prompt::{dropped as dropped_prompt, repair as repair_prompt};
-pub(in crate::host) use resolving::Made;
+pub(in crate::host) use resolving::{Made, ROUNDS};
 pub(in crate::host) use team::Job;
 
 use std::sync::Arc;

@@ -173,7 +173,10 @@ local calls = {
   { "agent.map", list, fn, { limit = 1 } },
   { "agent.map_settled", list, fn, { limit = 1 } },
   { "agent.pipeline", list, { fn }, { limit = 1 } },
-  { "agent.integrate", { branches = { "first" }, branch = "i", into = "main", verify = "true" } },
+  {
+    "agent.integrate",
+    { branches = { "first" }, branch = "i", into = "main", verify = "true", model = model },
+  },
   {
     "agent.tool",
     { name = "t", description = "d", input = { a = "string?" }, run = fn, read_only = true },
@@ -211,7 +214,7 @@ local calls = {
   { "git.merge", { branch = "first", verify = "true" } },
   { "git.merge", { branch = "first", verify = fn } },
   { "git.merge", { branch = "first", on_conflict = fn } },
-  { "git.merge", { branch = "first", on_conflict = { prompt = "x" } } },
+  { "git.merge", { branch = "first", on_conflict = { prompt = "x", model = model } } },
   { "git.merge", { branches = { "first" }, all = true } },
   { "git.conflicts", { "main", "first" }, { repo = "." } },
   { "git.worktrees", { repo = "." } },

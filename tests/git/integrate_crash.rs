@@ -37,7 +37,7 @@ fn forked() -> Repo {
     repo.commit("base");
     for side in ["left", "right"] {
         repo.git(&["checkout", "-q", "-b", side, "main"]);
-        repo.write("shared", &format!("{side}\n2\n3\n"));
+        repo.write("shared", format!("{side}\n2\n3\n"));
         repo.commit(side);
     }
     repo.git(&["checkout", "-q", "main"]);

@@ -7,7 +7,9 @@ use super::Work;
 use crate::agent::past::Past;
 use crate::error::Result;
 use crate::git::{self, Footing, Proposal, Trial};
-use crate::host::merge::{Account, Explained, Failure, Job, Team, dropped_prompt, repair_prompt};
+use crate::host::merge::{
+    Account, Explained, Failure, Job, ROUNDS, Team, dropped_prompt, repair_prompt,
+};
 
 impl Work<'_> {
     /// Verifies the result, and has it repaired until it is good.
@@ -94,7 +96,7 @@ impl Work<'_> {
         let asked = repair_prompt(&merged, culprit, shown, team.instructions.as_deref());
         let explained = Explained::default();
         let (mut prompt, mut past) = (asked.clone(), Past::New);
-        for _ in 0..2 {
+        for _ in 0..ROUNDS {
             self.gate.require_going()?;
             let label = format!("repair {}", self.branch);
             let job = Job { prompt, label, trial, past, explained: &explained };

@@ -16,8 +16,8 @@ use crate::agent::past::Past;
 use crate::error::{Error, Kind, Result};
 use crate::git::{self, Conflict, Examined, Footing, Merge, Proposal, Repo, Trial};
 
-/// How often an agent is asked about one conflict: once more when what it made does not pass.
-const ROUNDS: u32 = 2;
+/// How often an agent is asked about one thing: once more when what it made does not pass.
+pub(in crate::host) const ROUNDS: u32 = 2;
 
 /// A merge that was made, and what there is to tell of it.
 #[derive(Clone, Debug)]

@@ -25,7 +25,10 @@ merged = git.merge { branch = "work", on_conflict = resolver }
 assert(merged.status == "merged" and asked == 0, "nobody had to be asked")
 assert(merged.resolved[1].how == "additions" and merged.resolved[1].path == "list.py")
 assert(merged.resolved[1].by == nil and merged.dropped == nil)
-assert(fs.read("list.py") == "import os\nimport sys\nimport main\nimport work\n\nrun()\n", fs.read("list.py"))
+assert(
+  fs.read("list.py") == "import os\nimport sys\nimport main\nimport work\n\nrun()\n",
+  fs.read("list.py")
+)
 assert(#git.worktrees() == 1, "in memory")
 
 -- Two values for one name are a question.

@@ -48,7 +48,10 @@ local statuses = {}
 for i, merge in ipairs(e.merge.merges) do
   statuses[i] = merge.branch .. " " .. merge.status
 end
-assert(table.concat(statuses, ", ") == "x fast_forward, p merged, q conflicted", table.concat(statuses, ", "))
+assert(
+  table.concat(statuses, ", ") == "x fast_forward, p merged, q conflicted",
+  table.concat(statuses, ", ")
+)
 assert(e.merge.merges[3].outcome.id, "the agent that did not do it is named")
 assert(table.concat(e.outcome.files_changed, " ") == "shared x", "what is on it")
 untouched("new")
@@ -94,7 +97,7 @@ done, e = agent.try_integrate {
   model = model("true"),
   verify = function(wt)
     runs = runs + 1
-    return not (wt:sh("test -e x && test -e y").ok), "x and y do not go together"
+    return not wt:sh("test -e x && test -e y").ok, "x and y do not go together"
   end,
 }
 assert(done == nil and e.kind == "verify" and e.merge.status == "verify_failed", tostring(e))
@@ -104,8 +107,16 @@ assert(runs == 5, "tip, base, two to find the culprit, tip again: " .. runs)
 untouched("new")
 
 -- On a base that is not good there is nothing to repair.
-done, e = agent.try_integrate { branches = { "x" }, branch = "new", verify = "false", model = model("true") }
-assert(done == nil and e.kind == "verify" and e.message:find("with nothing merged", 1, true), e.message)
+done, e = agent.try_integrate {
+  branches = { "x" },
+  branch = "new",
+  verify = "false",
+  model = model("true"),
+}
+assert(
+  done == nil and e.kind == "verify" and e.message:find("with nothing merged", 1, true),
+  e.message
+)
 untouched("new")
 
 -- The target moves meanwhile: the result is merged into it, and verified again.
@@ -130,7 +141,12 @@ sh.check("git checkout -q main; git reset -q --hard " .. before .. "; git branch
 untouched("new")
 
 -- Nothing new, a name of its own, and strategy squash.
-done = agent.integrate { branches = { "x", "y" }, strategy = "squash", model = model("true"), base = "x" }
+done = agent.integrate {
+  branches = { "x", "y" },
+  strategy = "squash",
+  model = model("true"),
+  base = "x",
+}
 assert(done.branch:find("^agentlua/integrate%-%x+$"), done.branch)
 assert(done.merges[1].status == "up_to_date" and done.merges[2].status == "merged", "one was there")
 assert(git_of("log --format=%s -1 " .. done.branch) == "Squash branch 'y'")
@@ -162,14 +178,20 @@ for options, message in pairs {
   [{ branches = { "x" }, target = "y" }] = "has no option `target`",
 } do
   local fine, wrong = pcall(agent.integrate, options)
-  assert(not fine and wrong.kind == "usage" and wrong.message:find(message, 1, true), tostring(wrong))
+  assert(
+    not fine and wrong.kind == "usage" and wrong.message:find(message, 1, true),
+    tostring(wrong)
+  )
 end
 for options, message in pairs {
   [{ branches = { "x" }, branch = "y", on_conflict = print }] = "the branch `y` already exists",
   [{ branches = { "nope" }, on_conflict = print }] = "nope",
 } do
   local fine, wrong = agent.try_integrate(options)
-  assert(fine == nil and wrong.kind == "git" and wrong.message:find(message, 1, true), tostring(wrong))
+  assert(
+    fine == nil and wrong.kind == "git" and wrong.message:find(message, 1, true),
+    tostring(wrong)
+  )
 end
 untouched()
 -- An agent was cancelled on the way, and that is all.

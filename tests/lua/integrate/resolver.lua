@@ -37,7 +37,10 @@ end
 
 local merged, e = git.try_merge {
   branch = "work",
-  on_conflict = { model = model(bash("git status --porcelain; cat shared"), "I cannot"), max_turns = 5 },
+  on_conflict = {
+    model = model(bash("git status --porcelain; cat shared"), "I cannot"),
+    max_turns = 5,
+  },
 }
 assert(merged == nil and e.kind == "git" and e.merge.status == "conflicted", tostring(e))
 assert(e.message:find("conflict markers", 1, true), e.message)
@@ -46,7 +49,14 @@ assert(e.outcome.id:find("^agent%-"), "and its outcome is there")
 untouched("markers")
 local first = json.encode(asked[1].messages)
 for _, wanted in ipairs {
-  "`work`", "`main`", "Say work", "Say main", "`shared`", "<base>", "conflict marker", "explain_dropped",
+  "`work`",
+  "`main`",
+  "Say work",
+  "Say main",
+  "`shared`",
+  "<base>",
+  "conflict marker",
+  "explain_dropped",
 } do
   assert(first:find(wanted, 1, true), wanted .. " is in the prompt: " .. first)
 end
@@ -60,7 +70,10 @@ merged, e = git.try_merge {
   on_conflict = { model = model(bash("printf 'main\\n2\\n3\\n' > shared"), "it is good") },
 }
 assert(merged == nil and e.merge.status == "conflicted", tostring(e))
-assert(e.merge.dropped[1].path == "shared" and e.merge.dropped[1].line == "work", json.encode(e.merge))
+assert(
+  e.merge.dropped[1].path == "shared" and e.merge.dropped[1].line == "work",
+  json.encode(e.merge)
+)
 assert(e.merge.dropped[1].side == "theirs" and e.merge.dropped_total == 1)
 untouched("dropped")
 
@@ -94,8 +107,14 @@ assert(merged.status == "merged", "resolved")
 assert(merged.resolved[1].path == "shared" and merged.resolved[1].how == "agent")
 assert(merged.resolved[1].by:find("^agent%-"), "by whom")
 assert(merged.dropped[1].line == "main" and merged.dropped[1].reason == "work says more")
-assert(json.encode(asked[#asked].messages):find("Prefer short words.", 1, true), "the script's words")
-assert(git_of("log -1 --format=%s") == "by an agent" and git_of("rev-parse main^2") == git_of("rev-parse work"))
+assert(
+  json.encode(asked[#asked].messages):find("Prefer short words.", 1, true),
+  "the script's words"
+)
+assert(
+  git_of("log -1 --format=%s") == "by an agent"
+    and git_of("rev-parse main^2") == git_of("rev-parse work")
+)
 assert(fs.read("shared") == "work\n2\n3\n", "the checkout follows")
 assert(#git.worktrees() == 1 and git_of("branch --list 'agentlua/*'") == "", "nothing is left")
 

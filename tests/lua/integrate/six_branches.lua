@@ -37,7 +37,8 @@ local function reply(request)
       place, asked = at, name
     end
   end
-  local conflict = text:find("is being merged into", 1, true) or text:find("stopped at conflicts", 1, true)
+  local conflict = text:find("is being merged into", 1, true)
+    or text:find("stopped at conflicts", 1, true)
   local repair = text:find("together they do not work", 1, true)
   if #(request.results or {}) > 0 then
     return "done"
@@ -80,7 +81,10 @@ local done = agent.integrate {
   label = "all of it",
 }
 assert(done.ok and done.subtype == "success" and done.branch == "together", json.encode(done))
-assert(done.label == "all of it" and done.base_commit == base and done.num_turns >= 6, "like an outcome")
+assert(
+  done.label == "all of it" and done.base_commit == base and done.num_turns >= 6,
+  "like an outcome"
+)
 assert(done.head_commit == git_of("rev-parse together"), "the branch is there")
 assert(git_of("rev-parse main") == done.head_commit, "and main is on it")
 assert(git_of("reflog show main -1 --format=%gs"):find("together", 1, true), "by one step")
@@ -92,7 +96,10 @@ for _, merge in ipairs(done.merges) do
   end
 end
 table.sort(how)
-assert(table.concat(how, ", ") == "additions list, agent words, agent words", table.concat(how, ", "))
+assert(
+  table.concat(how, ", ") == "additions list, agent words, agent words",
+  table.concat(how, ", ")
+)
 assert(owners == 2, "the owners were asked, not " .. owners)
 assert(repairs == 1, "and one repaired what only the check saw")
 
@@ -101,7 +108,10 @@ local words = fs.read("words")
 for _, wanted in ipairs { "two by a", "two by b", "two by c" } do
   assert(words:find(wanted, 1, true), words)
 end
-assert(fs.read("list"):find("- from a\n- from f\n", 1, true) or fs.read("list"):find("- from f\n- from a\n", 1, true))
+assert(
+  fs.read("list"):find("- from a\n- from f\n", 1, true)
+    or fs.read("list"):find("- from f\n- from a\n", 1, true)
+)
 assert(fs.exists("uses_new") and fs.exists("e") and fs.read("limit") == "limit=20\n")
 assert(sh("./check").ok, "and it is good")
 for i, outcome in ipairs(outcomes) do
