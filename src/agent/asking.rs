@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::session::Session;
 use crate::error::{Error, Kind};
 use crate::event::Event;
@@ -18,6 +20,8 @@ impl Session<'_> {
                 agent: self.context.agent.clone(),
                 attempt,
                 delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+                status: error.detail("status").and_then(Value::as_u64),
+                word: error.detail("reason").and_then(Value::as_str).map(ToOwned::to_owned),
                 reason: error.to_string(),
             });
         };

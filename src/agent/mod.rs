@@ -5,6 +5,7 @@
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
 mod asking;
+mod audience;
 mod checkpoint;
 mod compaction;
 mod conclude;
@@ -24,6 +25,7 @@ pub mod place;
 pub mod prompt;
 pub mod query;
 mod record;
+mod said;
 pub mod session;
 pub mod setup;
 pub mod tally;

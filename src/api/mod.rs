@@ -2,6 +2,7 @@
 //! below, a plain table out. A decision about the domain does not belong here.
 
 pub mod agent;
+mod events;
 pub mod fs;
 pub mod git;
 pub mod github;

@@ -1,5 +1,6 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod listen;
 mod permission;
 
 use std::cell::RefCell;
@@ -53,6 +54,7 @@ pub const SHAPE: Shape = Shape {
         "timeout",
         "idle_timeout",
         "commit",
+        "on_event",
         "repo",
         "cwd",
         "env",
@@ -62,7 +64,6 @@ pub const SHAPE: Shape = Shape {
         "fallback_model",
         "read_only",
         "can_use_tool",
-        "on_event",
         "max_budget_usd",
         "schema",
         "verify",
@@ -167,7 +168,8 @@ fn read(
         read_only: false,
         can_use_tool: None,
         hooks: Hooks::default(),
-        on_event: None,
+        on_event: listen::function(runtime, task, &mut options)?,
+        logs: task.logs(),
         schema: None,
         verify: None,
         max_budget_usd: None,
