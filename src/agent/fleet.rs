@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::audience::Audience;
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
 use super::ground::{Ground, Harvest, Soil};
@@ -21,7 +22,6 @@ use super::place::Places;
 use super::query::Query;
 use super::session::Ending;
 use super::tally::{Books, Ended, Tally, Unchanged};
-use super::audience::Audience;
 use super::{id, setup, tidings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};

@@ -50,6 +50,7 @@ impl Session<'_> {
 
 fn assistant(model: &str, reply: &Reply) -> Value {
     json!({
+        "type": "message",
         "role": "assistant",
         "model": model,
         "content": content(reply),

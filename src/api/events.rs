@@ -29,22 +29,24 @@ impl LuaUserData for Reader {}
 /// Makes what [`iterator`] needs.
 pub fn install(runtime: &Runtime) -> LuaResult<()> {
     let lua = runtime.lua();
-    let module = Module::new(lua, "agentlua.task")?.waiting("events", |lua, mut args| async move {
-        let LuaValue::UserData(data) = args.any() else {
-            return Err(Error::internal("not a reader of events").into());
-        };
-        let (task, log, mut place) = {
-            let reader = data.borrow::<Reader>()?;
-            (Rc::clone(&reader.task), Arc::clone(&reader.log), reader.place.get())
-        };
-        if task.contains(&Task::current()?) {
-            let why = "a task cannot wait for the events of itself or of a task that contains it";
-            return Err(Error::usage(why).into());
-        }
-        let event = log.next(&mut place).await;
-        data.borrow::<Reader>()?.place.set(place);
-        Ok(event.map(|event| value::to_lua(&lua, &event)).transpose()?)
-    })?;
+    let module =
+        Module::new(lua, "agentlua.task")?.waiting("events", |lua, mut args| async move {
+            let LuaValue::UserData(data) = args.any() else {
+                return Err(Error::internal("not a reader of events").into());
+            };
+            let (task, log, mut place) = {
+                let reader = data.borrow::<Reader>()?;
+                (Rc::clone(&reader.task), Arc::clone(&reader.log), reader.place.get())
+            };
+            if task.contains(&Task::current()?) {
+                let why =
+                    "a task cannot wait for the events of itself or of a task that contains it";
+                return Err(Error::usage(why).into());
+            }
+            let event = log.next(&mut place).await;
+            data.borrow::<Reader>()?.place.set(place);
+            Ok(event.map(|event| value::to_lua(&lua, &event)).transpose()?)
+        })?;
     let next: LuaFunction = module.build().get("events")?;
     let make: LuaFunction = runtime.load_own(SOURCE, next)?;
     lua.set_named_registry_value(ITERATOR, make)
