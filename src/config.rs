@@ -30,6 +30,45 @@ pub fn seconds(seconds: f64) -> std::result::Result<Duration, String> {
         .ok_or_else(|| format!("must be a number of seconds above 0, not {seconds}"))
 }
 
+/// What standard output holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// What the script prints.
+    #[default]
+    Text,
+    /// One object at the end.
+    Json,
+    /// Every event as a line, and that object at the end.
+    StreamJson,
+}
+
+impl Format {
+    /// Returns the format that `word` names.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Text, Self::Json, Self::StreamJson]
+            .into_iter()
+            .find(|format| format.as_str() == word)
+    }
+
+    /// Returns its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::StreamJson => "stream-json",
+        }
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = ();
+
+    fn from_str(word: &str) -> std::result::Result<Self, ()> {
+        Self::parse(word).ok_or(())
+    }
+}
+
 /// Settings of which each may be absent: what one source says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +93,8 @@ pub struct Settings {
     pub strict: Option<bool>,
     /// Whether progress is left out.
     pub quiet: Option<bool>,
+    /// What standard output holds.
+    pub output_format: Option<Format>,
     /// The repository that agents work on.
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept.
@@ -120,7 +161,7 @@ impl WorktreeSettings {
 }
 
 /// The names of settings that a repository's file may have.
-const REPOSITORY_KEYS: [&str; 10] = [
+const REPOSITORY_KEYS: [&str; 11] = [
     "model",
     "concurrency",
     "max_turns",
@@ -130,11 +171,12 @@ const REPOSITORY_KEYS: [&str; 10] = [
     "max_output_tokens",
     "strict",
     "quiet",
+    "output_format",
     "worktree",
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 6] = ["record", "replay", "output_format", "dry_run", "detach", "resume"];
+pub const LATER: [&str; 5] = ["record", "replay", "dry_run", "detach", "resume"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
@@ -154,6 +196,7 @@ impl Settings {
             max_output_tokens: self.max_output_tokens.or(below.max_output_tokens),
             strict: self.strict.or(below.strict),
             quiet: self.quiet.or(below.quiet),
+            output_format: self.output_format.or(below.output_format),
             repo: self.repo.or(below.repo),
             worktree_root: self.worktree_root.or(below.worktree_root),
             worktree: match (self.worktree, below.worktree) {
@@ -271,6 +314,8 @@ pub struct Config {
     pub strict: bool,
     /// Whether progress is left out.
     pub quiet: bool,
+    /// What standard output holds.
+    pub output_format: Format,
     /// The directory whose repository agents work on.
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept, if somebody said.
@@ -318,6 +363,7 @@ impl Config {
             max_output_tokens: settings.max_output_tokens,
             strict: settings.strict.unwrap_or(false),
             quiet: settings.quiet.unwrap_or(false),
+            output_format: settings.output_format.unwrap_or_default(),
             repo: settings.repo,
             worktree_root: settings.worktree_root,
             worktree: settings.worktree.unwrap_or_default(),

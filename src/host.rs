@@ -342,7 +342,8 @@ impl Host {
             Site::Worktree(_) => self.worktree_root()?,
             Site::Directory(_) => PathBuf::new(),
         };
-        Ok(Order { query, repo, store, worktree_root, cancel, live })
+        let events = self.events.clone();
+        Ok(Order { query, repo, store, worktree_root, cancel, live, events })
     }
 
     /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::budget::{Bill, SetAside, price_needed};
@@ -200,6 +201,8 @@ impl Session<'_> {
                 agent: self.context.agent.clone(),
                 attempt: tries.attempts(),
                 delay_ms: u64::try_from(pause.as_millis()).unwrap_or(u64::MAX),
+                status: failure.error.detail("status").and_then(Value::as_u64),
+                word: failure.error.detail("reason").and_then(Value::as_str).map(ToOwned::to_owned),
                 reason: failure.error.to_string(),
             });
             parked(&self.asker.store, &self.context.agent, sleep(pause)).await;

@@ -86,7 +86,7 @@ pub(super) async fn hold(
         Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
     let checkpoints = ground.worktree().map(|worktree| {
-        Checkpoints::new(worktree.clone(), Arc::clone(&workspace), fleet.events.clone())
+        Checkpoints::new(worktree.clone(), Arc::clone(&workspace), order.events.clone())
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
     let servers = match servers(fleet, order, ground, &env).await {
@@ -122,7 +122,8 @@ pub(super) async fn hold(
             turn: AtomicU32::new(0),
             sees: Sees { images: capabilities.images, documents: capabilities.documents },
         },
-        events: fleet.events.clone(),
+        events: order.events.clone(),
+        base_commit: ground.worktree().map(|worktree| worktree.base_commit().to_owned()),
         system: system.into(),
         offered: tools.tools().map(|tool| spec(&**tool)).collect(),
         history: History::new(texts),
@@ -145,7 +146,7 @@ pub(super) async fn hold(
     // A write that outlived its agent's time must not come after the work was taken in.
     let closed = tokio::task::spawn_blocking(move || workspace.close());
     if tokio::time::timeout(LAST_WRITE, closed).await.is_err() {
-        fleet.events.warn(format!("{id}: a file is still being written; it may not be committed"));
+        order.events.warn(format!("{id}: a file is still being written; it may not be committed"));
     }
     if let Some(checkpoints) = &mut session.checkpoints {
         checkpoints.settled().await;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::audience::Audience;
 use super::baseline::Baselines;
 use super::budget::Purse;
 use super::conversation::{self, Conversed};
@@ -55,6 +56,8 @@ pub struct Order {
     pub cancel: CancellationToken,
     /// Is told what becomes known.
     pub live: Arc<Live>,
+    /// Who hears of it: the run's listeners, and from its start on its own.
+    pub events: Events,
 }
 
 /// The agents of one run.
@@ -102,6 +105,11 @@ impl Fleet {
             wanting: Arc::default(),
             locks: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Returns the id of an agent's conversation.
+    fn session_id(&self, agent: &str) -> String {
+        format!("{}/{agent}", self.run)
     }
 
     /// Returns the run's id.
@@ -185,7 +193,7 @@ impl Fleet {
     }
 
     /// Runs an agent to its end. Failures are outcomes too.
-    pub async fn run(&self, order: Order) -> Outcome {
+    pub async fn run(&self, mut order: Order) -> Outcome {
         let id = match self.register(&order).await {
             Ok(id) => id,
             Err(error) => {
@@ -194,7 +202,10 @@ impl Fleet {
             }
         };
         let _ = order.live.id.set(id.clone());
-        self.events
+        let audience = Audience::of(&order.query, &self.events);
+        order.events = self.events.within(&self.session_id(&id), audience);
+        order
+            .events
             .emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
         let place = tokio::select! {
             biased;
@@ -209,6 +220,7 @@ impl Fleet {
             Some(_place) => self.work(&order, id).await,
         };
         self.record(&order, &outcome, gone).await;
+        order.events.caught_up().await;
         order.live.has_ground();
         outcome
     }
@@ -289,7 +301,7 @@ impl Fleet {
             ..AgentChange::default()
         };
         self.note(&order.store, &id, change).await;
-        self.events.emit(Event::AgentStarted {
+        order.events.emit(Event::AgentStarted {
             agent: id.clone(),
             label: query.label.clone(),
             model: query.model.name().to_owned(),
@@ -297,15 +309,15 @@ impl Fleet {
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
         });
-        tidings::of_included(&self.events, &id, &ground);
+        tidings::of_included(&order.events, &id, &ground);
         let port = self.ports.take(&id);
         let conversed = self.converse(order, &id, &ground, port.as_ref()).await;
         let harvested = ground.harvest(&id, &self.run, &query.label).await;
         if let Ok(harvest) = &harvested {
-            tidings::of_leftovers(&self.events, &id, harvest);
+            tidings::of_leftovers(&order.events, &id, harvest);
             if conversed.ending.error.is_some() {
                 // Else the agent fails for this, which says it.
-                tidings::of_outside(&self.events, &id, &harvest.outside);
+                tidings::of_outside(&order.events, &id, &harvest.outside);
             }
         }
         outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
@@ -351,7 +363,7 @@ impl Fleet {
         // Long output was kept for the agent alone.
         let _ = std::fs::remove_dir_all(order.store.dir().join("output").join(&outcome.id));
         let ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
-        self.events.emit(Event::AgentFinished {
+        order.events.emit(Event::AgentFinished {
             agent: ended.id.clone(),
             label: ended.label.clone(),
             subtype: outcome.subtype.as_str().to_owned(),
@@ -365,6 +377,7 @@ impl Fleet {
             usage: outcome.usage,
             cost_usd: outcome.total_cost_usd,
             denials: ended.denials,
+            outcome: Arc::clone(&ended.outcome),
         });
         if let Some(gone) = &gone {
             let (agent, path) = (outcome.id.clone(), gone.path.clone());

@@ -5,6 +5,7 @@
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
 mod asking;
+mod audience;
 mod baseline;
 pub mod budget;
 mod checkpoint;
@@ -28,6 +29,7 @@ pub mod place;
 pub mod prompt;
 pub mod query;
 mod record;
+mod said;
 pub mod session;
 pub mod setup;
 pub mod structured;

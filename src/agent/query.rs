@@ -13,6 +13,7 @@ use super::permission::Rules;
 use super::place::Places;
 use super::structured::Schema;
 use super::verify::Verify;
+use crate::event::log::Log;
 use crate::git::worktree::Furnish;
 use crate::git::{Scope, Taken};
 use crate::model::price::Price;
@@ -161,6 +162,8 @@ pub struct Query {
     pub hooks: Hooks,
     /// Told of its events.
     pub on_event: Option<Arc<dyn Function>>,
+    /// Keep its events: the logs of the tasks that it is asked in.
+    pub logs: Vec<Arc<Log>>,
     /// The JSON Schema of its structured output.
     pub schema: Option<Arc<Schema>>,
     /// How its work is verified.

@@ -19,6 +19,7 @@ impl Session<'_> {
         results: Vec<ToolResult>,
         texts: Vec<String>,
     ) -> Result<()> {
+        self.tell_answer(&results, &texts);
         self.history.push_answer(results, texts)
     }
 }

@@ -30,6 +30,7 @@ pub struct Session<'a> {
     pub(super) tools: &'a Registry,
     pub(super) context: Context,
     pub(super) events: Events,
+    pub(super) base_commit: Option<String>,
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
@@ -116,6 +117,7 @@ impl Session<'_> {
     }
 
     async fn converse(&mut self) -> Result<Ending, Error> {
+        self.tell_begin();
         let mut nudges = 0;
         self.foretell().await?;
         loop {
@@ -130,6 +132,7 @@ impl Session<'_> {
             self.turns += 1;
             self.context.turn.store(self.turns, Ordering::Relaxed);
             let reply = self.ask().await?;
+            self.tell_reply(&reply).await;
             match next_step(&reply) {
                 Step::Answer => {
                     self.keep_reply(&reply)?;

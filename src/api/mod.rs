@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod budget;
+mod events;
 pub mod fs;
 pub mod git;
 pub mod github;

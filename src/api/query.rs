@@ -2,6 +2,7 @@
 
 mod effort;
 mod finish;
+mod listen;
 pub(super) mod money;
 mod permission;
 mod servers;
@@ -61,6 +62,7 @@ pub const SHAPE: Shape = Shape {
         "timeout",
         "idle_timeout",
         "commit",
+        "on_event",
         "repo",
         "cwd",
         "env",
@@ -68,7 +70,7 @@ pub const SHAPE: Shape = Shape {
         "verify",
         "verify_attempts",
     ],
-    later: &["read_only", "can_use_tool", "on_event", "add_dirs", "hooks", "resume", "fork"],
+    later: &["read_only", "can_use_tool", "add_dirs", "hooks", "resume", "fork"],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -170,11 +172,12 @@ fn read(
         read_only: false,
         can_use_tool: None,
         hooks: Hooks::default(),
-        on_event: None,
         schema,
         verify,
         purse: money.purse,
         price: money.price,
+        on_event: listen::function(runtime, task, &mut options)?,
+        logs: task.logs(),
         limits,
         env: options.string_map("env")?.unwrap_or_default(),
         // A check takes no ordinal: call paths are the same with and without it.

@@ -94,6 +94,7 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "max_output_tokens",
             "strict",
             "quiet",
+            "output_format",
             "repo",
             "worktree_root",
             "worktree",

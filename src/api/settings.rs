@@ -9,7 +9,7 @@ use serde_json::json;
 use super::query::Models;
 use super::query::money::amount;
 use super::{model, result, site};
-use crate::config::{Included, LATER, Prices, Settings};
+use crate::config::{Format, Included, LATER, Prices, Settings};
 use crate::error::Error;
 use crate::host::Host;
 use crate::vm::{Options, Raised, Shape};
@@ -27,6 +27,7 @@ const SHAPE: Shape = Shape {
         "max_output_tokens",
         "strict",
         "quiet",
+        "output_format",
         "repo",
         "worktree_root",
         "worktree",
@@ -72,6 +73,13 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
             .and_then(|n| u32::try_from(n).ok()),
         strict: options.flag("strict")?,
         quiet: options.flag("quiet")?,
+        output_format: match options.string("output_format")? {
+            None => None,
+            Some(word) => Some(Format::parse(&word).ok_or_else(|| {
+                let why = format_args!("must be `text`, `json` or `stream-json`, not `{word}`");
+                options.bad("output_format", why)
+            })?),
+        },
         repo: options.text("repo")?.map(PathBuf::from),
         worktree_root: options.text("worktree_root")?.map(PathBuf::from),
         worktree: match options.any("worktree") {
@@ -121,6 +129,7 @@ pub fn current(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             "max_output_tokens": config.max_output_tokens,
             "strict": config.strict,
             "quiet": config.quiet,
+            "output_format": config.output_format.as_str(),
             "repo": config.repo.as_ref().map(|path| path.display().to_string()),
             "worktree_root": config.worktree_root.as_ref().map(|path| path.display().to_string()),
             "worktree": {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
+use super::events;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::vm::bridge::{Returned, cut_short};
@@ -14,7 +15,7 @@ use crate::vm::{Args, Module, Raised, Runtime, Task};
 /// The methods of a task, for its handles.
 const METHODS: &str = "agentlua.task methods";
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 2] = ["events", "send"];
+pub const LATER: [&str; 1] = ["send"];
 
 /// What `agent.spawn` returns.
 struct Handle(Rc<Task>);
@@ -98,6 +99,7 @@ fn kind_of(name: &str) -> &'static str {
 pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let lua = runtime.lua();
     lua.set_named_registry_value(METHODS, methods(lua)?)?;
+    events::install(runtime)?;
     let main = runtime.main().clone();
     let module = Module::new(lua, "group")?
         .function("new", |lua, mut args| {
@@ -119,6 +121,7 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                 let owner = Task::current()?.owner();
                 let (body, is_query) = (args.callable("body")?, args.any());
                 let task = owner.child(owner.next_path("spawn"));
+                task.keep_events();
                 if is_query == LuaValue::Boolean(true) {
                     // It waits for a place from now on, also before its agent has an id.
                     task.set_agent(Arc::default());
@@ -217,6 +220,7 @@ fn methods(lua: &Lua) -> LuaResult<LuaTable> {
             cancel(&*handle(&mut args)?);
             Ok(())
         })?
+        .function("events", |lua, mut args| events::iterator(lua, &handle(&mut args)?))?
         .function("status", |_, mut args| Ok(handle(&mut args)?.status()))?;
     Ok(module.later(&LATER)?.build())
 }

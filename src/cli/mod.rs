@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod diagnostic;
 pub mod gc;
+pub mod output;
 pub mod printer;
 pub mod progress;
 pub mod repl;
@@ -13,6 +14,7 @@ pub mod rm;
 pub mod run;
 pub mod session;
 pub mod signals;
+pub mod stream;
 pub mod table;
 pub mod terminal;
 
@@ -22,7 +24,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{Format, Settings};
 use crate::error::Error;
 use crate::process::{GUARDIAN_ARG, guardian_main};
 
@@ -116,8 +118,8 @@ struct Flags {
     /// Repository to work on [default: the one here]
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
-    /// What standard output holds; `json` and `stream-json` are not built yet
-    #[arg(long, value_name = "FORMAT", hide = true)]
+    /// What standard output holds: text, json or stream-json [default: text]
+    #[arg(long, value_name = "FORMAT")]
     output_format: Option<String>,
     #[command(flatten)]
     later: LaterFlags,
@@ -159,17 +161,12 @@ impl Flags {
     /// Returns what was typed as settings.
     fn settings(&self) -> Result<Settings, Error> {
         self.later.refuse()?;
-        match self.output_format.as_deref() {
-            None | Some("text") => {}
-            Some(format @ ("json" | "stream-json")) => {
-                return Err(Error::not_built(format_args!("`--output-format {format}`")));
-            }
-            Some(other) => {
-                return Err(Error::usage(format!(
-                    "`--output-format` must be text, json or stream-json, not `{other}`"
-                )));
-            }
-        }
+        let format = |word: &str| {
+            Format::parse(word).ok_or_else(|| {
+                let why = "`--output-format` must be text, json or stream-json";
+                Error::usage(format!("{why}, not `{word}`"))
+            })
+        };
         Ok(Settings {
             model: self.model.clone(),
             concurrency: self.concurrency,
@@ -178,6 +175,7 @@ impl Flags {
             timeout: self.timeout,
             strict: self.strict.then_some(true),
             quiet: self.quiet.then_some(true),
+            output_format: self.output_format.as_deref().map(format).transpose()?,
             repo: self.repo.clone(),
             ..Settings::default()
         })
@@ -250,6 +248,7 @@ pub fn main() -> i32 {
         Ok(cli) => cli,
         Err(fault) => {
             let _ = fault.print();
+            refused(&fault);
             return fault.exit_code();
         }
     };
@@ -259,6 +258,18 @@ pub fn main() -> i32 {
             diagnostic::print(&error);
             error.kind.exit_code()
         }
+    }
+}
+
+/// Tells the program that waits for the end of a run that there will be none.
+fn refused(fault: &clap::Error) {
+    let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if fault.use_stderr() && typed.first().is_some_and(|verb| verb == "run") {
+        let text = fault.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let error = Error::usage(message.strip_prefix("error: ").unwrap_or(message));
+        let variable = std::env::var("AGENTLUA_OUTPUT_FORMAT").ok();
+        output::refuse(&typed, variable.as_deref(), &error);
     }
 }
 

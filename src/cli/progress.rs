@@ -8,7 +8,7 @@ use super::terminal::{Print, Styles, printable, say, styles};
 use crate::agent::Subtype;
 use crate::agent::budget::usd;
 use crate::agent::tally::{Ended, Tally};
-use crate::event::{Event, Level, Reporter, ToolSummary, Usage};
+use crate::event::{Event, Level, Posted, Reporter, ToolSummary, Usage};
 
 /// Tools named in one line of progress.
 const SHOWN_CALLS: usize = 3;
@@ -46,10 +46,10 @@ impl Plain {
             Event::TurnFinished { agent, turn, calls, .. } if !calls.is_empty() => {
                 format!("{agent} {dim}turn {turn}{reset} {}", shown_calls(calls))
             }
-            Event::ToolDenied { agent, tool, reason } => {
+            Event::ToolDenied { agent, tool, reason, .. } => {
                 format!("{agent} {yellow}denied{reset} {tool}: {reason}")
             }
-            Event::RetryScheduled { agent, attempt, delay_ms, reason } => format!(
+            Event::RetryScheduled { agent, attempt, delay_ms, reason, .. } => format!(
                 "{agent} {yellow}retry {attempt}{reset} in {}: {}",
                 duration(*delay_ms),
                 printable(reason)
@@ -122,7 +122,7 @@ impl Plain {
 }
 
 impl Reporter for Plain {
-    fn report(&self, event: &Event) {
+    fn report(&self, event: &Posted) {
         if let Some(mut line) = self.line(event) {
             line.push('\n');
             if let Ok(mut print) = self.print.lock() {
@@ -319,6 +319,7 @@ mod tests {
             worktree_path: None,
             files_changed: usize::from(branch.is_some()),
             denials: usize::from(subtype == Subtype::ErrorRefusal),
+            outcome: std::sync::Arc::default(),
             excused: false,
         }
     }

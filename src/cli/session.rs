@@ -94,8 +94,7 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         }
     };
     for name in config::LATER.map(|name| format!("AGENTLUA_{}", name.to_uppercase())) {
-        let default = name == "AGENTLUA_OUTPUT_FORMAT";
-        if variable(&name).is_some_and(|value| !(default && value == "text")) {
+        if variable(&name).is_some() {
             return Err(Error::not_built(format_args!("the variable {name}")));
         }
     }
@@ -111,6 +110,7 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         max_output_tokens: parsed(variable, "AGENTLUA_MAX_OUTPUT_TOKENS")?,
         strict: flag("AGENTLUA_STRICT")?,
         quiet: flag("AGENTLUA_QUIET")?,
+        output_format: parsed(variable, "AGENTLUA_OUTPUT_FORMAT")?,
         repo: variable("AGENTLUA_REPO").map(PathBuf::from),
         worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
         // `AGENTLUA_WORKTREE` tells a command of an agent where it is.

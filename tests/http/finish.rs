@@ -63,6 +63,7 @@ fn a_model_that_ends_without_an_answer_is_made_to_give_it() {
             Wire::OpenAi => {
                 json!({ "type": "function", "function": { "name": "StructuredOutput" } })
             }
+            Wire::Responses => json!({ "type": "function", "name": "StructuredOutput" }),
         };
         assert!(bodies[0].get("tool_choice").is_none(), "{}", bodies[0]);
         assert!(bodies[1..].iter().all(|body| body["tool_choice"] == choice), "{}", bodies[1]);
