@@ -21,6 +21,7 @@ use crate::tool::mcp::{Around, Servers};
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
 use crate::tool::sight::Sees;
+use crate::tool::web_fetch::WebFetch;
 use crate::tool::{Context, Tool};
 
 /// How long a file may still be written when its agent has ended.
@@ -165,6 +166,10 @@ async fn servers(
 /// Returns the tools that the rules offer: the built-in ones, then the script's, then the servers'.
 fn offered(query: &Query, servers: &Servers) -> Registry {
     let mut tools = Registry::builtin();
+    // What only a rule that lists it brings.
+    if query.rules.listed().is_some_and(|names| names.contains(&"WebFetch")) {
+        tools.add(Arc::new(WebFetch::reaching(query.rules.domains())));
+    }
     tools.retain(|tool| query.rules.offers(tool.name()));
     let custom = query.tools.iter().chain(servers.tools());
     for tool in custom.filter(|tool| query.rules.offers_custom(tool.name())) {
