@@ -72,7 +72,7 @@ pub(super) async fn hold(
     env: BTreeMap<String, String>,
 ) -> Conversed {
     let query = &order.query;
-    let workspace = match ground.workspace() {
+    let workspace = match ground.workspace(&query.add_dirs) {
         Ok(workspace) => Arc::new(workspace),
         Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
@@ -90,6 +90,7 @@ pub(super) async fn hold(
         &query.prompt,
         &Surroundings {
             directory: ground.path(),
+            added: &query.add_dirs,
             branch: branch.as_deref(),
             scope: ground.worktree().and_then(|worktree| worktree.scope()).map(|scope| &**scope),
             date: prompt::date(std::time::SystemTime::now()),

@@ -1,5 +1,6 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod dirs;
 mod permission;
 mod servers;
 
@@ -57,6 +58,7 @@ pub const SHAPE: Shape = Shape {
         "commit",
         "repo",
         "cwd",
+        "add_dirs",
         "env",
     ],
     later: &[
@@ -69,7 +71,6 @@ pub const SHAPE: Shape = Shape {
         "schema",
         "verify",
         "verify_attempts",
-        "add_dirs",
         "hooks",
         "resume",
         "fork",
@@ -139,6 +140,7 @@ fn read(
     let tools = tool::read(runtime, host, task, &mut options)?;
     let (site, branch) = site::read(lua, host, &mut options)?;
     let rules = permission::rules(&mut options, &site, &tools)?;
+    let add_dirs = dirs::read(&mut options, &site, host.cwd())?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let limits = Limits {
@@ -164,7 +166,7 @@ fn read(
         servers: servers::read(lua, &mut options)?,
         fallbacks: Vec::new(),
         effort: None,
-        add_dirs: Vec::new(),
+        add_dirs,
         past: Past::New,
         read_only: false,
         can_use_tool: None,
