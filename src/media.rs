@@ -48,7 +48,7 @@ mod tests {
         assert_eq!((media_type(png), dimensions(png)), (Some("image/png"), Some((256, 128))));
         let gif = b"GIF89a\x02\0\x03\0\x80\0\0";
         assert_eq!((media_type(gif), dimensions(gif)), (Some("image/gif"), Some((2, 3))));
-        assert_eq!(media_type(b"\xff\xd8\xff\xe0\0\x10JFIF\0"), Some("image/jpeg"));
+        assert_eq!(media_type(b"\xff\xd8\xff\xe0\0\x10JFIF\0\x01\x01"), Some("image/jpeg"));
         assert_eq!(media_type(b"RIFF\x24\0\0\0WEBPVP8 "), Some("image/webp"));
         assert_eq!(media_type(b"%PDF-1.7\n"), Some("application/pdf"));
         for other in [&b""[..], b"x", b"RIFF\x24\0\0\0WAVEfmt ", b"BM\x36\0", b"<svg/>"] {

@@ -33,7 +33,7 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("toml", &["config"]),
     ("jsonschema", &["schema"]),
     ("rmcp", &["tool/mcp"]),
-    ("html2text", &["tool/web_fetch"]),
+    ("html5ever", &["tool/web_fetch"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),
     ("ignore", &["tool", "workspace", "files", "cli/agents", "git/worktree/include"]),

@@ -1,5 +1,5 @@
 //! MCP servers as agents have them: real programs that speak over standard input and output, and a
-//! real host that speaks streamable HTTP on 127.0.0.1.
+//! real host that speaks streamable HTTP on 127.0.0.1. And `WebFetch`, which asks the same host.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -235,4 +235,24 @@ os.exit(0)
         &[&host.url()],
     ));
     assert_eq!(host.closed(), 2, "sessions that ended");
+}
+
+#[test]
+fn an_agent_fetches_pages_when_a_rule_says_so() {
+    let (home, host) = (Home::new(), host::Host::start());
+    passes(&run(
+        &home,
+        r#"
+local call = { { name = "WebFetch", input = { url = arg[3] .. "/page", prompt = "p" } } }
+local results, offered = ask({}, call, { allowed_tools = { "Read", "WebFetch(domain:127.0.0.1)" } })
+assert(table.concat(offered, " ") == "Read WebFetch", table.concat(offered, " "))
+assert(results[1].content:find("Hello", 1, true), results[1].content)
+results = ask({}, call, { allowed_tools = { "WebFetch" } })
+assert(results[1].content:find("is a private address", 1, true), results[1].content)
+_, offered = ask({}, {})
+assert(table.concat(offered, " ") == "Read Glob Grep", table.concat(offered, " "))
+os.exit(0)
+"#,
+        &[&host.url()],
+    ));
 }

@@ -64,12 +64,14 @@
 ---@field dirty? "ignore"|"fail"|"copy"
 ---Paths from the worktree's top that the agent may write: files, directories with all below them, globs such as `src/**/*.rs`; `{}` is none. Tools refuse other paths; what a command changes there stays uncommitted, and the agent fails with `error_scope` and `e.paths` (default: the whole worktree).
 ---@field scope? string[]
----Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). A rule says how a command begins, and not that it only reads: `git diff --output=f` writes.
+---Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). A rule says how a command begins, and not that it only reads: `git diff --output=f` writes. `"WebFetch"` and `"WebFetch(domain:example.com)"` are offered only when they are listed; the tool reaches no private address but of a host that a rule names.
 ---@field allowed_tools? string[]
 ---Tools and rules that are refused (default: none).
 ---@field disallowed_tools? string[]
 ---Further tools, made by `agent.tool`; allowed without being listed (default: none).
 ---@field tools? agent.Tool[]
+---MCP servers by name, started for this agent alone before its first turn: a program, or a host with `type = "http"`. Their tools are `mcp__<name>__<tool>`. One that does not start fails the agent (default: none).
+---@field mcp_servers? table<string, agent.McpProgram|agent.McpHost>
 ---Model round trips (default: 20).
 ---@field max_turns? integer
 ---USD that the agent may spend; the price of its model has to be known (default: no limit but the run's).
@@ -86,6 +88,8 @@
 ---@field repo? string
 ---Where an agent without a worktree works (default: where agentlua was started).
 ---@field cwd? string
+---Directories beside the agent's own that its file tools read and write, by their whole paths: absolute, or from `cwd`. Nothing there is committed. What lies in a checkout of the agent's repository (without a worktree: of any) is only read, and so is everything there for an agent with a `scope` (default: none).
+---@field add_dirs? string[]
 ---Variables for commands, merged into an allow-listed environment without keys. Beside it they find `AGENTLUA_AGENT`, `AGENTLUA_RUN`, `AGENTLUA_BRANCH`, `AGENTLUA_WORKTREE`, `AGENTLUA_BASE_COMMIT`, `COMPOSE_PROJECT_NAME`, a `PORT` that no sibling has, and a `GIT_CONFIG_GLOBAL` that reads as yours and is the agent's to write (default: none).
 ---@field env? table<string, string>
 ---What the final answer has to be: a JSON Schema, or short, `{ score = "integer", note = "string?", findings = { { file = "string" } } }`; a schema of a list or of another value that is no object is wrapped for the model and unwrapped again. What does not fit goes back to the agent, five times at most, then it fails with `error_structured_output` (default: none).
@@ -94,6 +98,26 @@
 ---@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): ...)
 ---How often `verify` runs at most before the agent fails with `error_verify` (default: 3).
 ---@field verify_attempts? integer
+
+---An MCP server that is a program, spoken to through its standard input and output. It runs in the agent's directory.
+---@class agent.McpProgram
+---What it is (default: `"stdio"`).
+---@field type? "stdio"
+---The program, looked up in `PATH`.
+---@field command string
+---Its arguments (default: none).
+---@field args? string[]
+---Variables on top of those that the agent's commands have (default: none).
+---@field env? table<string, string>
+
+---An MCP server that is a host, spoken to with streamable HTTP.
+---@class agent.McpHost
+---What it is.
+---@field type "http"
+---Its address.
+---@field url string
+---Headers of each request, such as `Authorization` (default: none).
+---@field headers? table<string, string>
 
 ---How an agent ended. Reading a field that there is not is an error; camelCase spellings are answered too.
 ---@class agent.Outcome
@@ -248,9 +272,9 @@
 ---@field name string
 ---What the model is told of it.
 ---@field description string
----The input: a JSON Schema, or short as in `{ path = "string", line = "integer?" }` (default: no input).
+---The input: a JSON Schema, or short as in `{ path = "string", line = "integer?" }` (default: no input). A call that does not fit is answered with what is wrong, and `run` is not called.
 ---@field input? table<string, any>
----Does it. Returns a string or a table; `nil, message` is a failed call, and so is an error.
+---Does it. Returns a string or a table; `nil, message` is a failed call, and so is an error. A table in the way of MCP servers, `{ content = { { type = "text", text = … } }, is_error = … }`, is its texts.
 ---@field run fun(input: table<string, any>, ctx: agent.ToolContext): string|table|nil, string?
 ---Whether calls may run side by side (default: false).
 ---@field read_only? boolean

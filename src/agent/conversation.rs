@@ -27,6 +27,7 @@ use crate::tool::mcp::{Around, Servers};
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
 use crate::tool::sight::Sees;
+use crate::tool::web_fetch::WebFetch;
 use crate::tool::{Context, Tool};
 
 /// How long a file may still be written when its agent has ended.
@@ -81,7 +82,7 @@ pub(super) async fn hold(
     env: BTreeMap<String, String>,
 ) -> Conversed {
     let query = &order.query;
-    let workspace = match ground.workspace() {
+    let workspace = match ground.workspace(&query.add_dirs) {
         Ok(workspace) => Arc::new(workspace),
         Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
@@ -100,6 +101,7 @@ pub(super) async fn hold(
         &query.prompt,
         &Surroundings {
             directory: ground.path(),
+            added: &query.add_dirs,
             branch: branch.as_deref(),
             scope: ground.worktree().and_then(|worktree| worktree.scope()).map(|scope| &**scope),
             date: prompt::date(std::time::SystemTime::now()),
@@ -184,6 +186,10 @@ async fn servers(
 /// servers'; last the one that takes the final answer, where there is need of it.
 fn offered(query: &Query, servers: &Servers, structured: Option<&Arc<Structured>>) -> Registry {
     let mut tools = Registry::builtin();
+    // What only a rule that lists it brings.
+    if query.rules.listed().is_some_and(|names| names.contains(&"WebFetch")) {
+        tools.add(Arc::new(WebFetch::reaching(query.rules.domains())));
+    }
     tools.retain(|tool| query.rules.offers(tool.name()));
     let custom = query.tools.iter().chain(servers.tools());
     for tool in custom.filter(|tool| query.rules.offers_custom(tool.name())) {

@@ -4,6 +4,7 @@ mod effort;
 mod finish;
 mod listen;
 pub(super) mod money;
+mod dirs;
 mod permission;
 mod servers;
 
@@ -65,12 +66,13 @@ pub const SHAPE: Shape = Shape {
         "on_event",
         "repo",
         "cwd",
+        "add_dirs",
         "env",
         "schema",
         "verify",
         "verify_attempts",
     ],
-    later: &["read_only", "can_use_tool", "add_dirs", "hooks", "resume", "fork"],
+    later: &["read_only", "can_use_tool", "hooks", "resume", "fork"],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -138,6 +140,7 @@ fn read(
     let rules = permission::rules(&mut options, &site, &tools)?;
     let schema = finish::schema(&mut options, &tools)?;
     let verify = finish::verify(runtime, task, &mut options)?;
+    let add_dirs = dirs::read(&mut options, &site, host.cwd())?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let limits = Limits {
@@ -167,7 +170,7 @@ fn read(
         servers: servers::read(lua, &mut options)?,
         fallbacks: money.fallbacks,
         effort,
-        add_dirs: Vec::new(),
+        add_dirs,
         past: Past::New,
         read_only: false,
         can_use_tool: None,

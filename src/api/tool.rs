@@ -59,7 +59,8 @@ pub fn define(lua: &Lua, table: &LuaTable) -> Returned<LuaAnyUserData> {
     {
         return Err(options.bad("name", "must be 1 to 64 letters, digits, `_` or `-`").into());
     }
-    if Registry::builtin_names().any(|builtin| builtin == name) {
+    let taken = Registry::optional().contains(&&*name);
+    if taken || Registry::builtin_names().any(|builtin| builtin == name) {
         return Err(options.bad("name", format_args!("`{name}` is a built-in tool's")).into());
     }
     let description = options.text("description")?;

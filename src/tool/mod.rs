@@ -21,6 +21,7 @@ pub mod registry;
 pub mod seen;
 pub mod sight;
 mod watch;
+pub mod web_fetch;
 pub mod write;
 
 use std::collections::BTreeMap;

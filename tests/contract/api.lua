@@ -47,6 +47,15 @@ local scorer = agent.model {
     return '{ "score": 1 }'
   end,
 }
+-- An MCP server without tools: it only introduces itself.
+local server = [[
+while read -r line; do
+  case $line in *'"initialize"'*)
+    id=$(printf %s "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
+    echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"protocolVersion":"2025-06-18",' \
+      '"capabilities":{},"serverInfo":{"name":"s","version":"1"}}}' ;;
+  esac
+done]]
 local query = {
   { "label", "x" },
   { "model", model },
@@ -91,7 +100,7 @@ local query = {
   { "add_dirs", { "." } },
   { "env", { A = "b" } },
   { "hooks", { pre_tool_use = print } },
-  { "mcp_servers", { s = { command = "true" } } },
+  { "mcp_servers", { s = { command = "sh", args = { "-c", server } } } },
   { "resume", "agent-1" },
   { "fork", "agent-1" },
 }

@@ -37,6 +37,7 @@ impl Host {
             )
             .route("/old", post(|| async { Redirect::temporary("/mcp") }))
             .route("/old", get(|| async { StatusCode::METHOD_NOT_ALLOWED }).delete(close))
+            .route("/page", get(|| async { axum::response::Html("<h1>Hello</h1>") }))
             .with_state(seen.clone());
         let listener = runtime.block_on(tokio::net::TcpListener::bind(("127.0.0.1", 0))).unwrap();
         let address = listener.local_addr().unwrap();

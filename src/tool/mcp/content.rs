@@ -40,7 +40,7 @@ impl Shown {
     fn add(&mut self, block: ContentBlock) {
         match block {
             ContentBlock::Text(text) => self.texts.push(text.text),
-            ContentBlock::Image(image) => self.data("the picture", &image.mime_type, &image.data),
+            ContentBlock::Image(image) => self.data("this", &image.mime_type, &image.data),
             ContentBlock::Audio(audio) => self.data("the sound", &audio.mime_type, &audio.data),
             ContentBlock::Resource(embedded) => match embedded.resource {
                 ResourceContents::TextResourceContents { uri, text, .. } => {
@@ -113,11 +113,11 @@ mod tests {
         assert_eq!(
             all.text,
             "hello\n[the sound (audio/wav, 3 bytes) cannot be shown]\n[resource x://a]\ninside\n\
-             [resource c at x://c]\n[the picture is not valid base64]"
+             [resource c at x://c]\n[this is not valid base64]"
         );
         let none = shown(result, Sees::default()).unwrap();
         assert!(none.media.is_empty());
-        assert!(none.text.contains("[the picture is a picture (image/png, 70 bytes), and this"));
+        assert!(none.text.contains("[this is a picture (image/png, 70 bytes), and this"));
         assert!(none.text.contains("[the resource x://b is a PDF of 9 bytes, and this model"));
     }
 

@@ -40,6 +40,6 @@ mod tests {
         let (one, two) = (format!("{}1", "x".repeat(80)), format!("{}2", "x".repeat(80)));
         assert_eq!(offered("s", &one).len(), LONGEST);
         assert_ne!(offered("s", &one), offered("s", &two));
-        assert_eq!(marked("s", "t"), "mcp__s__t_97b06643");
+        assert_eq!(marked("s", "t"), "mcp__s__t_c72cbb96");
     }
 }
