@@ -145,7 +145,11 @@ fn setting_verdict(way: &str, setting: &Setting, ran: &Ran) -> Verdict {
     let what = format!("{way} of {} = {}", setting.name, setting.value);
     let verdict = verdict(&what, ran);
     if verdict == Verdict::Works {
-        assert_eq!(ran.stdout, format!("=[{}]\n", setting.value), "{what} is not in force");
+        // With JSON on standard output, what a script prints is on the other.
+        let aside = setting.name == "output_format";
+        let printed = if aside { &ran.stderr } else { &ran.stdout };
+        assert_eq!(*printed, format!("=[{}]\n", setting.value), "{what} is not in force");
+        assert_eq!(ran.stdout.starts_with(r#"{"type":""#), aside, "{what}: {}", ran.stdout);
     }
     verdict
 }

@@ -84,6 +84,8 @@
 ---@field idle_timeout? number
 ---Whether the work is committed at the end; a string is the message (default: true, with the label).
 ---@field commit? boolean|string
+---Hears what the agent does, one event after the other; the agent waits for it in every turn, and all are heard before the query returns. An error in it is warned of once, and it hears no more; the agent goes on (default: nobody).
+---@field on_event? fun(event: agent.Event)
 ---The repository to work on (default: the one around `cwd`).
 ---@field repo? string
 ---Where an agent without a worktree works (default: where agentlua was started).
@@ -172,6 +174,87 @@
 ---@field baseline? "passed"|"failed"
 ---What the last run said, if it was not good.
 ---@field output? string
+
+---A step of an agent, as `--output-format stream-json` prints it: a message of the Claude Agent SDK. A field
+---that the JSON has as null is absent. New types and subtypes may come.
+---@class agent.Event
+---`system` tells of the agent (see `subtype`), `assistant` what the model said, `user` what it was answered, and `result`, the last one, is the outcome.
+---@field type "system"|"assistant"|"user"|"result"
+---Of `system`: `agent_queued`, `init` before the first turn, `permission_denied`, `api_retry`, `message` (a warning about the agent), `gap` (in `task:events()`: so many events were no longer kept). Of `result`: how it ended.
+---@field subtype? "agent_queued"|"init"|"permission_denied"|"api_retry"|"message"|"gap"|agent.Subtype
+---Tells events apart; a `gap` has none.
+---@field uuid? string
+---The agent's id.
+---@field agent_id? string
+---The conversation's id.
+---@field session_id? string
+---The tool call that the agent works for; nil.
+---@field parent_tool_use_id? string
+---Of `assistant` and `user`: the message.
+---@field message? agent.Message|string
+---Of `agent_queued`, `init` and `result`: the name that people see.
+---@field label? string
+---Of `init`: where it works.
+---@field cwd? string
+---Of `init`: the model.
+---@field model? string
+---Of `init`: the names of the tools on offer.
+---@field tools? string[]
+---Of `init`: MCP servers, each with `name` and `status`.
+---@field mcp_servers? table[]
+---Of `init` and `result`: the branch.
+---@field branch? string
+---Of `init` and `result`: the worktree.
+---@field worktree_path? string
+---Of `init` and `result`: the commit that it started from.
+---@field base_commit? string
+---Of `permission_denied`: the tool; `message` is the reason.
+---@field tool_name? string
+---Of `permission_denied`: the call's id.
+---@field tool_use_id? string
+---Of `api_retry`: the number of the try that failed; `message` is why.
+---@field attempt? integer
+---Of `api_retry`: milliseconds until the next try.
+---@field retry_delay_ms? integer
+---Of `api_retry`: the HTTP status.
+---@field error_status? integer
+---Of `api_retry`: a word for what happened, such as `rate_limit` or `overloaded`.
+---@field error? string
+---Of `message`: how loud it is.
+---@field level? "debug"|"info"|"warn"|"error"
+---Of `message`: what is said.
+---@field text? string
+---Of `gap`: how many events there were.
+---@field missed? integer
+---Of `result`: whether the agent failed. The fields of the outcome are there too.
+---@field is_error? boolean
+---Of `result`: why it failed.
+---@field errors? string[]
+---Of `result`: the final text.
+---@field result? string
+---Of `result`: model round trips.
+---@field num_turns? integer
+---Of `result`: milliseconds.
+---@field duration_ms? integer
+---Of `result`: USD; nil when a price is unknown.
+---@field total_cost_usd? number
+---Of `result`: tokens.
+---@field usage? agent.Usage
+
+---A message in the form of the Messages API.
+---@class agent.Message
+---Of `assistant`: as the Messages API has it.
+---@field type? "message"
+---Who says it.
+---@field role "assistant"|"user"
+---Blocks, each with its `type`: `text` (`text`), `thinking`, `tool_use` (`id name input`), `tool_result` (`tool_use_id content is_error`; at most 30,000 bytes, pictures as a word).
+---@field content table[]
+---Of `assistant`: the model.
+---@field model? string
+---Of `assistant`: why it ended.
+---@field stop_reason? string
+---Of `assistant`: tokens of this turn.
+---@field usage? agent.Usage
 
 ---Tokens, in Anthropic's meaning for every provider.
 ---@class agent.Usage
@@ -432,6 +515,8 @@
 ---@field strict? boolean
 ---Whether progress is left out (default: false).
 ---@field quiet? boolean
+---What standard output holds: what the script prints; one object at the end; or every event as a line, and that object. But for text, what the script prints goes to standard error (default: `"text"`).
+---@field output_format? "text"|"json"|"stream-json"
 ---The directory whose repository agents work on (default: where agentlua was started).
 ---@field repo? string
 ---Where worktrees are kept (default: below `${XDG_STATE_HOME:-~/.local/state}/agentlua`).
@@ -461,6 +546,8 @@
 ---@field strict boolean
 ---Whether progress is left out.
 ---@field quiet boolean
+---What standard output holds.
+---@field output_format "text"|"json"|"stream-json"
 ---The directory whose repository agents work on; nil for where agentlua was started.
 ---@field repo? string
 ---Where worktrees are kept, if somebody said.

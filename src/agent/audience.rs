@@ -88,7 +88,7 @@ async fn deliver(
             if error.kind != Kind::Cancelled {
                 let at = error.at.as_deref().map(|at| format!("{at}: ")).unwrap_or_default();
                 let message = &error.message;
-                events.warn(format!("on_event of {label} is not called any more: {at}{message}"));
+                events.warn(format!("`on_event` of `{label}` is called no more: {at}{message}"));
             }
             return;
         }

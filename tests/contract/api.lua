@@ -82,7 +82,7 @@ local query = {
   { "disallowed_tools", { "Read" } },
   { "tools", { tool } },
   { "can_use_tool", print },
-  { "on_event", print },
+  { "on_event", function() end },
   { "max_turns", 2 },
   { "max_budget_usd", 1 },
   { "max_output_tokens", 100 },
