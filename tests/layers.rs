@@ -33,7 +33,11 @@ const HOMES: [(&str, &[&str]); 12] = [
     ("toml", &["config"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),
-    ("ignore", &["tool", "workspace", "files", "cli/agents", "git/worktree/include"]),
+    // `agent/permission`: rules about files are written as in `.gitignore`.
+    (
+        "ignore",
+        &["tool", "workspace", "files", "cli/agents", "git/worktree/include", "agent/permission/path"],
+    ),
 ];
 
 fn source_files(dir: &Path, found: &mut Vec<PathBuf>) {

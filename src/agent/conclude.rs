@@ -9,7 +9,6 @@ pub(super) enum Verdict {
     /// It is final.
     Accepted,
     /// The agent is told this, and goes on.
-    #[expect(dead_code, reason = "for schemas and verification")]
     Again(String),
     /// There is no point in going on.
     #[expect(dead_code, reason = "for schemas and verification")]
@@ -18,8 +17,7 @@ pub(super) enum Verdict {
 
 impl Session<'_> {
     /// Judges an answer without calls.
-    #[expect(clippy::unused_async, reason = "for schemas and verification")]
-    pub(super) async fn conclude(&mut self, _reply: &Reply) -> Result<Verdict, Error> {
-        Ok(Verdict::Accepted)
+    pub(super) async fn conclude(&mut self, reply: &Reply) -> Result<Verdict, Error> {
+        Ok(self.ask_stop_hook(reply).await?.map_or(Verdict::Accepted, Verdict::Again))
     }
 }

@@ -106,8 +106,13 @@ pub(super) async fn hold(
         api_time: Duration::ZERO,
         last_text: String::new(),
         stop_reason: None,
+        session_id: format!("{}/{id}", fleet.run_id()),
+        stops: 0,
     };
-    let ending = session.run().await;
+    let mut ending = session.run().await;
+    if let (Err(error), None) = (session.tell_end(ending.subtype.as_str()).await, &ending.error) {
+        ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) };
+    }
     // A write that outlived its agent's time must not come after the work was taken in.
     let closed = tokio::task::spawn_blocking(move || workspace.close());
     if tokio::time::timeout(LAST_WRITE, closed).await.is_err() {

@@ -36,6 +36,9 @@ pub struct Session<'a> {
     pub(super) api_time: Duration,
     pub(super) last_text: String,
     pub(super) stop_reason: Option<String>,
+    pub(super) session_id: String,
+    /// How often a stop hook has sent the agent back.
+    pub(super) stops: u32,
 }
 
 /// How the loop came to its end.
@@ -102,6 +105,7 @@ impl Session<'_> {
 
     async fn converse(&mut self) -> Result<Ending, Error> {
         let mut nudges = 0;
+        self.tell_beginning().await?;
         loop {
             if self.turns == self.query.limits.max_turns {
                 let limit = self.query.limits.max_turns;

@@ -1,5 +1,6 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod hooks;
 mod permission;
 
 use std::cell::RefCell;
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::{model, site, tool};
-use crate::agent::hook::Hooks;
 use crate::agent::past::Past;
 use crate::agent::query::{Limits, Query};
 use crate::error::{Error, Result};
@@ -47,6 +47,9 @@ pub const SHAPE: Shape = Shape {
         "scope",
         "allowed_tools",
         "disallowed_tools",
+        "read_only",
+        "can_use_tool",
+        "hooks",
         "tools",
         "max_turns",
         "max_output_tokens",
@@ -60,15 +63,12 @@ pub const SHAPE: Shape = Shape {
     later: &[
         "effort",
         "fallback_model",
-        "read_only",
-        "can_use_tool",
         "on_event",
         "max_budget_usd",
         "schema",
         "verify",
         "verify_attempts",
         "add_dirs",
-        "hooks",
         "mcp_servers",
         "resume",
         "fork",
@@ -137,7 +137,10 @@ fn read(
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
     let (site, branch) = site::read(lua, host, &mut options)?;
-    let rules = permission::rules(&mut options, &site, &tools)?;
+    let read_only = options.flag("read_only")?.unwrap_or(false);
+    let rules = permission::rules(&mut options, &site, &tools, read_only)?;
+    let can_use_tool = permission::decider(runtime, task, &mut options)?;
+    let hooks = hooks::read(runtime, task, &mut options)?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let limits = Limits {
@@ -164,9 +167,9 @@ fn read(
         effort: None,
         add_dirs: Vec::new(),
         past: Past::New,
-        read_only: false,
-        can_use_tool: None,
-        hooks: Hooks::default(),
+        read_only,
+        can_use_tool,
+        hooks,
         on_event: None,
         schema: None,
         verify: None,
