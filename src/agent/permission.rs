@@ -52,6 +52,13 @@ pub(super) fn covers_name(name: &str, tool: &str) -> bool {
     pattern::Pattern::new(name).covers(&pattern::plain(tool))
 }
 
+/// Returns the programs that a command names, `None` for one whose name only the shell will know;
+/// nothing, when the command cannot be taken apart.
+pub fn programs(command: &str) -> Option<Vec<Option<String>>> {
+    let script = shell::parse(command).ok()?;
+    Some(script.parts.iter().filter_map(|part| part.words.first().map(shell::Word::value)).collect())
+}
+
 /// The rules of one agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {

@@ -113,7 +113,10 @@ impl<'a> Dirs<'a> {
     /// Returns the files that the words of a part name, as far as that is to be seen; `None` when it is
     /// not.
     pub(super) fn operands(&self, part: &Part) -> Option<Vec<Place>> {
-        let words = program::unwrapped(&part.words);
+        let words = program::seen(&part.words);
+        if program::name(words).as_deref() == Some("xargs") {
+            return None;
+        }
         let mut places = Vec::new();
         for word in words.iter().skip(1) {
             if let Some(value) = word.value() {

@@ -154,7 +154,9 @@ fn plain(path: &Path) -> PathBuf {
 fn on_disk(path: &Path) -> PathBuf {
     for existing in path.ancestors() {
         if let Ok(real) = existing.canonicalize() {
-            return real.join(path.strip_prefix(existing).unwrap_or(Path::new("")));
+            let rest = path.strip_prefix(existing).unwrap_or(Path::new(""));
+            // Joined with nothing it would end in a slash.
+            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
         }
     }
     path.to_owned()

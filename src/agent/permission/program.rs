@@ -31,6 +31,16 @@ pub(super) fn unwrapped(mut words: &[Word]) -> &[Word] {
     words
 }
 
+/// As [`unwrapped`], but leaves `xargs` where it is: it adds words that nobody has seen.
+pub(super) fn seen(mut words: &[Word]) -> &[Word] {
+    while words.first().and_then(Word::value).as_deref() != Some("xargs")
+        && let Some(inner) = inside(words)
+    {
+        words = inner;
+    }
+    words
+}
+
 /// Takes one wrapper off, if one stands there and its options are known.
 fn inside(words: &[Word]) -> Option<&[Word]> {
     let (first, mut rest) = words.split_first()?;

@@ -83,7 +83,7 @@ const FILTERS: [&str; 53] = [
 
 /// Reports whether a part reads no file that it does not name.
 pub(super) fn only_filters(part: &Part) -> bool {
-    let words = program::unwrapped(&part.words);
+    let words = program::seen(&part.words);
     let recurses = |word: &Word| {
         word.value().is_none_or(|word| is_option(&word, "-r") || is_option(&word, "-R") || is_option(&word, "--recursive"))
     };
@@ -126,7 +126,7 @@ pub(super) fn only_looks(part: &Part) -> bool {
         let network = target.starts_with("/dev/tcp/") || target.starts_with("/dev/udp/");
         !network && (!redirect.writes || is_sink(&target))
     });
-    harmless && sets_safely(part) && (part.words.is_empty() || words_look(program::unwrapped(&part.words)))
+    harmless && sets_safely(part) && (part.words.is_empty() || words_look(program::seen(&part.words)))
 }
 
 /// Reports whether nothing is kept of what is written to a path.

@@ -158,14 +158,16 @@ impl Parser<'_> {
     }
 
     fn pipeline(&mut self) -> Result<(), Unreadable> {
+        // After a `|` these two are programs.
+        self.cursor.blanks();
+        while self.cursor.take_word("!") || self.cursor.take_word("time") {
+            self.cursor.blanks();
+            while self.cursor.take_word("-p") || self.cursor.take_word("--") {
+                self.cursor.blanks();
+            }
+        }
         loop {
             self.cursor.blanks();
-            while self.cursor.take_word("!") || self.cursor.take_word("time") {
-                self.cursor.blanks();
-                while self.cursor.take_word("-p") || self.cursor.take_word("--") {
-                    self.cursor.blanks();
-                }
-            }
             self.deeper(Self::command)?;
             self.cursor.blanks();
             if self.cursor.peek() == Some('|') && self.cursor.peek_at(1) != Some('|') {

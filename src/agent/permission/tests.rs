@@ -89,7 +89,6 @@ fn rules_allow_what_they_cover_for_certain() {
         "git diff <<-E\n\t$(make)\n\tE\nmake",
         "git diff | head -20 | grep -v x | wc -l",
         "cargo build --release --locked",
-        "cargo --locked",
         "echo1 2",
         "echo",
         "find . -name x -delete",
@@ -97,7 +96,7 @@ fn rules_allow_what_they_cover_for_certain() {
         "cd a && make b",
         "git commit -m \"two words\"",
         "bash ci/test.sh",
-        "make $((1 + 2))",
+        "git diff $((1 + 2))",
         "git diff ${x:-a b} ${y%.rs} ${#z} \"${z[@]}\"",
         "! git diff",
         "echo \\; rm x",
@@ -238,8 +237,8 @@ fn rules_allow_what_they_cover_for_certain() {
     let long = format!("git diff {}", "x ".repeat(6000));
     assert!(!runs(&rules, &long), "a long command is only allowed to the letter");
     for deep in ["$(", "\"$(", "( ", "if ", "{ ", "((", "${x:-", "`", "[[ ( ", "f() { ", "<("] {
-        let deep = format!("git diff {}", deep.repeat(3000));
-        assert!(!runs(&rules, &deep) || deep.contains('['), "{deep:.20}");
+        assert!(!runs(&rules, &deep.repeat(1500)), "{deep}");
+        assert!(!runs(&rules, &format!("make; {}make", deep.repeat(200))), "{deep}");
     }
 }
 
@@ -565,11 +564,11 @@ fn paths_are_judged_as_gitignore_would() {
     assert!(matches!(weigh("Grep", "pattern", "x"), Verdict::Open(Err(_))), "a search of everything");
     let command = |command: &str| rules.weigh("Bash", &json!({ "command": command }), &root);
     for allowed in
-        ["npm test > src/out", "npm test < src/a", "cd src && npm test > out", "npm test && cat src/a"]
+        ["npm test > src/out", "npm test < src/a", "cd src && npm test > src/out", "npm test && cat src/a"]
     {
         assert_eq!(command(allowed), Verdict::Allowed, "{allowed}");
     }
-    for open in ["npm test > lib/out", "npm test > ~/y", "npm test > $x", "npm test; cat ../x", "npm test && ls /"] {
+    for open in ["npm test > lib/out", "npm test > ~/y", "npm test > $x", "npm test; cat ../x", "cd src && npm test > out", "npm test | xargs cat", "npm test && ls /"] {
         assert!(matches!(command(open), Verdict::Open(Err(_))), "{open}");
     }
     for denied in [
@@ -627,7 +626,7 @@ fn names_are_checked() {
     let parse = |rule: &str| Rules::parse(Some(&owned(&[rule])), &[], &tools()).unwrap_err();
     assert_eq!(parse("Raed").hint.unwrap(), "did you mean `Read`?");
     for rule in [
-        "", "Bash(git", "Bash()", "Bash(:*)", "Read(../x)", "Read(!x)", "Read(/)", "Edit([)", "lookup(x)",
+        "", "Bash(git", "Bash()", "Bash(:*)", "Read(../x)", "Read(!x)", "Read(/)", "lookup(x)",
         "mcp__", "mcp__*", "mcp__a b", "mcp__a(x)", "WebFetch(example.com)", "WebFetch(domain:a/b)", "git *",
     ] {
         assert_eq!(parse(rule).kind, crate::error::Kind::Usage, "{rule}");

@@ -44,8 +44,11 @@ impl Cursor {
         self.text.get(self.place(ahead)).copied()
     }
 
+    /// Goes past so many characters, and not past what joins lines behind the last of them: behind a
+    /// quote it is text.
     pub(super) fn skip(&mut self, count: usize) {
-        self.at = self.place(count).min(self.text.len());
+        let at = if count == 0 { self.place(0) } else { self.place(count - 1) + 1 };
+        self.at = at.min(self.text.len());
     }
 
     /// Returns the next character as it is written.

@@ -117,8 +117,7 @@ impl Parser<'_> {
                     self.cursor.skip(0);
                     self.cursor.next_raw();
                     word.quoted = true;
-                    // A backslash at the very end stands for itself.
-                    word.push(self.cursor.next_raw().unwrap_or('\\'));
+                    word.push(self.cursor.next_raw().ok_or("it ends in a backslash")?);
                 }
                 '$' if self.cursor.peek_at(1) == Some('\'') => {
                     self.cursor.skip(2);
@@ -131,6 +130,10 @@ impl Parser<'_> {
                     self.cursor.skip(1);
                     self.backquoted(false)?;
                     word.open(true);
+                }
+                '[' if word.pieces.is_empty() && self.cursor.is_word("[") => {
+                    self.cursor.skip(1);
+                    word.push('[');
                 }
                 '*' | '?' | '[' => {
                     self.cursor.skip(1);
