@@ -188,7 +188,7 @@ fn unreadable(told: String) -> Consent {
 
 /// Reads what `can_use_tool` returned.
 fn answer(returned: &[Value]) -> Result<Answer, Error> {
-    let wrong = |what: &str| Error::usage(format!("`can_use_tool` returned {what}"));
+    let wrong = |what: &str| Error::new(Kind::Tool, format!("`can_use_tool` returned {what}"));
     let reason = |why: Option<&Value>| match why {
         None | Some(Value::Null) => Ok("`can_use_tool` of the script refused it".to_owned()),
         Some(Value::String(why)) => Ok(why.clone()),

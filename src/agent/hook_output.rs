@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::hook::Point;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::suggest::{nearest, snake_case};
 
 /// The fields of an output.
@@ -45,7 +45,7 @@ impl Output {
     /// Reads what a hook returned.
     ///
     /// # Errors
-    /// Usage, when it means nothing here.
+    /// Tool, when it means nothing here.
     pub(super) fn read(point: Point, returned: &[Value]) -> Result<Self> {
         let mut output = Self::default();
         match returned {
@@ -139,5 +139,5 @@ fn flatten(point: Point, given: &Map<String, Value>, fields: &mut Map<String, Va
 }
 
 fn wrong(point: Point, what: &str) -> Error {
-    Error::usage(format!("the hook `{}` returned {what}", point.option()))
+    Error::new(Kind::Tool, format!("the hook `{}` returned {what}", point.option()))
 }

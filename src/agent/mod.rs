@@ -10,6 +10,7 @@ mod compaction;
 mod conclude;
 mod consent;
 mod conversation;
+mod discard;
 pub mod env;
 pub mod fleet;
 pub mod function;

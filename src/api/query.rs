@@ -12,7 +12,7 @@ use mlua::prelude::*;
 
 use super::{model, site, tool};
 use crate::agent::past::Past;
-use crate::agent::query::{Limits, Query};
+use crate::agent::query::{Commit, Limits, Query, Site};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::model::Model;
@@ -136,8 +136,11 @@ fn read(
     let prompt = options.required("prompt", prompt)?;
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
-    let (site, branch) = site::read(lua, host, &mut options)?;
-    let read_only = options.flag("read_only")?.unwrap_or(false);
+    let read_only = permission::read_only(&mut options)?;
+    let (mut site, branch) = site::read(lua, host, &mut options)?;
+    if let (Site::Worktree(plan), true) = (&mut site, read_only) {
+        plan.commit = Commit::No;
+    }
     let rules = permission::rules(&mut options, &site, &tools, read_only)?;
     let can_use_tool = permission::decider(runtime, task, &mut options)?;
     let hooks = hooks::read(runtime, task, &mut options)?;

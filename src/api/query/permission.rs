@@ -12,6 +12,15 @@ use crate::tool::Tool;
 use crate::tool::registry::Registry;
 use crate::vm::{Options, Runtime, Task};
 
+/// Reads whether the agent may only look.
+pub(super) fn read_only(options: &mut Options) -> Result<bool> {
+    let read_only = options.flag("read_only")?.unwrap_or(false);
+    if read_only && options.has("commit") && !options.is_flag("commit") {
+        return Err(options.bad("commit", "is a message, and `read_only` commits nothing"));
+    }
+    Ok(read_only)
+}
+
 /// Reads the rules of an agent that works at `site` and has these tools of the script.
 pub(super) fn rules(
     options: &mut Options,
