@@ -36,7 +36,14 @@ const HOMES: [(&str, &[&str]); 12] = [
     // `agent/permission`: rules about files are written as in `.gitignore`.
     (
         "ignore",
-        &["tool", "workspace", "files", "cli/agents", "git/worktree/include", "agent/permission/path"],
+        &[
+            "tool",
+            "workspace",
+            "files",
+            "cli/agents",
+            "git/worktree/include",
+            "agent/permission/path",
+        ],
     ),
 ];
 

@@ -10,11 +10,80 @@ use agentlua::agent::permission::programs;
 
 /// What commands are made of: what shells read differently from what people mean.
 const TOKENS: [&str; 74] = [
-    "aa", "bb", "cc", " ", " ", " ", " ", ";", ";", "&", "|", "&&", "||", "\n", "\n", "(", ")", "{ ", "; }",
-    "$(", "$(", ")", ")", "`", "`", "\"", "\"", "'", "'", "\\", "#", "<", ">", ">>", "<<E\n", "E\n", "\nE\n",
-    "<<'E'\n", "<<-E\n", "\t", "if ", "; then ", "; fi", "for x in ", "; do ", "; done", "while ",
-    "case aa in ", "aa) ", ";; ", "esac", "$x", "${x:-", "${x", "}", "! ", "time ", "2>&1", "x=", "x=aa ",
-    "[[ ", " ]] ", "<(", ">(", "\\\n", "$'", "$\"", "function ff ", "ff() ", "&>", ">&", "{", "*", "=(",
+    "aa",
+    "bb",
+    "cc",
+    " ",
+    " ",
+    " ",
+    " ",
+    ";",
+    ";",
+    "&",
+    "|",
+    "&&",
+    "||",
+    "\n",
+    "\n",
+    "(",
+    ")",
+    "{ ",
+    "; }",
+    "$(",
+    "$(",
+    ")",
+    ")",
+    "`",
+    "`",
+    "\"",
+    "\"",
+    "'",
+    "'",
+    "\\",
+    "#",
+    "<",
+    ">",
+    ">>",
+    "<<E\n",
+    "E\n",
+    "\nE\n",
+    "<<'E'\n",
+    "<<-E\n",
+    "\t",
+    "if ",
+    "; then ",
+    "; fi",
+    "for x in ",
+    "; do ",
+    "; done",
+    "while ",
+    "case aa in ",
+    "aa) ",
+    ";; ",
+    "esac",
+    "$x",
+    "${x:-",
+    "${x",
+    "}",
+    "! ",
+    "time ",
+    "2>&1",
+    "x=",
+    "x=aa ",
+    "[[ ",
+    " ]] ",
+    "<(",
+    ">(",
+    "\\\n",
+    "$'",
+    "$\"",
+    "function ff ",
+    "ff() ",
+    "&>",
+    ">&",
+    "{",
+    "*",
+    "=(",
 ];
 
 /// A generator of numbers that a seed fixes.
@@ -22,7 +91,8 @@ struct Random(u64);
 
 impl Random {
     fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).expect("31 bits") % bound
     }
 
@@ -80,15 +150,18 @@ fn looked_for(command: &str, dir: &Path) -> Option<BTreeSet<String>> {
 #[test]
 fn bash_looks_for_nothing_that_the_parser_did_not_see() {
     let dir = tempfile::tempdir().expect("a directory");
-    let seed = std::env::var("SHELL_SEED").ok().and_then(|seed| seed.parse().ok());
-    let count = std::env::var("SHELL_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(400);
-    let mut random = Random(seed.unwrap_or(7));
+    let given = std::env::var("SHELL_SEED").ok().and_then(|text| text.parse().ok());
+    let count =
+        std::env::var("SHELL_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(400);
+    let mut random = Random(given.unwrap_or(7));
     let (mut understood, mut ran) = (0, 0);
     while understood < count {
         let command = random.command();
         let Some(seen) = programs(&command) else { continue };
         understood += 1;
-        let Some(names) = looked_for(&command, &dir.path().join(understood.to_string())) else { continue };
+        let Some(names) = looked_for(&command, &dir.path().join(understood.to_string())) else {
+            continue;
+        };
         ran += usize::from(!names.is_empty());
         // A program whose name only the shell knows is seen as such.
         let open = seen.contains(&None);

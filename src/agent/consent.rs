@@ -68,7 +68,8 @@ impl Session<'_> {
                 return Ok(Consent::Given { input: json!({}), beside: Vec::new() });
             }
             let offered: Vec<_> = self.tools.tools().map(|tool| tool.name()).collect();
-            let why = format!("this agent may not use {}; it has {}", call.name, offered.join(", "));
+            let why =
+                format!("this agent may not use {}; it has {}", call.name, offered.join(", "));
             return self.refuse(call, None, why, false).await;
         }
         let mut input = match &call.input {
@@ -90,7 +91,9 @@ impl Session<'_> {
             }
             Verdict::Open(otherwise) => Some(otherwise),
         };
-        let Some(otherwise) = open else { return Ok(Consent::Given { input, beside: asked.beside }) };
+        let Some(otherwise) = open else {
+            return Ok(Consent::Given { input, beside: asked.beside });
+        };
         let answer = match &self.query.can_use_tool {
             Some(function) => self.ask_script(&**function, call, &input).await?,
             None => Answer::LeftToRules,
@@ -168,8 +171,9 @@ impl Session<'_> {
         let told = || json!({ "tool_input": input, "reason": why });
         // The denial is noted whatever comes of it.
         let heard = self.tell_hooks(Point::PermissionDenied, Some(call), told, |_| true).await;
-        let interruption = interrupts
-            .then(|| Error::new(Kind::Cancelled, format!("`can_use_tool` stopped the agent: {why}")));
+        let interruption = interrupts.then(|| {
+            Error::new(Kind::Cancelled, format!("`can_use_tool` stopped the agent: {why}"))
+        });
         Ok(Consent::Refused {
             told: format!("denied: {why}"),
             denial: Some(Denial {
@@ -204,10 +208,13 @@ fn answer(returned: &[Value]) -> Result<Answer, Error> {
             let field = |name: &str| {
                 fields.iter().find(|(key, _)| snake_case(key) == name).map(|(_, value)| value)
             };
-            let known = ["behavior", "updated_input", "updated_permissions", "message", "interrupt"];
+            let known =
+                ["behavior", "updated_input", "updated_permissions", "message", "interrupt"];
             if let Some(key) = fields.keys().find(|key| !known.contains(&&*snake_case(key))) {
-                return Err(wrong(&format!("the unknown field `{key}`"))
-                    .hint(format!("it takes {}", known.map(|name| format!("`{name}`")).join(", "))));
+                return Err(wrong(&format!("the unknown field `{key}`")).hint(format!(
+                    "it takes {}",
+                    known.map(|name| format!("`{name}`")).join(", ")
+                )));
             }
             match field("behavior").and_then(Value::as_str) {
                 Some("allow") => match field("updated_input") {

@@ -106,7 +106,7 @@ pub(super) async fn hold(
         api_time: Duration::ZERO,
         last_text: String::new(),
         stop_reason: None,
-        session_id: format!("{}/{id}", fleet.run_id()),
+        conversation: format!("{}/{id}", fleet.run_id()),
         stops: 0,
     };
     let mut ending = session.run().await;

@@ -29,7 +29,10 @@ pub(super) async fn discard(
         let kept = finding.remove_by_force(worktree.repo()).await?;
         let Some(kept) = kept else {
             let path = worktree.path().display();
-            return Err(Error::new(Kind::Git, format!("something came into `{path}` as it was removed")));
+            return Err(Error::new(
+                Kind::Git,
+                format!("something came into `{path}` as it was removed"),
+            ));
         };
         harvest.removed = Some(finding.ignored);
         if !kept.is_empty() {

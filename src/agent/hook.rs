@@ -88,7 +88,8 @@ impl Hooks {
     /// Returns those that are told of a point, and of a tool.
     fn at(&self, point: Point, tool: Option<&str>) -> impl Iterator<Item = &Hook> {
         let fits = move |hook: &&Hook| {
-            let named = |tool| hook.tools.iter().any(|name| super::permission::covers_name(name, tool));
+            let named =
+                |tool| hook.tools.iter().any(|name| super::permission::covers_name(name, tool));
             hook.point == point && (hook.tools.is_empty() || tool.is_none_or(named))
         };
         self.0.iter().filter(fits)
@@ -137,7 +138,7 @@ impl Session<'_> {
         for hook in self.query.hooks.at(point, tool) {
             let mut told = Map::new();
             told.insert("hook_event_name".to_owned(), json!(format!("{point:?}")));
-            told.insert("session_id".to_owned(), json!(self.session_id));
+            told.insert("session_id".to_owned(), json!(self.conversation));
             let about = self.about(call);
             for field in ["cwd", "agent_id", "label", "branch", "turn"] {
                 told.insert(field.to_owned(), about[field].clone());
@@ -155,7 +156,10 @@ impl Session<'_> {
                 None => asked.await?,
                 Some(limit) => tokio::time::timeout(limit, asked).await.map_err(|_| {
                     let name = point.option();
-                    Error::new(Kind::Timeout, format!("the hook `{name}` took longer than {limit:?}"))
+                    Error::new(
+                        Kind::Timeout,
+                        format!("the hook `{name}` took longer than {limit:?}"),
+                    )
                 })??,
             };
             let output = Output::read(point, &returned)?;
@@ -165,7 +169,10 @@ impl Session<'_> {
             if let (Some(why), false) = (&output.ends, point == Point::Stop) {
                 let name = point.option();
                 let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-                return Err(Error::new(Kind::Cancelled, format!("the hook `{name}` stopped the agent{why}")));
+                return Err(Error::new(
+                    Kind::Cancelled,
+                    format!("the hook `{name}` stopped the agent{why}"),
+                ));
             }
             if !hear(output) {
                 break;
@@ -195,7 +202,9 @@ impl Session<'_> {
             let message = format!("the hook `user_prompt_submit` refused the prompt: {why}");
             return Err(Error::new(Kind::Cancelled, message));
         }
-        added.iter().for_each(|text| self.history.nudge(text));
+        for text in &added {
+            self.history.nudge(text);
+        }
         Ok(())
     }
 
@@ -233,7 +242,7 @@ impl Session<'_> {
         for hook in self.query.hooks.at(Point::SessionEnd, None) {
             let input = json!({
                 "hook_event_name": "SessionEnd",
-                "session_id": self.session_id,
+                "session_id": self.conversation,
                 "cwd": self.context.workspace.root().display().to_string(),
                 "agent_id": self.context.agent,
                 "reason": subtype,

@@ -8,9 +8,20 @@ use crate::suggest::{nearest, snake_case};
 
 /// The fields of an output.
 const FIELDS: [&str; 14] = [
-    "continue", "stop_reason", "decision", "reason", "system_message", "suppress_output",
-    "hook_specific_output", "hook_event_name", "permission_decision", "permission_decision_reason",
-    "updated_input", "additional_context", "updated_tool_output", "updated_mcptool_output",
+    "continue",
+    "stop_reason",
+    "decision",
+    "reason",
+    "system_message",
+    "suppress_output",
+    "hook_specific_output",
+    "hook_event_name",
+    "permission_decision",
+    "permission_decision_reason",
+    "updated_input",
+    "additional_context",
+    "updated_tool_output",
+    "updated_mcptool_output",
 ];
 
 /// What a hook says of a call.
@@ -82,7 +93,8 @@ impl Output {
         }
         match text("decision")?.as_deref() {
             Some("block" | "deny") => {
-                self.blocks = Some(text("reason")?.unwrap_or_else(|| "it is not wanted".to_owned()));
+                self.blocks =
+                    Some(text("reason")?.unwrap_or_else(|| "it is not wanted".to_owned()));
             }
             Some("approve" | "allow") if point == Point::PreToolUse => {
                 self.decision = Some(Decision::Allow);
@@ -108,7 +120,10 @@ impl Output {
         };
         self.context.extend(text("additional_context")?);
         self.message = text("system_message")?;
-        self.result = match fields.get("updated_tool_output").or_else(|| fields.get("updated_mcptool_output")) {
+        self.result = match fields
+            .get("updated_tool_output")
+            .or_else(|| fields.get("updated_mcptool_output"))
+        {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text.clone()),
             Some(other) => Some(other.to_string()),
@@ -118,7 +133,11 @@ impl Output {
 }
 
 /// Puts the fields of the inner table beside those of the outer one, by our names.
-fn flatten(point: Point, given: &Map<String, Value>, fields: &mut Map<String, Value>) -> Result<()> {
+fn flatten(
+    point: Point,
+    given: &Map<String, Value>,
+    fields: &mut Map<String, Value>,
+) -> Result<()> {
     for (written, value) in given {
         let name = snake_case(written);
         let name = if written == "updatedMCPToolOutput" { "updated_mcptool_output" } else { &name };

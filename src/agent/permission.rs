@@ -56,7 +56,9 @@ pub(super) fn covers_name(name: &str, tool: &str) -> bool {
 /// nothing, when the command cannot be taken apart.
 pub fn programs(command: &str) -> Option<Vec<Option<String>>> {
     let script = shell::parse(command).ok()?;
-    Some(script.parts.iter().filter_map(|part| part.words.first().map(shell::Word::value)).collect())
+    Some(
+        script.parts.iter().filter_map(|part| part.words.first().map(shell::Word::value)).collect(),
+    )
 }
 
 /// The rules of one agent.
@@ -156,7 +158,9 @@ impl Rules {
         }
         Verdict::Open(match self.listed(tool) {
             list if list.is_empty() => Ok(()), // A tool of the script's own.
-            list => Err(format!("the rules of this agent allow {tool} only for {}", list.join(", "))),
+            list => {
+                Err(format!("the rules of this agent allow {tool} only for {}", list.join(", ")))
+            }
         })
     }
 
@@ -207,7 +211,10 @@ impl Rules {
                 && (bash.is(command)
                     || script.as_ref().is_ok_and(|s| s.parts.iter().any(|part| bash.forbids(part))))
             {
-                return Some(format!("the rules of this agent forbid commands like {}", rule.shown()));
+                return Some(format!(
+                    "the rules of this agent forbid commands like {}",
+                    rule.shown()
+                ));
             }
         }
         let script = match script {
@@ -252,8 +259,8 @@ impl Rules {
     /// Reports whether a part may run beside what a rule allows: it only looks, and at nothing that the
     /// agent could not read anyhow.
     fn allows_aside(&self, part: &Part, dirs: &Dirs) -> bool {
-        let words_look =
-            part.words.is_empty() || readonly::only_looks(&Part { redirects: Vec::new(), ..part.clone() });
+        let words_look = part.words.is_empty()
+            || readonly::only_looks(&Part { redirects: Vec::new(), ..part.clone() });
         words_look
             && (readonly::only_filters(part) || self.lists_whole("Read"))
             && dirs.operands(part).is_some_and(|places| {

@@ -36,7 +36,8 @@ pub struct Session<'a> {
     pub(super) api_time: Duration,
     pub(super) last_text: String,
     pub(super) stop_reason: Option<String>,
-    pub(super) session_id: String,
+    /// Its id, as hooks and outcomes have it.
+    pub(super) conversation: String,
     /// How often a stop hook has sent the agent back.
     pub(super) stops: u32,
 }

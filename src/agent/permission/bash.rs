@@ -11,13 +11,11 @@ use super::shell::{self, Part, Piece, Script, Word};
 const MAX_DEPTH: usize = 4;
 
 /// Variables that change how a program prints or how much it says, and nothing that it runs.
-const SAFE_VARIABLES: [&str; 29] = [
-    "CI", "CARGO_INCREMENTAL", "CARGO_TERM_COLOR", "CGO_ENABLED", "CLICOLOR", "CLICOLOR_FORCE", "COLUMNS",
-    "FORCE_COLOR", "GIT_OPTIONAL_LOCKS", "GIT_TERMINAL_PROMPT", "GO111MODULE", "GOARCH", "GOOS", "LANG",
-    "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "LINES", "NODE_ENV",
-    "NO_COLOR", "PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONUNBUFFERED", "RUST_BACKTRACE",
-    "RUST_LOG", "TZ",
-];
+const SAFE_VARIABLES: &str = "\
+     CI CARGO_INCREMENTAL CARGO_TERM_COLOR CGO_ENABLED CLICOLOR CLICOLOR_FORCE COLUMNS \
+     FORCE_COLOR GIT_OPTIONAL_LOCKS GIT_TERMINAL_PROMPT GO111MODULE GOARCH GOOS LANG \
+     LC_ALL LC_CTYPE LC_COLLATE LC_MESSAGES LC_NUMERIC LC_TIME LINES NODE_ENV NO_COLOR \
+     PYTHONDONTWRITEBYTECODE PYTHONHASHSEED PYTHONUNBUFFERED RUST_BACKTRACE RUST_LOG TZ";
 
 /// What stands in the parentheses of a rule for Bash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,7 +93,8 @@ impl BashRule {
             return false;
         }
         // Any of its words may be the program that it runs, or a command of its own.
-        (1..words.len()).any(|start| self.could_forbid(&words[start..]) || self.forbids_named(&words[start..]))
+        (1..words.len())
+            .any(|start| self.could_forbid(&words[start..]) || self.forbids_named(&words[start..]))
             || words[1..].iter().any(|word| self.forbids_text(word, depth))
             || self.forbids_joined(words, depth)
     }
@@ -110,11 +109,12 @@ impl BashRule {
                 text.extend(tail(&words[1..]));
                 self.pattern_or_text().could_cover(&text)
             });
-        named || program::git_words(words).is_some_and(|(plain, _)| {
-            let mut text: Vec<Mark> = "git".chars().map(Mark::Char).collect();
-            text.extend(tail(&plain[1..]));
-            self.pattern_or_text().could_cover(&text)
-        })
+        named
+            || program::git_words(words).is_some_and(|(plain, _)| {
+                let mut text: Vec<Mark> = "git".chars().map(Mark::Char).collect();
+                text.extend(tail(&plain[1..]));
+                self.pattern_or_text().could_cover(&text)
+            })
     }
 
     fn pattern_or_text(&self) -> Pattern {
@@ -148,7 +148,7 @@ impl BashRule {
 /// Reports whether the assignments of a part change nothing but what is printed.
 pub(super) fn sets_safely(part: &Part) -> bool {
     part.assignments.iter().all(|name| {
-        SAFE_VARIABLES.contains(&&**name) || (part.words.is_empty() && shell::is_tame(name))
+        program::listed(SAFE_VARIABLES, name) || (part.words.is_empty() && shell::is_tame(name))
     })
 }
 
@@ -176,7 +176,8 @@ enum Reading {
 fn marks(words: &[Word], reading: Reading) -> Vec<Mark> {
     let mut marks = Vec::new();
     for (index, word) in words.iter().enumerate() {
-        if reading == Reading::Loosely && word.splits() && word.beginning().is_empty() && index > 0 {
+        if reading == Reading::Loosely && word.splits() && word.beginning().is_empty() && index > 0
+        {
             // It may be no word at all.
             marks.push(Mark::Gap);
             continue;

@@ -11,13 +11,11 @@ use super::{Rules, Verdict};
 /// How many directories a command may go through by `cd`.
 const MAX_DIRS: usize = 16;
 /// Programs to which the name of a file is a word like any other.
-const MENTIONING: [&str; 11] =
-    ["echo", "printf", "test", "[", "ls", "stat", "basename", "dirname", "cd", "mkdir", "which"];
+const MENTIONING: &str = "\
+     echo printf test [ ls stat basename dirname cd mkdir which";
 /// Programs that write the files they name.
-const WRITING: [&str; 14] = [
-    "tee", "touch", "rm", "mv", "cp", "ln", "sed", "truncate", "chmod", "chown", "install", "dd", "unlink",
-    "patch",
-];
+const WRITING: &str = "\
+     tee touch rm mv cp ln sed truncate chmod chown install dd unlink patch";
 
 impl Rules {
     pub(super) fn weigh_file(&self, tool: &str, path: Option<&str>, root: &Path) -> Verdict {
@@ -132,7 +130,7 @@ impl<'a> Dirs<'a> {
                 }
                 continue;
             }
-            if MENTIONING.contains(&&*program::name(words)?) {
+            if program::listed(MENTIONING, &program::name(words)?) {
                 continue;
             }
             // Names in a folder that is known, such as `src/*.rs`.
@@ -144,7 +142,11 @@ impl<'a> Dirs<'a> {
             if !names || word.beginning().starts_with(['-', '~']) {
                 return None;
             }
-            places.extend(self.places(if word.beginning().is_empty() { "." } else { word.beginning() }));
+            places.extend(self.places(if word.beginning().is_empty() {
+                "."
+            } else {
+                word.beginning()
+            }));
         }
         Some(places)
     }
@@ -163,10 +165,10 @@ pub(super) fn named(script: &Script, root: &Path) -> impl Iterator<Item = (Acces
         let words = program::unwrapped(&part.words);
         let name = program::name(words).unwrap_or_default();
         for path in words.iter().skip(1).filter_map(Word::value).flat_map(paths_in) {
-            if !MENTIONING.contains(&&*name) {
+            if !program::listed(MENTIONING, &name) {
                 found.extend(dirs.places(&path).into_iter().map(|place| (Access::Read, place)));
             }
-            if WRITING.contains(&&*name) {
+            if program::listed(WRITING, &name) {
                 found.extend(dirs.places(&path).into_iter().map(|place| (Access::Edit, place)));
             }
         }
@@ -178,8 +180,11 @@ pub(super) fn named(script: &Script, root: &Path) -> impl Iterator<Item = (Acces
 /// Returns what of a word may be a path: it, and what stands behind `=` (`--file=x`, `of=x`) or `:`
 /// (`HEAD:x`).
 fn paths_in(word: String) -> Vec<String> {
-    let behind: Vec<String> =
-        ['=', ':'].iter().filter_map(|c| word.split_once(*c)).map(|(_, path)| path.to_owned()).collect();
+    let behind: Vec<String> = ['=', ':']
+        .iter()
+        .filter_map(|c| word.split_once(*c))
+        .map(|(_, path)| path.to_owned())
+        .collect();
     let mut paths = behind;
     if !word.starts_with('-') {
         paths.push(word);

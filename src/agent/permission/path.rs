@@ -124,7 +124,10 @@ impl Place {
     }
 
     /// Reports whether one of the rules covers it, by all of its names.
-    pub(super) fn is_under<'a>(&self, mut rules: impl Iterator<Item = &'a PathRule> + Clone) -> bool {
+    pub(super) fn is_under<'a>(
+        &self,
+        mut rules: impl Iterator<Item = &'a PathRule> + Clone,
+    ) -> bool {
         let mut again = rules.clone();
         rules.any(|rule| rule.covers(&self.written, &self.root))
             && again.any(|rule| rule.covers(&self.real, &self.real_root))

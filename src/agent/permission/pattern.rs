@@ -65,8 +65,8 @@ fn fits(pattern: &[Mark], text: &[Mark], loose: bool) -> bool {
             }
         } else {
             for (at, here) in text.iter().enumerate() {
-                let same = here == mark
-                    || (loose && *here == Mark::Data && *mark == Mark::Char(' '));
+                let same =
+                    here == mark || (loose && *here == Mark::Data && *mark == Mark::Char(' '));
                 if reached[at] && same {
                     next[at + 1] = true;
                 }
@@ -134,7 +134,11 @@ mod tests {
             ("git push", "git p$", true),
             ("rm", "$", true),
         ] {
-            assert_eq!(Pattern::new(pattern).could_cover(&marks(text)), expected, "{pattern} {text}");
+            assert_eq!(
+                Pattern::new(pattern).could_cover(&marks(text)),
+                expected,
+                "{pattern} {text}"
+            );
         }
     }
 }

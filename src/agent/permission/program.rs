@@ -5,23 +5,44 @@ use super::shell::Word;
 
 /// Programs that run what their arguments or their input say. Nobody can tell from their first words
 /// what that is, so no rule with `*` lets them run; an exact rule does.
-const RUNNERS: [&str; 40] = [
-    "watch", "setsid", "ionice", "flock", "sudo", "doas", "su", "runuser", "chroot", "unshare", "nsenter",
-    "eval", "exec", "source", ".", "trap", "xargs", "parallel", "env", "coproc", "chrt", "taskset",
-    "script", "strace", "ltrace", "gdb", "busybox", "timeout", "time", "nice", "nohup", "stdbuf",
-    "command", "builtin", "noglob", "enable", "alias", "hash", "bind", "mapfile",
-];
+const RUNNERS: &str = "\
+     watch setsid ionice flock sudo doas su runuser chroot unshare nsenter eval exec \
+     source . trap xargs parallel env coproc chrt taskset script strace ltrace gdb \
+     busybox timeout time nice nohup stdbuf command builtin noglob enable alias hash bind \
+     mapfile";
 /// Shells: runners, unless their first operand names a script.
-const SHELLS: [&str; 9] = ["sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "rbash"];
+const SHELLS: &str = "\
+     sh bash dash zsh ksh mksh ash fish rbash";
 /// What `find` runs and writes with.
 pub(super) const FIND_ACTIONS: [&str; 10] = [
-    "-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprint0", "-fprintf", "-fls", "-files0-from",
+    "-exec",
+    "-execdir",
+    "-ok",
+    "-okdir",
+    "-delete",
+    "-fprint",
+    "-fprint0",
+    "-fprintf",
+    "-fls",
+    "-files0-from",
 ];
 
 /// Options of `git` before its subcommand that take a word of their own.
 const GIT_VALUES: [&str; 8] = [
-    "-C", "-c", "--git-dir", "--work-tree", "--namespace", "--super-prefix", "--config-env", "--attr-source",
+    "-C",
+    "-c",
+    "--git-dir",
+    "--work-tree",
+    "--namespace",
+    "--super-prefix",
+    "--config-env",
+    "--attr-source",
 ];
+
+/// Reports whether a list of words has this one.
+pub(super) fn listed(list: &str, word: &str) -> bool {
+    list.split_ascii_whitespace().any(|listed| listed == word)
+}
 
 /// Returns the words from the program on: what only says how it runs is taken off.
 pub(super) fn unwrapped(mut words: &[Word]) -> &[Word] {
@@ -46,20 +67,21 @@ fn inside(words: &[Word]) -> Option<&[Word]> {
     let (first, mut rest) = words.split_first()?;
     // Options that stand alone, and those that take the next word.
     let (flags, values): (&[&str], &[&str]) = match &*first.value()? {
-        "timeout" => {
-            (&["--preserve-status", "--foreground", "-v", "--verbose"], &["-k", "-s", "--kill-after", "--signal"])
-        }
-        "time" => (&["-p"], &[]),
+        "timeout" => (
+            &["--preserve-status", "--foreground", "-v", "--verbose"],
+            &["-k", "-s", "--kill-after", "--signal"],
+        ),
         "nice" => (&[], &["-n", "--adjustment"]),
         "nohup" | "builtin" | "noglob" | "xargs" => (&[], &[]),
-        "command" => (&["-p"], &[]),
+        "time" | "command" => (&["-p"], &[]),
         "stdbuf" => (&[], &["-i", "-o", "-e", "--input", "--output", "--error"]),
         _ => return None,
     };
     let wrapper = first.value()?;
     loop {
         let option = rest.first()?.value();
-        let Some(option) = option.filter(|option| option.starts_with('-') && option.len() > 1) else {
+        let Some(option) = option.filter(|option| option.starts_with('-') && option.len() > 1)
+        else {
             break;
         };
         let joined = |value: &&&str| match value.strip_prefix("--") {
@@ -106,10 +128,10 @@ pub(super) fn is_runner(words: &[Word]) -> bool {
         // `command -v x` only looks.
         return !matches!(words.get(1).and_then(Word::value).as_deref(), Some("-v" | "-V"));
     }
-    if SHELLS.contains(&&*name) {
+    if listed(SHELLS, &name) {
         return !words.get(1).is_some_and(Word::is_operand);
     }
-    RUNNERS.contains(&&*name)
+    listed(RUNNERS, &name)
 }
 
 /// Returns the words of a `git` command without the options before its subcommand; `None` for other

@@ -6,8 +6,10 @@
 //! A word that the shell fills in might be an option, so where options are refused such a word is
 //! too, unless it begins with something else: `sort $x` might write, `sort "./$x"` cannot.
 
+mod git;
+
 use super::bash::sets_safely;
-use super::program::{self, FIND_ACTIONS};
+use super::program::{self, FIND_ACTIONS, listed};
 use super::shell::{self, Part, Word};
 
 /// What may stand behind a program.
@@ -25,22 +27,22 @@ enum Terms {
 
 use Terms::{Any, Judged, Operands, Without};
 
-/// The programs, sorted by what may stand behind them.
+/// Programs behind which anything may stand: builtins of the shell that change nothing beyond it (`cd`
+/// changes where it is), and what prints files, what it reads, or what the system says.
+const FREE: &str = "\
+     : true false pwd echo cd exit return break continue shift type which cat head tail \
+     tac nl rev wc cut paste join comm tr fold expand unexpand column od hexdump strings \
+     base64 cmp diff seq expr tsort jq grep egrep fgrep md5sum sha1sum sha256sum \
+     sha512sum b2sum cksum sum ls dir vdir stat du df readlink realpath basename dirname \
+     id whoami groups uname arch nproc uptime free ps pgrep printenv getconf locale tty \
+     sleep";
+
+/// Returns what may stand behind a program, if it is one that may run.
 fn terms(program: &str) -> Option<Terms> {
+    if listed(FREE, program) {
+        return Some(Any);
+    }
     Some(match program {
-        // Builtins of the shell that change nothing beyond it; `cd` changes where it is.
-        ":" | "true" | "false" | "pwd" | "echo" | "cd" | "exit" | "return" | "break" | "continue" | "shift"
-        | "type" | "which" => Any,
-        // They print what they read.
-        "cat" | "head" | "tail" | "tac" | "nl" | "rev" | "wc" | "cut" | "paste" | "join" | "comm" | "tr"
-        | "fold" | "expand" | "unexpand" | "column" | "od" | "hexdump" | "strings" | "base64" | "cmp"
-        | "diff" | "seq" | "expr" | "tsort" | "jq" => Any,
-        "grep" | "egrep" | "fgrep" => Any,
-        "md5sum" | "sha1sum" | "sha256sum" | "sha512sum" | "b2sum" | "cksum" | "sum" => Any,
-        // They print what the file system and the system say.
-        "ls" | "dir" | "vdir" | "stat" | "du" | "df" | "readlink" | "realpath" | "basename" | "dirname"
-        | "id" | "whoami" | "groups" | "uname" | "arch" | "nproc" | "uptime" | "free" | "ps" | "pgrep"
-        | "printenv" | "getconf" | "locale" | "tty" | "sleep" => Any,
         // Without a name it prints; with one it sets it.
         "hostname" => Operands(0, &["-F", "--file", "-b", "--boot"]),
         // Alone it prints the environment; with words it is a wrapper.
@@ -65,34 +67,36 @@ fn terms(program: &str) -> Option<Terms> {
         "read" => Judged(read),
         "set" => Judged(set),
         // `-v` looks a name up; else it is a wrapper.
-        "command" => Judged(|args| matches!(args.first().and_then(Word::value).as_deref(), Some("-v" | "-V"))),
-        "git" => Judged(git),
+        "command" => Judged(|args| {
+            matches!(args.first().and_then(Word::value).as_deref(), Some("-v" | "-V"))
+        }),
+        "git" => Judged(git::looks),
         _ => return None,
     })
 }
 
 /// Programs of the table that say nothing but what they are told, and those that beside their
 /// arguments read files only where some are named.
-const FILTERS: [&str; 53] = [
-    ":", "true", "false", "echo", "printf", "cd", "exit", "return", "break", "continue", "shift", "set",
-    "read", "test", "[", "seq", "expr", "basename", "dirname", "sleep", "date", "pwd", "cat", "head",
-    "tail", "tac", "nl", "rev", "wc", "cut", "paste", "join", "comm", "tr", "fold", "expand", "unexpand",
-    "column", "od", "hexdump", "strings", "base64", "cmp", "diff", "tsort", "jq", "grep", "egrep", "fgrep",
-    "sort", "uniq", "md5sum", "sha256sum",
-];
+const FILTERS: &str = "\
+     : true false echo printf cd exit return break continue shift set read test [ seq \
+     expr basename dirname sleep date pwd cat head tail tac nl rev wc cut paste join comm \
+     tr fold expand unexpand column od hexdump strings base64 cmp diff tsort jq grep \
+     egrep fgrep sort uniq md5sum sha256sum";
 
 /// Reports whether a part reads no file that it does not name.
 pub(super) fn only_filters(part: &Part) -> bool {
     let words = program::seen(&part.words);
     let recurses = |word: &Word| {
-        word.value().is_none_or(|word| is_option(&word, "-r") || is_option(&word, "-R") || is_option(&word, "--recursive"))
+        word.value().is_none_or(|word| {
+            is_option(&word, "-r") || is_option(&word, "-R") || is_option(&word, "--recursive")
+        })
     };
     match program::name(words) {
         None => part.words.is_empty(),
         Some(name) if name.ends_with("grep") => {
-            FILTERS.contains(&&*name) && !words.iter().any(recurses)
+            listed(FILTERS, &name) && !words.iter().any(recurses)
         }
-        Some(name) => FILTERS.contains(&&*name),
+        Some(name) => listed(FILTERS, &name),
     }
 }
 
@@ -121,12 +125,16 @@ fn complaint(part: &Part) -> String {
 /// Reports whether a part only looks.
 pub(super) fn only_looks(part: &Part) -> bool {
     let harmless = part.redirects.iter().all(|redirect| {
-        let Some(target) = redirect.target.value() else { return !redirect.writes && redirect.target.is_operand() };
+        let Some(target) = redirect.target.value() else {
+            return !redirect.writes && redirect.target.is_operand();
+        };
         // The shell opens connections for these.
         let network = target.starts_with("/dev/tcp/") || target.starts_with("/dev/udp/");
         !network && (!redirect.writes || is_sink(&target))
     });
-    harmless && sets_safely(part) && (part.words.is_empty() || words_look(program::seen(&part.words)))
+    harmless
+        && sets_safely(part)
+        && (part.words.is_empty() || words_look(program::seen(&part.words)))
 }
 
 /// Reports whether nothing is kept of what is written to a path.
@@ -148,7 +156,8 @@ fn words_look(words: &[Word]) -> bool {
         Operands(most, banned) => {
             free_of(args, banned)
                 && !args.iter().any(Word::splits)
-                && args.iter().filter(|arg| arg.value().is_none_or(|v| !v.starts_with('-'))).count() <= most
+                && args.iter().filter(|arg| arg.value().is_none_or(|v| !v.starts_with('-'))).count()
+                    <= most
         }
         Judged(judge) => judge(args),
     }
@@ -215,7 +224,10 @@ fn date(args: &[Word]) -> bool {
         match &*known {
             "-u" | "--utc" | "-R" | "--rfc-email" => {}
             "-d" | "--date" | "-r" | "--reference" => drop(rest.next()),
-            option if ["+", "-I", "--iso-8601", "--rfc-3339", "--date="].iter().any(|o| option.starts_with(o)) => {}
+            option
+                if ["+", "-I", "--iso-8601", "--rfc-3339", "--date="]
+                    .iter()
+                    .any(|o| option.starts_with(o)) => {}
             _ => return false,
         }
         if arg.splits() {
@@ -227,8 +239,8 @@ fn date(args: &[Word]) -> bool {
 
 fn test(args: &[Word]) -> bool {
     const BEFORE: [&str; 25] = [
-        "-b", "-c", "-d", "-e", "-f", "-g", "-h", "-k", "-L", "-n", "-p", "-r", "-s", "-t", "-u", "-w", "-x",
-        "-z", "-O", "-G", "-N", "-S", "=", "==", "!=",
+        "-b", "-c", "-d", "-e", "-f", "-g", "-h", "-k", "-L", "-n", "-p", "-r", "-s", "-t", "-u",
+        "-w", "-x", "-z", "-O", "-G", "-N", "-S", "=", "==", "!=",
     ];
     const BETWEEN: [&str; 12] =
         ["=", "==", "!=", "-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-nt", "-ot", "-ef"];
@@ -241,7 +253,9 @@ fn test(args: &[Word]) -> bool {
             };
             let before = index.checked_sub(1);
             return !arg.splits()
-                && (near(before, &BEFORE) || near(before, &BETWEEN) || near(Some(index + 1), &BETWEEN));
+                && (near(before, &BEFORE)
+                    || near(before, &BETWEEN)
+                    || near(Some(index + 1), &BETWEEN));
         };
         value != "-v" && value != "-R"
     })
@@ -271,99 +285,8 @@ fn read(args: &[Word]) -> bool {
 
 fn set(args: &[Word]) -> bool {
     const OPTIONS: [&str; 14] = [
-        "-e", "-u", "-x", "-o", "-eu", "-ex", "-eux", "-euo", "-euxo", "+e", "+x", "pipefail", "errexit",
-        "nounset",
+        "-e", "-u", "-x", "-o", "-eu", "-ex", "-eux", "-euo", "-euxo", "+e", "+x", "pipefail",
+        "errexit", "nounset",
     ];
     args.iter().all(|arg| arg.value().is_some_and(|value| OPTIONS.contains(&&*value)))
-}
-
-/// `git`: `-c`, `--exec-path`, `--git-dir` and the like choose what is run, and so none of them may
-/// stand before the subcommand, where an alias could stand too.
-fn git(args: &[Word]) -> bool {
-    let mut rest = args;
-    loop {
-        let Some(word) = rest.first().and_then(Word::value) else { return rest.is_empty() };
-        match &*word {
-            "--no-pager" | "-P" | "--no-optional-locks" | "--literal-pathspecs" => rest = &rest[1..],
-            "-C" if rest.get(1).is_some_and(|path| path.value().is_some()) => rest = &rest[2..],
-            "--version" => return true,
-            _ => break,
-        }
-    }
-    let Some((subcommand, args)) = rest.split_first() else { return true };
-    let Some(subcommand) = subcommand.value() else { return false };
-    let first = args.first().and_then(Word::value);
-    match &*subcommand {
-        "log" | "show" | "diff" | "whatchanged" | "diff-tree" | "diff-index" | "diff-files" | "shortlog" => {
-            free_of(args, &PATCHES)
-        }
-        // `-O` opens the files in a program.
-        "grep" => free_of(args, &["-O", "--open-files-in-pager"]),
-        "status" | "blame" | "annotate" | "rev-parse" | "rev-list" | "ls-files" | "ls-tree" | "cat-file"
-        | "describe" | "name-rev" | "merge-base" | "for-each-ref" | "show-ref" | "show-branch"
-        | "count-objects" | "check-ignore" | "check-attr" | "cherry" | "range-diff" | "version" => {
-            free_of(args, &PATCHES)
-        }
-        "branch" => lists(args, &BRANCH_OPTIONS),
-        "tag" => lists(args, &TAG_OPTIONS),
-        "remote" => match first.as_deref() {
-            None => args.is_empty(),
-            Some("-v" | "--verbose") => args.len() == 1,
-            Some("get-url") => free_of(args, &[]),
-            Some(_) => false,
-        },
-        "stash" => match first.as_deref() {
-            Some("list" | "show") => free_of(args, &PATCHES),
-            _ => false,
-        },
-        "worktree" | "notes" => first.as_deref() == Some("list") && free_of(args, &[]),
-        "reflog" => match first.as_deref() {
-            None => args.is_empty(),
-            Some("show" | "exists") => free_of(args, &PATCHES),
-            Some(_) => false,
-        },
-        "config" => {
-            let looks = ["--get", "--get-all", "--get-regexp", "--list", "-l", "list", "get"];
-            first.is_some_and(|first| looks.contains(&&*first))
-                && free_of(args, &["--add", "--unset", "--replace-all", "-e", "--edit", "--rename-section", "--remove-section"])
-        }
-        _ => false,
-    }
-}
-
-/// They write a file, or run a program of the configuration or of the arguments.
-const PATCHES: [&str; 4] = ["--output", "--ext-diff", "--show-signature", "--open-files-in-pager"];
-
-/// What `git branch` lists by; those with `=` take the next word or their own rest.
-const BRANCH_OPTIONS: [&str; 20] = [
-    "-a", "--all", "-r", "--remotes", "-v", "-vv", "-av", "-avv", "-rv", "--verbose", "--show-current", "--list=",
-    "-l=", "--contains=", "--no-contains=", "--merged=", "--no-merged=", "--points-at=", "--sort", "--format",
-];
-/// What `git tag` lists by.
-const TAG_OPTIONS: [&str; 11] = [
-    "-l=", "--list=", "-n", "--contains=", "--no-contains=", "--merged=", "--no-merged=", "--points-at=",
-    "--sort", "--format", "--column",
-];
-
-/// Reports whether a command lists: an operand would be a name to make, unless an option says that it
-/// is what to look for.
-fn lists(args: &[Word], options: &[&str]) -> bool {
-    let mut looks_for = false;
-    let mut operands = false;
-    for arg in args {
-        if arg.is_operand() {
-            operands = true;
-            continue;
-        }
-        let Some(value) = arg.value() else { return false };
-        let name = value.split('=').next().unwrap_or_default();
-        let found = options.iter().find(|option| option.trim_end_matches('=') == name);
-        let numbered = name.strip_prefix("-n").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-        match found {
-            Some(option) => looks_for |= option.ends_with('='),
-            None if numbered && options.contains(&"-n") => looks_for = true,
-            None => return false,
-        }
-    }
-    !operands || looks_for
 }

@@ -132,7 +132,9 @@ impl Rule {
             }
             Self::Agent(agent) => {
                 name == "Agent"
-                    && ["subagent_type", "agent", "name"].iter().any(|key| field(key) == Some(agent))
+                    && ["subagent_type", "agent", "name"]
+                        .iter()
+                        .any(|key| field(key) == Some(agent))
             }
             other => other.is_whole(name),
         }
@@ -141,11 +143,12 @@ impl Rule {
     /// Returns it as people read it.
     pub(super) fn shown(&self) -> String {
         match self {
-            Self::Tool(name) | Self::Mcp { text: name, .. } => format!("`{name}`"),
+            Self::Tool(name) | Self::Mcp { text: name, .. } | Self::Agent(name) => {
+                format!("`{name}`")
+            }
             Self::Bash(rule) => rule.shown(),
             Self::Files { rule, .. } => rule.shown(),
             Self::Domain(host) => format!("`{host}`"),
-            Self::Agent(name) => format!("`{name}`"),
         }
     }
 }

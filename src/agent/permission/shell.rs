@@ -8,7 +8,9 @@
 //! (Parsers of crates.io were looked at: brush-parser 0.4 brings 33 crates, and 200 nested `$(` end
 //! the process by a stack overflow. This one is held against bash itself by `tests/shell.rs`.)
 
+mod compound;
 mod cursor;
+mod expansion;
 mod word;
 
 use cursor::Cursor;
@@ -21,8 +23,8 @@ const MAX_DEPTH: usize = 30;
 
 /// Words that begin or end something where a command could begin.
 const RESERVED: [&str; 19] = [
-    "if", "then", "elif", "else", "fi", "for", "select", "while", "until", "do", "done", "case", "esac",
-    "{", "}", "[[", "function", "coproc", "in",
+    "if", "then", "elif", "else", "fi", "for", "select", "while", "until", "do", "done", "case",
+    "esac", "{", "}", "[[", "function", "coproc", "in",
 ];
 
 /// One simple command.
@@ -126,7 +128,10 @@ impl Parser<'_> {
             count += 1;
             self.cursor.blanks();
             match self.cursor.peek() {
-                Some(';') if self.cursor.peek_at(1) == Some(';') || self.cursor.peek_at(1) == Some('&') => {
+                Some(';')
+                    if self.cursor.peek_at(1) == Some(';')
+                        || self.cursor.peek_at(1) == Some('&') =>
+                {
                     return Ok(count);
                 }
                 Some(';' | '&') => self.cursor.skip(1),
@@ -139,9 +144,7 @@ impl Parser<'_> {
     fn at_list_end(&mut self, ends: &[&str]) -> bool {
         match self.cursor.peek() {
             None | Some(')') => true,
-            Some(';') => {
-                self.cursor.peek_at(1) == Some(';') || self.cursor.peek_at(1) == Some('&')
-            }
+            Some(';') => self.cursor.peek_at(1) == Some(';') || self.cursor.peek_at(1) == Some('&'),
             _ => matches!(self.opening(), Opening::Reserved(word) if ends.contains(&word)),
         }
     }
@@ -220,122 +223,6 @@ impl Parser<'_> {
         self.require_word(end)
     }
 
-    fn branches(&mut self) -> Result<(), Unreadable> {
-        loop {
-            self.filled_list(&["then"])?;
-            self.require_word("then")?;
-            self.filled_list(&["elif", "else", "fi"])?;
-            if self.cursor.take_word("elif") {
-                continue;
-            }
-            if self.cursor.take_word("else") {
-                self.filled_list(&["fi"])?;
-            }
-            return self.require_word("fi");
-        }
-    }
-
-    fn for_loop(&mut self) -> Result<(), Unreadable> {
-        self.cursor.blanks();
-        if self.cursor.take("((") {
-            self.arithmetic()?;
-        } else {
-            let name = self.plain_word()?;
-            if !is_name(&name) {
-                return Err("a loop has no variable");
-            }
-            self.script.parts.push(Part { assignments: vec![name], ..Part::default() });
-            self.lines()?;
-            if self.cursor.take_word("in") {
-                loop {
-                    self.cursor.blanks();
-                    if matches!(self.cursor.peek(), None | Some(';' | '\n')) {
-                        break;
-                    }
-                    self.word()?;
-                }
-            }
-        }
-        self.cursor.blanks();
-        if self.cursor.peek() == Some(';') {
-            self.cursor.skip(1);
-        }
-        self.lines()?;
-        self.require_word("do")?;
-        self.body("done")
-    }
-
-    fn case(&mut self) -> Result<(), Unreadable> {
-        self.cursor.blanks();
-        self.word()?;
-        self.lines()?;
-        self.require_word("in")?;
-        loop {
-            self.lines()?;
-            if self.cursor.take_word("esac") {
-                return Ok(());
-            }
-            self.cursor.take("(");
-            loop {
-                self.cursor.blanks();
-                self.word()?;
-                self.cursor.blanks();
-                if !self.cursor.take("|") {
-                    break;
-                }
-            }
-            self.require(")")?;
-            self.list(&["esac"])?;
-            if ![";;&", ";;", ";&"].iter().any(|end| self.cursor.take(end)) {
-                self.lines()?;
-                return self.require_word("esac");
-            }
-        }
-    }
-
-    /// Follows `[[ … ]]`: no command in itself, but words in it are expanded.
-    fn conditional(&mut self) -> Result<(), Unreadable> {
-        loop {
-            self.lines()?;
-            if self.cursor.take_word("]]") {
-                return Ok(());
-            }
-            let joint = ["&&", "||", "(", ")", "<", ">"].iter().any(|joint| self.cursor.take(joint));
-            if joint {
-                // `<(` would be a substitution in a place where it cannot be.
-                continue;
-            }
-            let word = self.word()?;
-            const COUNTING: [&str; 8] = ["-eq", "-ne", "-lt", "-le", "-gt", "-ge", "-v", "-R"];
-            if word.value().is_some_and(|word| COUNTING.contains(&&*word)) {
-                self.unclear("`[[` computes with variables");
-            }
-        }
-    }
-
-    fn function(&mut self) -> Result<(), Unreadable> {
-        self.cursor.blanks();
-        let name = self.plain_word()?;
-        self.cursor.blanks();
-        if self.cursor.take("(") {
-            self.cursor.blanks();
-            self.require(")")?;
-        }
-        self.function_body(&name)
-    }
-
-    fn function_body(&mut self, name: &str) -> Result<(), Unreadable> {
-        if name.is_empty() || name.contains(['$', '`', '/', '=']) {
-            return Err("a function has no plain name");
-        }
-        self.lines()?;
-        // Only what shows where it ends: a function is then what is in it.
-        if self.cursor.peek() == Some('(') || matches!(self.opening(), Opening::Reserved("{")) {
-            return self.deeper(Self::command);
-        }
-        Err("the body of a function is no group")
-    }
-
     fn simple(&mut self) -> Result<(), Unreadable> {
         let mut part = Part::default();
         let first = self.script.parts.len();
@@ -348,8 +235,11 @@ impl Parser<'_> {
             match self.cursor.peek() {
                 None | Some('\n' | ';' | '&' | '|' | ')') => break,
                 Some('(') => {
-                    let [word] = part.words.as_slice() else { return Err("a `(` stands in the wrong place") };
-                    let (Some(name), true) = (word.value(), part.assignments.is_empty() && !word.is_quoted())
+                    let [word] = part.words.as_slice() else {
+                        return Err("a `(` stands in the wrong place");
+                    };
+                    let (Some(name), true) =
+                        (word.value(), part.assignments.is_empty() && !word.is_quoted())
                     else {
                         return Err("a `(` stands in the wrong place");
                     };
@@ -395,7 +285,10 @@ impl Parser<'_> {
                 self.word()?;
             }
         }
-        if !matches!(self.cursor.peek(), None | Some(' ' | '\t' | '\n' | ';' | '&' | '|' | ')' | '<' | '>')) {
+        if !matches!(
+            self.cursor.peek(),
+            None | Some(' ' | '\t' | '\n' | ';' | '&' | '|' | ')' | '<' | '>')
+        ) {
             self.word()?;
         }
         Ok(Some(name))
@@ -465,11 +358,8 @@ impl Parser<'_> {
             }
             self.cursor.skip(1);
             for heredoc in std::mem::take(&mut self.heredocs) {
-                let body = self.cursor.document(
-                    &heredoc.end,
-                    heredoc.strips_tabs,
-                    heredoc.expands,
-                )?;
+                let body =
+                    self.cursor.document(&heredoc.end, heredoc.strips_tabs, heredoc.expands)?;
                 if heredoc.expands {
                     self.document(&body)?;
                 }

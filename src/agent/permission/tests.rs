@@ -1,4 +1,6 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
+//! Tables of commands and what the rules say of them.
+
+#![expect(clippy::unwrap_used, clippy::too_many_lines, reason = "tests, of tables")]
 
 use super::*;
 use serde_json::json;
@@ -522,12 +524,25 @@ fn paths_are_judged_as_gitignore_would() {
     std::fs::write(root.join(".env"), "x").unwrap();
     std::os::unix::fs::symlink(root.join(".env"), root.join("src/link")).unwrap();
     let rules = rules(
-        &["Edit(src/**)", "Edit(/notes.md)", "Edit(~/x)", "Read", "Bash(npm test *)", "Grep(./src)"],
+        &[
+            "Edit(src/**)",
+            "Edit(/notes.md)",
+            "Edit(~/x)",
+            "Read",
+            "Bash(npm test *)",
+            "Grep(./src)",
+        ],
         &["Read(.env)", "Edit(*.lock)", "Edit(//etc/**)", "Write(src/gen/)"],
     );
-    let weigh = |tool: &str, field: &str, path: &str| rules.weigh(tool, &json!({ field: path }), &root);
+    let weigh =
+        |tool: &str, field: &str, path: &str| rules.weigh(tool, &json!({ field: path }), &root);
     let at = |path: &str| root.join(path).display().to_string();
-    assert!(rules.offers("Edit") && rules.offers("Write") && rules.offers("Grep") && !rules.offers("Glob"));
+    assert!(
+        rules.offers("Edit")
+            && rules.offers("Write")
+            && rules.offers("Grep")
+            && !rules.offers("Glob")
+    );
     for (tool, path) in [
         ("Edit", at("src/a/b.rs")),
         ("Write", at("src/new.rs")),
@@ -561,14 +576,28 @@ fn paths_are_judged_as_gitignore_would() {
     }
     assert_eq!(weigh("Grep", "path", &at("src")), Verdict::Allowed);
     assert!(matches!(weigh("Grep", "path", &at(".env")), Verdict::Denied(_)));
-    assert!(matches!(weigh("Grep", "pattern", "x"), Verdict::Open(Err(_))), "a search of everything");
+    assert!(
+        matches!(weigh("Grep", "pattern", "x"), Verdict::Open(Err(_))),
+        "a search of everything"
+    );
     let command = |command: &str| rules.weigh("Bash", &json!({ "command": command }), &root);
-    for allowed in
-        ["npm test > src/out", "npm test < src/a", "cd src && npm test > src/out", "npm test && cat src/a"]
-    {
+    for allowed in [
+        "npm test > src/out",
+        "npm test < src/a",
+        "cd src && npm test > src/out",
+        "npm test && cat src/a",
+    ] {
         assert_eq!(command(allowed), Verdict::Allowed, "{allowed}");
     }
-    for open in ["npm test > lib/out", "npm test > ~/y", "npm test > $x", "npm test; cat ../x", "cd src && npm test > out", "npm test | xargs cat", "npm test && ls /"] {
+    for open in [
+        "npm test > lib/out",
+        "npm test > ~/y",
+        "npm test > $x",
+        "npm test; cat ../x",
+        "cd src && npm test > out",
+        "npm test | xargs cat",
+        "npm test && ls /",
+    ] {
         assert!(matches!(command(open), Verdict::Open(Err(_))), "{open}");
     }
     for denied in [
@@ -591,7 +620,13 @@ fn paths_are_judged_as_gitignore_would() {
 #[test]
 fn servers_hosts_and_agents_have_rules_of_their_own() {
     let rules = rules(
-        &["mcp__docs__*", "mcp__files__read", "mcp__git", "WebFetch(domain:Example.com)", "Agent(reviewer)"],
+        &[
+            "mcp__docs__*",
+            "mcp__files__read",
+            "mcp__git",
+            "WebFetch(domain:Example.com)",
+            "Agent(reviewer)",
+        ],
         &["mcp__git__push", "mcp__docs__delete*"],
     );
     for (name, offered) in [
@@ -610,10 +645,17 @@ fn servers_hosts_and_agents_have_rules_of_their_own() {
     }
     let fetch = |url: &str| rules.weigh("WebFetch", &json!({ "url": url }), Path::new("/"));
     assert_eq!(fetch("https://example.com/x"), Verdict::Allowed);
-    for url in ["https://evil.com", "https://example.com@evil.com", "https://sub.example.com", "x", "https://example.com.evil.com"] {
+    for url in [
+        "https://evil.com",
+        "https://example.com@evil.com",
+        "https://sub.example.com",
+        "x",
+        "https://example.com.evil.com",
+    ] {
         assert!(matches!(fetch(url), Verdict::Open(Err(_))), "{url}");
     }
-    let agent = |name: &str| rules.weigh("Agent", &json!({ "subagent_type": name }), Path::new("/"));
+    let agent =
+        |name: &str| rules.weigh("Agent", &json!({ "subagent_type": name }), Path::new("/"));
     assert_eq!(agent("reviewer"), Verdict::Allowed);
     assert!(matches!(agent("other"), Verdict::Open(Err(_))));
     let default = super::tests::rules(&[], &[]);
@@ -626,8 +668,21 @@ fn names_are_checked() {
     let parse = |rule: &str| Rules::parse(Some(&owned(&[rule])), &[], &tools()).unwrap_err();
     assert_eq!(parse("Raed").hint.unwrap(), "did you mean `Read`?");
     for rule in [
-        "", "Bash(git", "Bash()", "Bash(:*)", "Read(../x)", "Read(!x)", "Read(/)", "lookup(x)",
-        "mcp__", "mcp__*", "mcp__a b", "mcp__a(x)", "WebFetch(example.com)", "WebFetch(domain:a/b)", "git *",
+        "",
+        "Bash(git",
+        "Bash()",
+        "Bash(:*)",
+        "Read(../x)",
+        "Read(!x)",
+        "Read(/)",
+        "lookup(x)",
+        "mcp__",
+        "mcp__*",
+        "mcp__a b",
+        "mcp__a(x)",
+        "WebFetch(example.com)",
+        "WebFetch(domain:a/b)",
+        "git *",
     ] {
         assert_eq!(parse(rule).kind, crate::error::Kind::Usage, "{rule}");
     }

@@ -105,7 +105,9 @@ impl Reader<'_> {
         if functions.is_empty() {
             return Err(Error::usage(format!("`agent.query`: the hook `{name}` has no function")));
         }
-        functions.iter().for_each(|function| self.push(point, function, &tools, timeout));
+        for function in &functions {
+            self.push(point, function, &tools, timeout);
+        }
         Ok(())
     }
 
@@ -117,7 +119,12 @@ impl Reader<'_> {
         timeout: Option<std::time::Duration>,
     ) {
         let callback = self.runtime.callbacks().register(function.clone(), Rc::clone(self.task));
-        self.hooks.push(Hook { point, tools: tools.to_vec(), function: Arc::new(callback), timeout });
+        self.hooks.push(Hook {
+            point,
+            tools: tools.to_vec(),
+            function: Arc::new(callback),
+            timeout,
+        });
     }
 }
 

@@ -51,7 +51,9 @@ pub(super) fn rules(
                     top.display()
                 ),
             )
-            .hint("add `worktree = true` or `read_only = true`, or a `cwd` outside every repository"));
+            .hint(
+                "add `worktree = true` or `read_only = true`, or a `cwd` outside every repository",
+            ));
     }
     Ok(rules.reading_by_default())
 }

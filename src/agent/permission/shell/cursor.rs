@@ -109,7 +109,9 @@ impl Cursor {
     /// Returns the name that is assigned to here, and how much stands before the value.
     pub(super) fn assigned(&self) -> Option<(String, usize)> {
         let mut name = String::new();
-        while let Some(c) = self.peek_at(name.len()).filter(|c| c.is_ascii_alphanumeric() || *c == '_') {
+        while let Some(c) =
+            self.peek_at(name.len()).filter(|c| c.is_ascii_alphanumeric() || *c == '_')
+        {
             name.push(c);
         }
         let mut length = name.len();
