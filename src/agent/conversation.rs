@@ -141,8 +141,13 @@ pub(super) async fn hold(
         structured,
         verifying: Verifying::default(),
         bench: Bench::new(fleet, order, ground),
+        conversation: format!("{}/{id}", fleet.run_id()),
+        stops: 0,
     };
-    let ending = session.run().await;
+    let mut ending = session.run().await;
+    if let (Err(error), None) = (session.tell_end(ending.subtype.as_str()).await, &ending.error) {
+        ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) };
+    }
     // They write no more when the work is taken in.
     servers.end().await;
     // A write that outlived its agent's time must not come after the work was taken in.
@@ -187,12 +192,14 @@ async fn servers(
 fn offered(query: &Query, servers: &Servers, structured: Option<&Arc<Structured>>) -> Registry {
     let mut tools = Registry::builtin();
     // What only a rule that lists it brings.
-    if query.rules.listed().is_some_and(|names| names.contains(&"WebFetch")) {
+    if query.rules.offers("WebFetch") {
         tools.add(Arc::new(WebFetch::reaching(query.rules.domains())));
     }
     tools.retain(|tool| query.rules.offers(tool.name()));
-    let custom = query.tools.iter().chain(servers.tools());
-    for tool in custom.filter(|tool| query.rules.offers_custom(tool.name())) {
+    for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
+        tools.add(Arc::clone(tool));
+    }
+    for tool in servers.tools().filter(|tool| query.rules.offers(tool.name())) {
         tools.add(Arc::clone(tool));
     }
     if let Some(tool) = structured.and_then(Structured::tool) {

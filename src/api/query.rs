@@ -1,10 +1,11 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod dirs;
 mod effort;
 mod finish;
+mod hooks;
 mod listen;
 pub(super) mod money;
-mod dirs;
 mod permission;
 mod servers;
 
@@ -16,9 +17,8 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::{model, site, tool};
-use crate::agent::hook::Hooks;
 use crate::agent::past::Past;
-use crate::agent::query::{Limits, Query};
+use crate::agent::query::{Commit, Limits, Query, Site};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::model::Model;
@@ -55,6 +55,9 @@ pub const SHAPE: Shape = Shape {
         "scope",
         "allowed_tools",
         "disallowed_tools",
+        "read_only",
+        "can_use_tool",
+        "hooks",
         "tools",
         "mcp_servers",
         "max_turns",
@@ -72,7 +75,7 @@ pub const SHAPE: Shape = Shape {
         "verify",
         "verify_attempts",
     ],
-    later: &["read_only", "can_use_tool", "hooks", "resume", "fork"],
+    later: &["resume", "fork"],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -136,8 +139,14 @@ fn read(
     let prompt = options.required("prompt", prompt)?;
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
-    let (site, branch) = site::read(lua, host, &mut options)?;
-    let rules = permission::rules(&mut options, &site, &tools)?;
+    let read_only = permission::read_only(&mut options)?;
+    let (mut site, branch) = site::read(lua, host, &mut options)?;
+    if let (Site::Worktree(plan), true) = (&mut site, read_only) {
+        plan.commit = Commit::No;
+    }
+    let rules = permission::rules(&mut options, &site, &tools, read_only)?;
+    let can_use_tool = permission::decider(runtime, task, &mut options)?;
+    let hooks = hooks::read(runtime, task, &mut options)?;
     let schema = finish::schema(&mut options, &tools)?;
     let verify = finish::verify(runtime, task, &mut options)?;
     let add_dirs = dirs::read(&mut options, &site, host.cwd())?;
@@ -172,9 +181,9 @@ fn read(
         effort,
         add_dirs,
         past: Past::New,
-        read_only: false,
-        can_use_tool: None,
-        hooks: Hooks::default(),
+        read_only,
+        can_use_tool,
+        hooks,
         schema,
         verify,
         purse: money.purse,
