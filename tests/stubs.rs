@@ -18,11 +18,13 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 22] = [
+const OPTIONS: [(&str, &[&str]); 24] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
     ("agent.ToolOptions", &["agent.tool"]),
+    ("agent.Hooks", &["agent.query: hooks"]),
+    ("agent.HookMatcher", &["agent.query: hooks: matcher"]),
     ("agent.ListOptions", &["agent.list"]),
     ("agent.ConfigOptions", &["agent.config"]),
     ("agent.WorktreeDefaults", &["agent.config: worktree"]),
