@@ -65,7 +65,7 @@ def main():
         base_url = server.stdout.readline().removeprefix("listening on ").strip()
         port = free_port()
         command = [
-            pathlib.Path(sys.executable).parent / "litellm", "--config", config(base_url, folder),
+            pathlib.Path(sys.prefix) / "bin" / "litellm", "--config", config(base_url, folder),
             "--host", "127.0.0.1", "--port", str(port),
         ]
         environment = {
