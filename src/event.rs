@@ -94,11 +94,21 @@ pub enum Event {
     /// It was answered: results of its calls, texts.
     Answered { agent: String, message: Value },
     /// A model answered, whole.
-    TurnFinished { agent: String, turn: u32, calls: Vec<ToolSummary>, usage: Usage },
+    TurnFinished {
+        agent: String,
+        turn: u32,
+        calls: Vec<ToolSummary>,
+        usage: Usage,
+        cost_usd: Option<f64>,
+    },
     /// A tool gave its result.
     ToolFinished { agent: String, turn: u32, tool: String, ok: bool, duration_ms: u64 },
     /// A call was refused by the rules.
     ToolDenied { agent: String, tool: String, tool_use_id: String, reason: String },
+    /// An agent's work was verified; attempt 0 is what was there before it began.
+    Verified { agent: String, attempt: u32, ok: bool, message: Option<String>, duration_ms: u64 },
+    /// A model could not answer, and another is asked for the rest of the agent's life.
+    ModelChanged { agent: String, from: String, to: String, reason: String },
     /// A model request failed and is asked again after a wait.
     RetryScheduled {
         agent: String,
@@ -123,6 +133,7 @@ pub enum Event {
         num_turns: u32,
         duration_ms: u64,
         usage: Usage,
+        cost_usd: Option<f64>,
         denials: usize,
         /// Its whole outcome, as scripts see it.
         outcome: Arc<Value>,

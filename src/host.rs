@@ -2,12 +2,15 @@
 //! There are no statics; whoever has the host has the run.
 
 pub mod gc;
+pub mod integrate;
 pub mod merge;
+mod prices;
+pub mod race;
 mod recovery;
 pub mod roster;
 pub mod worktrees;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,6 +54,7 @@ pub struct Host {
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
     announced: Mutex<bool>,
+    warned: Mutex<HashSet<String>>,
     recovered: recovery::Seen,
     /// The worktrees that the script made for itself and has not closed.
     worktrees: Mutex<worktrees::Open>,
@@ -90,6 +94,7 @@ impl Host {
             processes.clone(),
             env::allowed(around.environment.clone().into_iter()),
         );
+        fleet.purse().set_total(config.max_budget_usd);
         Ok(Arc::new(Self {
             sources: Mutex::new(around.sources),
             config: Mutex::new(config),
@@ -103,6 +108,7 @@ impl Host {
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
             announced: Mutex::new(false),
+            warned: Mutex::default(),
             recovered: recovery::Seen::default(),
             worktrees: Mutex::default(),
         }))
@@ -122,6 +128,7 @@ impl Host {
         let changed = Sources { script: settings.over(sources.script.clone()), ..sources.clone() };
         let config = merge(&changed)?;
         self.fleet.set_concurrency(config.concurrency);
+        self.fleet.purse().set_total(config.max_budget_usd);
         *locked(&self.config) = Arc::new(config);
         *sources = changed;
         Ok(())
@@ -145,6 +152,13 @@ impl Host {
     /// Returns who hears what happens.
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// Warns of something that is said once in a run.
+    pub fn warn_once(&self, text: &str) {
+        if locked(&self.warned).insert(text.to_owned()) {
+            self.events.warn(text);
+        }
     }
 
     /// Returns what starts commands.
@@ -204,7 +218,8 @@ impl Host {
     }
 
     fn providers(&self) -> Environment {
-        Environment::new(&|name| self.variable(name))
+        let variable = |name: &str| self.variable(name);
+        Environment::new(&variable).with_providers(&self.config().providers, &variable)
     }
 
     /// Returns the directory whose repository is meant when nothing else is said.

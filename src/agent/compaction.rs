@@ -5,8 +5,8 @@ use crate::error::{Error, Kind};
 
 impl Session<'_> {
     /// Makes room after the model said that the conversation no longer fits.
-    #[expect(clippy::unused_async, reason = "for compaction")]
     pub(super) async fn make_room(&mut self) -> Result<(), Error> {
+        self.tell_compaction("auto").await?;
         let model = self.query.model.name();
         Err(Error::new(
             Kind::Model,

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::asking::Asker;
+use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
@@ -14,11 +18,16 @@ use super::outcome::{Denial, Subtype};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
-use crate::error::Error;
+use super::structured::Structured;
+use super::verify::{Verification, Verifying};
+use crate::error::{Error, Kind};
 use crate::event::Usage;
 use crate::model::ToolSpec;
+use crate::tool::mcp::{Around, Servers};
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
+use crate::tool::sight::Sees;
+use crate::tool::web_fetch::WebFetch;
 use crate::tool::{Context, Tool};
 
 /// How long a file may still be written when its agent has ended.
@@ -33,9 +42,20 @@ pub(super) struct Conversed {
     pub(super) api_time: Duration,
     pub(super) stop_reason: Option<String>,
     pub(super) denials: Vec<Denial>,
+    pub(super) structured_output: Option<Value>,
+    pub(super) verification: Option<Verification>,
 }
 
 impl Conversed {
+    /// Makes that of an agent whose servers do not start.
+    fn unserved(error: Error) -> Self {
+        let subtype = match error.kind {
+            Kind::Cancelled => Subtype::ErrorCancelled,
+            _ => Subtype::ErrorDuringExecution,
+        };
+        Self::failed(subtype, error)
+    }
+
     /// Makes that of an agent which asked nothing.
     pub(super) fn failed(subtype: Subtype, error: Error) -> Self {
         Self {
@@ -46,6 +66,8 @@ impl Conversed {
             api_time: Duration::ZERO,
             stop_reason: None,
             denials: Vec::new(),
+            structured_output: None,
+            verification: None,
         }
     }
 }
@@ -60,7 +82,7 @@ pub(super) async fn hold(
     env: BTreeMap<String, String>,
 ) -> Conversed {
     let query = &order.query;
-    let workspace = match ground.workspace() {
+    let workspace = match ground.workspace(&query.add_dirs) {
         Ok(workspace) => Arc::new(workspace),
         Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
@@ -68,11 +90,18 @@ pub(super) async fn hold(
         Checkpoints::new(worktree.clone(), Arc::clone(&workspace), order.events.clone())
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
-    let tools = offered(query);
+    let servers = match servers(fleet, order, ground, &env).await {
+        Ok(servers) => servers,
+        Err(error) => return Conversed::unserved(error),
+    };
+    let structured = Structured::new(query);
+    let tools = offered(query, &servers, structured.as_ref());
+    let capabilities = query.model.capabilities();
     let texts = prompt::first_message(
         &query.prompt,
         &Surroundings {
             directory: ground.path(),
+            added: &query.add_dirs,
             branch: branch.as_deref(),
             scope: ground.worktree().and_then(|worktree| worktree.scope()).map(|scope| &**scope),
             date: prompt::date(std::time::SystemTime::now()),
@@ -93,12 +122,14 @@ pub(super) async fn hold(
             label: query.label.clone(),
             branch,
             turn: AtomicU32::new(0),
+            sees: Sees { images: capabilities.images, documents: capabilities.documents },
         },
         events: order.events.clone(),
         base_commit: ground.worktree().map(|worktree| worktree.base_commit().to_owned()),
         system: system.into(),
         offered: tools.tools().map(|tool| spec(&**tool)).collect(),
         history: History::new(texts),
+        asker: Asker::new(fleet, order),
         tools: &tools,
         checkpoints,
         turns: 0,
@@ -107,8 +138,18 @@ pub(super) async fn hold(
         api_time: Duration::ZERO,
         last_text: String::new(),
         stop_reason: None,
+        structured,
+        verifying: Verifying::default(),
+        bench: Bench::new(fleet, order, ground),
+        conversation: format!("{}/{id}", fleet.run_id()),
+        stops: 0,
     };
-    let ending = session.run().await;
+    let mut ending = session.run().await;
+    if let (Err(error), None) = (session.tell_end(ending.subtype.as_str()).await, &ending.error) {
+        ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) };
+    }
+    // They write no more when the work is taken in.
+    servers.end().await;
     // A write that outlived its agent's time must not come after the work was taken in.
     let closed = tokio::task::spawn_blocking(move || workspace.close());
     if tokio::time::timeout(LAST_WRITE, closed).await.is_err() {
@@ -125,15 +166,44 @@ pub(super) async fn hold(
         api_time: session.api_time,
         stop_reason: session.stop_reason,
         denials: session.denials,
+        structured_output: session.structured.and_then(|structured| structured.value()),
+        verification: session.verifying.summary(query.verify.as_ref()),
     }
 }
 
-/// Returns the tools that the rules offer: the built-in ones, then the script's.
-fn offered(query: &Query) -> Registry {
+/// Starts the servers of the agent.
+async fn servers(
+    fleet: &Fleet,
+    order: &Order,
+    ground: &Ground,
+    env: &BTreeMap<String, String>,
+) -> Result<Servers, Error> {
+    let around = Around {
+        processes: &fleet.processes,
+        directory: ground.path(),
+        env,
+        cancel: &order.cancel,
+    };
+    Servers::start(&order.query.servers, around).await
+}
+
+/// Returns the tools that the rules offer: the built-in ones, then the script's, then the
+/// servers'; last the one that takes the final answer, where there is need of it.
+fn offered(query: &Query, servers: &Servers, structured: Option<&Arc<Structured>>) -> Registry {
     let mut tools = Registry::builtin();
+    // What only a rule that lists it brings.
+    if query.rules.offers("WebFetch") {
+        tools.add(Arc::new(WebFetch::reaching(query.rules.domains())));
+    }
     tools.retain(|tool| query.rules.offers(tool.name()));
     for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
         tools.add(Arc::clone(tool));
+    }
+    for tool in servers.tools().filter(|tool| query.rules.offers(tool.name())) {
+        tools.add(Arc::clone(tool));
+    }
+    if let Some(tool) = structured.and_then(Structured::tool) {
+        tools.add(tool);
     }
     tools
 }

@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::audience::Audience;
+use super::baseline::Baselines;
+use super::budget::Purse;
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
+use super::governor::Governor;
 use super::ground::{Ground, Harvest, Soil};
 pub use super::live::{Live, Wanting};
 use super::outcome::{Outcome, Subtype};
@@ -22,7 +25,7 @@ use super::place::Places;
 use super::query::Query;
 use super::session::Ending;
 use super::tally::{Books, Ended, Tally, Unchanged};
-use super::{id, setup, tidings};
+use super::{discard, id, setup, tidings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
 use crate::git::{Repo, Worktree};
@@ -65,7 +68,10 @@ pub struct Fleet {
     pub(super) processes: Processes,
     pub(super) environment: BTreeMap<String, String>,
     books: Mutex<Books>,
-    ports: Ports,
+    pub(super) ports: Ports,
+    pub(super) baselines: Arc<Baselines>,
+    governor: Arc<Governor>,
+    purse: Arc<Purse>,
     /// Agents that want a worktree and have not begun to work in it.
     wanting: Arc<AtomicUsize>,
     script: String,
@@ -93,6 +99,9 @@ impl Fleet {
             environment,
             books: Mutex::default(),
             ports: Ports::default(),
+            baselines: Arc::default(),
+            governor: Arc::default(),
+            purse: Purse::of_run(),
             wanting: Arc::default(),
             locks: tokio::sync::Mutex::default(),
         }
@@ -113,6 +122,16 @@ impl Fleet {
         self.places.set_size(concurrency);
     }
 
+    /// Returns what decides when models are asked.
+    pub fn governor(&self) -> &Arc<Governor> {
+        &self.governor
+    }
+
+    /// Returns the money of the run.
+    pub fn purse(&self) -> &Arc<Purse> {
+        &self.purse
+    }
+
     /// Counts an agent among those that will want a worktree, until what is returned is dropped.
     pub fn expect_worktree(&self) -> Wanting {
         Wanting::new(&self.wanting)
@@ -125,7 +144,8 @@ impl Fleet {
 
     /// Returns what there is to say about the agents so far.
     pub fn tally(&self) -> Tally {
-        self.books().tally.clone()
+        let (cost_usd, unpriced) = (self.purse.spent(), self.purse.unpriced());
+        Tally { cost_usd, unpriced, ..self.books().tally.clone() }
     }
 
     /// Counts an agent that failed before it had an id.
@@ -137,6 +157,13 @@ impl Fleet {
     pub fn excuse(&self, id: &str) {
         for ended in self.books().tally.ended.iter_mut().filter(|ended| ended.id == id) {
             ended.excused = true;
+        }
+    }
+
+    /// Notes that branch and worktree of an agent are gone.
+    pub fn note_removed(&self, id: &str) {
+        for ended in self.books().tally.ended.iter_mut().filter(|ended| ended.id == id) {
+            (ended.branch, ended.worktree_path) = (None, None);
         }
     }
 
@@ -285,7 +312,11 @@ impl Fleet {
         tidings::of_included(&order.events, &id, &ground);
         let port = self.ports.take(&id);
         let conversed = self.converse(order, &id, &ground, port.as_ref()).await;
-        let harvested = ground.harvest(&id, &self.run, &query.label).await;
+        let mut harvested = ground.harvest(&id, &self.run, &query.label).await;
+        if let (Ok(harvest), true) = (&mut harvested, query.read_only) {
+            let discarded = discard::discard(&self.events, &ground, &id, &self.run, harvest).await;
+            harvested = discarded.and(harvested);
+        }
         if let Ok(harvest) = &harvested {
             tidings::of_leftovers(&order.events, &id, harvest);
             if conversed.ending.error.is_some() {
@@ -306,6 +337,10 @@ impl Fleet {
     ) -> Conversed {
         let mut env = self.environment.clone();
         env.extend(env::variables(id, &self.run, ground, port));
+        if order.query.read_only {
+            // Else `git status` writes what it found into the index.
+            env.insert("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned());
+        }
         env.extend(order.query.env.clone());
         if let (Some(worktree), Some(command)) = (ground.worktree(), order.query.setup()) {
             let (env, cancel) = (env.clone(), &order.cancel);
@@ -328,6 +363,7 @@ impl Fleet {
             head_commit: outcome.head_commit.clone(),
             turns: Some(outcome.num_turns),
             usage: Some(outcome.usage),
+            cost_usd: outcome.total_cost_usd,
             worktree_removed: unchanged,
             ..AgentChange::default()
         };
@@ -347,6 +383,7 @@ impl Fleet {
             num_turns: outcome.num_turns,
             duration_ms: outcome.duration_ms,
             usage: outcome.usage,
+            cost_usd: outcome.total_cost_usd,
             denials: ended.denials,
             outcome: Arc::clone(&ended.outcome),
         });
@@ -416,8 +453,11 @@ fn outcome_of(
         duration_ms: millis(took),
         duration_api_ms: millis(conversed.api_time),
         usage: conversed.usage,
+        total_cost_usd: order.query.purse.cost(),
         stop_reason: conversed.stop_reason,
         permission_denials: conversed.denials,
+        structured_output: conversed.structured_output,
+        verify: conversed.verification,
     };
     (outcome, gone)
 }
@@ -439,7 +479,10 @@ fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outco
         duration_ms: 0,
         duration_api_ms: 0,
         usage: Usage::default(),
+        total_cost_usd: Some(0.0),
         stop_reason: None,
         permission_denials: Vec::new(),
+        structured_output: None,
+        verify: None,
     }
 }

@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::asking::Asker;
+use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::conclude::Verdict;
 use super::history::History;
 use super::outcome::{Denial, Subtype};
 use super::query::Query;
+use super::structured::Structured;
+use super::verify::Verifying;
 use crate::error::{Error, Kind};
 use crate::event::{Events, Usage};
 use crate::model::{Reply, StopReason, ToolSpec};
@@ -30,6 +34,7 @@ pub struct Session<'a> {
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
+    pub(super) asker: Asker,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) turns: u32,
     pub(super) denials: Vec<Denial>,
@@ -37,6 +42,13 @@ pub struct Session<'a> {
     pub(super) api_time: Duration,
     pub(super) last_text: String,
     pub(super) stop_reason: Option<String>,
+    pub(super) structured: Option<Arc<Structured>>,
+    pub(super) verifying: Verifying,
+    pub(super) bench: Bench,
+    /// Its id, as hooks and outcomes have it.
+    pub(super) conversation: String,
+    /// How often a stop hook has sent the agent back.
+    pub(super) stops: u32,
 }
 
 /// How the loop came to its end.
@@ -48,6 +60,11 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Makes that of an agent that is done.
+    pub(super) fn success() -> Self {
+        Self { subtype: Subtype::Success, error: None }
+    }
+
     fn new(subtype: Subtype, error: Error) -> Self {
         Self { subtype, error: Some(error) }
     }
@@ -75,6 +92,7 @@ impl Session<'_> {
     pub async fn run(&mut self) -> Ending {
         let cancel = self.context.cancel.clone();
         let limit = self.query.limits.timeout;
+        self.asker.deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
         let deadline = async {
             match limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -88,6 +106,7 @@ impl Session<'_> {
             () = cancel.cancelled() => Ending::new(Subtype::ErrorCancelled, Error::new(Kind::Cancelled, "the agent was cancelled")),
             ending = &mut work => return ending.unwrap_or_else(|error| match error.kind {
                 Kind::Cancelled => Ending::new(Subtype::ErrorCancelled, error),
+                Kind::Budget => Ending::new(Subtype::ErrorMaxBudgetUsd, error),
                 _ => Ending::new(Subtype::ErrorDuringExecution, error),
             }),
             () = deadline => {
@@ -104,6 +123,8 @@ impl Session<'_> {
     async fn converse(&mut self) -> Result<Ending, Error> {
         self.tell_begin();
         let mut nudges = 0;
+        self.tell_beginning().await?;
+        self.foretell().await?;
         loop {
             if self.turns == self.query.limits.max_turns {
                 let limit = self.query.limits.max_turns;
@@ -121,7 +142,11 @@ impl Session<'_> {
                 Step::Answer => {
                     self.keep_reply(&reply)?;
                     let results = self.run_calls(&reply).await?;
-                    self.keep_answer(results, Vec::new())?;
+                    let (told, ending) = self.answered(&results).await?.parts();
+                    self.keep_answer(results, told)?;
+                    if let Some(ending) = ending {
+                        return Ok(ending);
+                    }
                 }
                 Step::GoOn(text) => {
                     self.keep_reply(&reply)?;
@@ -140,12 +165,10 @@ impl Session<'_> {
                     ));
                 }
                 Step::Done => match self.conclude(&reply).await? {
-                    Verdict::Accepted => {
-                        return Ok(Ending { subtype: Subtype::Success, error: None });
-                    }
+                    Verdict::Accepted => return Ok(Ending::success()),
                     Verdict::Again(told) => {
                         self.keep_reply(&reply)?;
-                        self.keep_answer(Vec::new(), vec![told])?;
+                        self.keep_answer(Vec::new(), told)?;
                     }
                     Verdict::Failed(ending) => return Ok(ending),
                 },

@@ -19,6 +19,10 @@ pub struct Tally {
     pub ended: Vec<Ended>,
     /// Tokens of all.
     pub usage: Usage,
+    /// What is known to be spent, in USD.
+    pub cost_usd: f64,
+    /// Models of unknown price that counted tokens.
+    pub unpriced: Vec<String>,
     /// Branches that the script has merged, or tried to.
     pub merged: BTreeSet<String>,
 }

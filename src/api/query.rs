@@ -1,7 +1,13 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod dirs;
+mod effort;
+mod finish;
+mod hooks;
 mod listen;
+pub(super) mod money;
 mod permission;
+mod servers;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -11,9 +17,8 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::{model, site, tool};
-use crate::agent::hook::Hooks;
 use crate::agent::past::Past;
-use crate::agent::query::{Limits, Query};
+use crate::agent::query::{Commit, Limits, Query, Site};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::model::Model;
@@ -38,6 +43,8 @@ pub const SHAPE: Shape = Shape {
         "prompt",
         "label",
         "model",
+        "fallback_model",
+        "effort",
         "system_prompt",
         "append_system_prompt",
         "worktree",
@@ -48,8 +55,13 @@ pub const SHAPE: Shape = Shape {
         "scope",
         "allowed_tools",
         "disallowed_tools",
+        "read_only",
+        "can_use_tool",
+        "hooks",
         "tools",
+        "mcp_servers",
         "max_turns",
+        "max_budget_usd",
         "max_output_tokens",
         "timeout",
         "idle_timeout",
@@ -57,23 +69,13 @@ pub const SHAPE: Shape = Shape {
         "on_event",
         "repo",
         "cwd",
+        "add_dirs",
         "env",
-    ],
-    later: &[
-        "effort",
-        "fallback_model",
-        "read_only",
-        "can_use_tool",
-        "max_budget_usd",
         "schema",
         "verify",
         "verify_attempts",
-        "add_dirs",
-        "hooks",
-        "mcp_servers",
-        "resume",
-        "fork",
     ],
+    later: &["resume", "fork"],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -137,8 +139,17 @@ fn read(
     let prompt = options.required("prompt", prompt)?;
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
-    let (site, branch) = site::read(lua, host, &mut options)?;
-    let rules = permission::rules(&mut options, &site, &tools)?;
+    let read_only = permission::read_only(&mut options)?;
+    let (mut site, branch) = site::read(lua, host, &mut options)?;
+    if let (Site::Worktree(plan), true) = (&mut site, read_only) {
+        plan.commit = Commit::No;
+    }
+    let rules = permission::rules(&mut options, &site, &tools, read_only)?;
+    let can_use_tool = permission::decider(runtime, task, &mut options)?;
+    let hooks = hooks::read(runtime, task, &mut options)?;
+    let schema = finish::schema(&mut options, &tools)?;
+    let verify = finish::verify(runtime, task, &mut options)?;
+    let add_dirs = dirs::read(&mut options, &site, host.cwd())?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let limits = Limits {
@@ -152,6 +163,10 @@ fn read(
     };
     // Last: a missing key is the smaller mistake beside a wrong option.
     let model = model(runtime, host, models, task, &mut options)?;
+    let money = money::read(host, &*model, &mut options, |value| {
+        named_or_written(runtime, host, task, value)
+    })?;
+    let effort = effort::effort(&mut options, host, &*model)?;
     Ok(Query {
         label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
         prompt,
@@ -161,19 +176,20 @@ fn read(
         site,
         rules,
         tools,
-        fallbacks: Vec::new(),
-        effort: None,
-        add_dirs: Vec::new(),
+        servers: servers::read(lua, &mut options)?,
+        fallbacks: money.fallbacks,
+        effort,
+        add_dirs,
         past: Past::New,
-        read_only: false,
-        can_use_tool: None,
-        hooks: Hooks::default(),
+        read_only,
+        can_use_tool,
+        hooks,
+        schema,
+        verify,
+        purse: money.purse,
+        price: money.price,
         on_event: listen::function(runtime, task, &mut options)?,
         logs: task.logs(),
-        schema: None,
-        verify: None,
-        max_budget_usd: None,
-        price: None,
         limits,
         env: options.string_map("env")?.unwrap_or_default(),
         // A check takes no ordinal: call paths are the same with and without it.
@@ -190,16 +206,27 @@ fn model(
     options: &mut Options,
 ) -> Result<Arc<dyn Model>> {
     match options.any("model") {
-        Some(LuaValue::String(name)) => host.model(&name.to_string_lossy()),
-        Some(value) => match model::written(&value) {
-            Some(written) => Ok(model::bind(runtime, &written, task)),
-            None => Err(options.wrong("model", "a name or an `agent.model`", &value)),
-        },
+        Some(value) => named_or_written(runtime, host, task, &value)
+            .unwrap_or_else(|| Err(options.wrong("model", "a name or an `agent.model`", &value))),
         None => match &*models.borrow() {
             Some(default) => Ok(model::bind(runtime, &default.model, task)),
             None => host.default_model(),
         },
     }
+}
+
+/// Returns the model that a value names or is, if it is one of the two.
+fn named_or_written(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    task: &Rc<Task>,
+    value: &LuaValue,
+) -> Option<Result<Arc<dyn Model>>> {
+    if let LuaValue::String(name) = value {
+        return Some(host.model(&name.to_string_lossy()));
+    }
+    let written = model::written(value)?;
+    Some(Ok(model::bind(runtime, &written, task)))
 }
 
 fn short(prompt: &str) -> String {

@@ -151,6 +151,21 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             group.close(&why).await;
             Ok(())
         })?
+        .joining("remove_losers", {
+            let host = Arc::clone(host);
+            move |_, _, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let (group, winner) = (group(&mut args)?, args.any());
+                    let tasks = args.rest();
+                    let tasks = tasks.iter().filter_map(of).map(|task| task.path().to_owned());
+                    let paths: Vec<String> =
+                        group.losers(&winner).into_iter().chain(tasks).collect();
+                    host.remove_losers(&paths).await;
+                    Ok(())
+                }
+            }
+        })?
         .function("deadline", {
             let (main, host) = (main.clone(), Arc::clone(host));
             move |lua, args| deadline(lua, &main, &host, args)

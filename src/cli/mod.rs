@@ -103,6 +103,9 @@ struct Flags {
     /// Model round trips of each agent [default: 20]
     #[arg(long, value_name = "N")]
     max_turns: Option<u32>,
+    /// Money for the run, in USD [default: no limit]
+    #[arg(long, value_name = "X")]
+    max_budget_usd: Option<f64>,
     /// Time for each agent [default: no limit]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
@@ -125,8 +128,6 @@ struct Flags {
 /// Flags of the manual that are not built yet.
 #[derive(Args, Clone, Default)]
 struct LaterFlags {
-    #[arg(long, value_name = "X", hide = true)]
-    max_budget_usd: Option<String>,
     #[arg(long, value_name = "FILE", hide = true)]
     record: Option<PathBuf>,
     #[arg(long, value_name = "FILE", hide = true)]
@@ -143,7 +144,6 @@ struct LaterFlags {
 impl LaterFlags {
     fn refuse(&self) -> Result<(), Error> {
         let given = [
-            ("--max-budget-usd", self.max_budget_usd.is_some()),
             ("--record", self.record.is_some()),
             ("--replay", self.replay.is_some()),
             ("--dry-run", self.dry_run),
@@ -171,6 +171,7 @@ impl Flags {
             model: self.model.clone(),
             concurrency: self.concurrency,
             max_turns: self.max_turns,
+            max_budget_usd: self.max_budget_usd,
             timeout: self.timeout,
             strict: self.strict.then_some(true),
             quiet: self.quiet.then_some(true),

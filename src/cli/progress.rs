@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use super::terminal::{Print, Styles, printable, say, styles};
 use crate::agent::Subtype;
+use crate::agent::budget::usd;
 use crate::agent::tally::{Ended, Tally};
 use crate::event::{Event, Level, Posted, Reporter, ToolSummary, Usage};
 
@@ -53,6 +54,20 @@ impl Plain {
                 duration(*delay_ms),
                 printable(reason)
             ),
+            Event::Verified { attempt: 0, ok: true, .. } => return None,
+            Event::Verified { agent, attempt, ok, message, duration_ms } => {
+                let took = duration(*duration_ms);
+                let message = printable(message.as_deref().unwrap_or_default());
+                match (attempt, ok) {
+                    (_, true) => format!("{agent} {green}verified{reset} in {took}"),
+                    (0, false) => format!("{agent} before it began: {message}"),
+                    (_, false) => format!("{agent} {yellow}not verified{reset}: {message}"),
+                }
+            }
+            Event::ModelChanged { agent, from, to, reason } => format!(
+                "{agent} {yellow}{from} cannot answer{reset}: {}; {to} is asked from now on",
+                printable(reason)
+            ),
             Event::AgentFinished {
                 agent,
                 label,
@@ -61,6 +76,7 @@ impl Plain {
                 num_turns,
                 duration_ms,
                 usage,
+                cost_usd,
                 files_changed,
                 ..
             } => {
@@ -68,7 +84,7 @@ impl Plain {
                 let (took, tokens) = (duration(*duration_ms), tokens(usage, ", "));
                 let took = match num_turns {
                     0 => String::new(),
-                    count => format!(", {count} {turns}, {took}{tokens}"),
+                    count => format!(", {count} {turns}, {took}{tokens}{}", cost(*cost_usd)),
                 };
                 let label = printable(label);
                 match (subtype.as_str(), message) {
@@ -158,10 +174,11 @@ fn render(run: &str, tally: &Tally, style: &Styles) -> String {
     let agents = if tally.ended.len() == 1 { "agent" } else { "agents" };
     let _ = writeln!(
         text,
-        "\n{bold}{} {agents}{reset}: {}{} {dim}({run}){reset}",
+        "\n{bold}{} {agents}{reset}: {}{}{} {dim}({run}){reset}",
         tally.ended.len(),
         counts.join(", "),
-        tokens(&tally.usage, "; ")
+        tokens(&tally.usage, "; "),
+        spent(tally)
     );
     // Failures first: they are what somebody has to look at.
     let (good, bad): (Vec<&Ended>, Vec<&Ended>) = tally
@@ -241,6 +258,23 @@ fn tokens(usage: &Usage, before: &str) -> String {
     }
     let (input, output) = (thousands(usage.total_input()), thousands(usage.output_tokens));
     format!("{before}{input} tokens in, {output} out")
+}
+
+/// Returns what an agent cost; nothing when that is unknown or nothing.
+fn cost(cost: Option<f64>) -> String {
+    cost.filter(|cost| *cost > 0.0).map(|cost| format!(", {}", usd(cost))).unwrap_or_default()
+}
+
+/// Returns what a run cost, and of which models that is unknown.
+fn spent(tally: &Tally) -> String {
+    let mut text = String::new();
+    if tally.cost_usd > 0.0 {
+        let _ = write!(text, "; {}", usd(tally.cost_usd));
+    }
+    if !tally.unpriced.is_empty() {
+        let _ = write!(text, "; cost unknown for {}", printable(&tally.unpriced.join(", ")));
+    }
+    text
 }
 
 /// Shows a count as `842`, `12.3k` or `4.1M`.

@@ -66,7 +66,11 @@ pub(super) fn sources(
         // No home: no settings of the user's.
         Err(_) => Settings::default(),
     };
-    Ok(Sources { flags, script: Settings::default(), below: variables.over(repository).over(user) })
+    Ok(Sources {
+        flags,
+        script: Settings::default(),
+        below: variables.over(repository.within(&user)).over(user),
+    })
 }
 
 fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings> {
@@ -98,6 +102,9 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         model: variable("AGENTLUA_MODEL"),
         concurrency: parsed(variable, "AGENTLUA_CONCURRENCY")?,
         max_turns: parsed(variable, "AGENTLUA_MAX_TURNS")?,
+        max_budget_usd: parsed(variable, "AGENTLUA_MAX_BUDGET_USD")?,
+        // A table: it has files and `agent.config`.
+        prices: None,
         timeout: parsed(variable, "AGENTLUA_TIMEOUT")?,
         idle_timeout: parsed(variable, "AGENTLUA_IDLE_TIMEOUT")?,
         max_output_tokens: parsed(variable, "AGENTLUA_MAX_OUTPUT_TOKENS")?,
@@ -108,6 +115,7 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
         // `AGENTLUA_WORKTREE` tells a command of an agent where it is.
         worktree: None,
+        ..Settings::default()
     })
 }
 

@@ -4,7 +4,8 @@
 //! `system`/`init`, `assistant`, `user` and `result` are the SDK's own, with its names and meanings, and
 //! so are `system`/`api_retry` and `system`/`permission_denied`; `agent_id` is ours and tells the
 //! agents of a run apart. What the SDK has no word for, because it knows no fleet, is a `system` message
-//! with a subtype of ours: `run_started`, `agent_queued`, `worktree_removed`, `merged`, `message`.
+//! with a subtype of ours: `run_started`, `agent_queued`, `verified`, `model_changed`,
+//! `worktree_removed`, `merged`, `message`.
 //! A stream ends with an object of the type `run` (`cli/output.rs`).
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -66,6 +67,20 @@ pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
                 "error_status": status,
                 "error": word.as_deref().unwrap_or("unknown"),
                 "message": reason,
+            }),
+        ),
+        Event::ModelChanged { agent, from, to, reason } => system(
+            "model_changed",
+            json!({ "agent_id": agent, "from": from, "to": to, "message": reason }),
+        ),
+        Event::Verified { agent, attempt, ok, message, duration_ms } => system(
+            "verified",
+            json!({
+                "agent_id": agent,
+                "attempt": attempt,
+                "ok": ok,
+                "message": message,
+                "duration_ms": duration_ms,
             }),
         ),
         Event::AgentFinished { agent, message, outcome, .. } => {

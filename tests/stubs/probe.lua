@@ -3,6 +3,7 @@
 local task, worktree = ...
 local modules = {
   agent = agent,
+  budget = agent.budget,
   fs = fs,
   git = git,
   github = github,
@@ -60,6 +61,7 @@ local taken = {
   ["agent.query: worktree"] = options(function(worktree)
     agent.query { prompt = "x", worktree = worktree }
   end),
+  ["agent.integrate"] = options(agent.integrate),
   ["agent.list"] = options(agent.list),
   ["agent.map"] = options(agent.map, {}, print),
   ["agent.model"] = options(agent.model),
