@@ -80,6 +80,8 @@ pub enum Event {
     ToolDenied { agent: String, tool: String, reason: String },
     /// A model request failed and is asked again after a wait.
     RetryScheduled { agent: String, attempt: u32, delay_ms: u64, reason: String },
+    /// A conversation had become too long and was summed up: its tokens before and after, roughly.
+    Compacted { agent: String, before: u64, after: u64 },
     /// An agent ended; whatever it did is on its branch.
     AgentFinished {
         agent: String,

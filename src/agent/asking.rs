@@ -13,24 +13,7 @@ impl Session<'_> {
     /// Asks for one whole reply, as often as the policy allows.
     pub(super) async fn ask(&mut self) -> Result<Arc<Reply>, Error> {
         let request = self.request();
-        let on_retry = |attempt: u32, delay: Duration, error: &Error| {
-            self.events.emit(Event::RetryScheduled {
-                agent: self.context.agent.clone(),
-                attempt,
-                delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
-                reason: error.to_string(),
-            });
-        };
-        let began = Instant::now();
-        let policy = Policy::default();
-        let reply = tokio::select! {
-            biased;
-            () = self.context.cancel.cancelled() => Err(Error::new(Kind::Cancelled, "the agent was cancelled")),
-            reply = retry::ask_until_answered(&*self.query.model, &request, &policy, &|_| (), &on_retry) => reply,
-        };
-        self.api_time += began.elapsed();
-        let reply = Arc::new(reply?);
-        self.usage += reply.usage;
+        let reply = Arc::new(self.put(&request).await?);
         self.stop_reason = Some(reply.stop.as_str().to_owned());
         if !reply.text.trim().is_empty() {
             self.last_text.clone_from(&reply.text);
@@ -44,7 +27,30 @@ impl Session<'_> {
         Ok(reply)
     }
 
-    fn request(&self) -> Request {
+    /// Puts a question, as often as the policy allows; what it takes is counted.
+    pub(super) async fn put(&mut self, request: &Request) -> Result<Reply, Error> {
+        let on_retry = |attempt: u32, delay: Duration, error: &Error| {
+            self.events.emit(Event::RetryScheduled {
+                agent: self.context.agent.clone(),
+                attempt,
+                delay_ms: u64::try_from(delay.as_millis()).unwrap_or(u64::MAX),
+                reason: error.to_string(),
+            });
+        };
+        let began = Instant::now();
+        let policy = Policy::default();
+        let reply = tokio::select! {
+            biased;
+            () = self.context.cancel.cancelled() => Err(Error::new(Kind::Cancelled, "the agent was cancelled")),
+            reply = retry::ask_until_answered(&*self.query.model, request, &policy, &|_| (), &on_retry) => reply,
+        };
+        self.api_time += began.elapsed();
+        let reply = reply?;
+        self.usage += reply.usage;
+        Ok(reply)
+    }
+
+    pub(super) fn request(&self) -> Request {
         Request {
             turn: self.turns,
             system: Arc::clone(&self.system),

@@ -6,9 +6,13 @@ use std::time::Duration;
 
 use super::checkpoint::Checkpoints;
 use super::conclude::Verdict;
+use super::compaction::Room;
 use super::history::History;
+use super::live::Live;
 use super::outcome::{Denial, Subtype};
 use super::query::Query;
+use super::subagent::Tab;
+use super::transcript::Transcript;
 use crate::error::{Error, Kind};
 use crate::event::{Events, Usage};
 use crate::model::{Reply, StopReason, ToolSpec};
@@ -29,6 +33,10 @@ pub struct Session<'a> {
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
+    pub(super) transcript: Option<Transcript>,
+    pub(super) live: Arc<Live>,
+    pub(super) room: Room,
+    pub(super) tab: Option<Tab>,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) turns: u32,
     pub(super) denials: Vec<Denial>,
@@ -113,16 +121,16 @@ impl Session<'_> {
             }
             self.turns += 1;
             self.context.turn.store(self.turns, Ordering::Relaxed);
-            let reply = self.ask().await?;
+            let reply = self.ask_with_room().await?;
             match next_step(&reply) {
                 Step::Answer => {
-                    self.keep_reply(&reply)?;
+                    self.keep_reply(&reply).await?;
                     let results = self.run_calls(&reply).await?;
-                    self.keep_answer(results, Vec::new())?;
+                    self.keep_answer(results, Vec::new()).await?;
                 }
                 Step::GoOn(text) => {
-                    self.keep_reply(&reply)?;
-                    self.keep_answer(Vec::new(), vec![text.to_owned()])?;
+                    self.keep_reply(&reply).await?;
+                    self.keep_answer(Vec::new(), vec![text.to_owned()]).await?;
                 }
                 Step::Nudge if nudges < MAX_NUDGES => {
                     nudges += 1;
@@ -138,11 +146,15 @@ impl Session<'_> {
                 }
                 Step::Done => match self.conclude(&reply).await? {
                     Verdict::Accepted => {
+                        self.keep_reply(&reply).await?;
+                        if self.hears_more().await? {
+                            continue;
+                        }
                         return Ok(Ending { subtype: Subtype::Success, error: None });
                     }
                     Verdict::Again(told) => {
-                        self.keep_reply(&reply)?;
-                        self.keep_answer(Vec::new(), vec![told])?;
+                        self.keep_reply(&reply).await?;
+                        self.keep_answer(Vec::new(), vec![told]).await?;
                     }
                     Verdict::Failed(ending) => return Ok(ending),
                 },

@@ -53,6 +53,10 @@ impl Plain {
                 duration(*delay_ms),
                 printable(reason)
             ),
+            Event::Compacted { agent, before, after } => {
+                let (before, after) = (thousands(*before), thousands(*after));
+                format!("{agent} {dim}summed up{reset}: {before} tokens became {after}")
+            }
             Event::AgentFinished {
                 agent,
                 label,

@@ -74,6 +74,7 @@ impl Repo {
             // What was settled long ago is of no use to anybody; a journal that cannot be written says so
             // at the next step.
             let _ = store.forget_settled(REMEMBERED).await;
+            let _ = store.forget_said(CONVERSATIONS).await;
             Ok(Ledger { store, lock })
         });
         opened.await

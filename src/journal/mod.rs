@@ -15,6 +15,7 @@ mod intent;
 mod run;
 mod schema;
 mod store;
+mod transcript;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
