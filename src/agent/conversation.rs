@@ -2,6 +2,7 @@
 //! together here, and what it came to is taken out again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -11,11 +12,16 @@ use super::fleet::{Fleet, Order};
 use super::ground::Ground;
 use super::history::History;
 use super::outcome::{Denial, Subtype};
+use super::compaction::Room;
+use super::past::{self, Beginning};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
+use super::subagent::{self, Shared, SubAgent};
+use super::instructions;
 use crate::error::Error;
-use crate::event::Usage;
+use crate::event::{Events, Usage};
+use crate::git::Worktree;
 use crate::model::ToolSpec;
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
@@ -68,25 +74,41 @@ pub(super) async fn hold(
         Checkpoints::new(worktree.clone(), Arc::clone(&workspace), fleet.events.clone())
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
-    let tools = offered(query);
-    let texts = prompt::first_message(
-        &query.prompt,
-        &Surroundings {
-            directory: ground.path(),
-            branch: branch.as_deref(),
-            scope: ground.worktree().and_then(|worktree| worktree.scope()).map(|scope| &**scope),
-            date: prompt::date(std::time::SystemTime::now()),
-        },
-    );
-    let system =
-        prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
-    let mut session = Session {
+    let mut tools = offered(query);
+    let instructions = instructions_for(order, ground).await;
+    let spill_dir = order.store.dir().join("output").join(id);
+    let tab = is_listed(query, subagent::NAME).then(|| {
+        let (tool, tab) = SubAgent::new(Shared {
+            query,
+            tools: &tools,
+            events: &fleet.events,
+            env: &env,
+            spill_dir: spill_dir.clone(),
+            before: instructions.clone(),
+        });
+        tools.add(Arc::new(tool));
+        tab
+    });
+    let before = match &order.ancestor {
+        // It was told then, and may have been changed by the agent itself since.
+        Some(ancestor) => Some(ancestor.note(ground.worktree().map(Worktree::base_commit))),
+        None => instructions,
+    };
+    let texts = opening(query, ground.path(), before, ground.worktree());
+    let begun = past::begin(order, id, &fleet.events, texts).await;
+    let Beginning { history, transcript } = match begun {
+        Ok(beginning) => beginning,
+        Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
+    };
+    let setting = Setting {
         query,
+        tools: &tools,
+        events: &fleet.events,
         context: Context {
             workspace: Arc::clone(&workspace) as _,
             seen: Seen::default(),
             env,
-            spill_dir: order.store.dir().join("output").join(id),
+            spill_dir,
             processes: fleet.processes.clone(),
             cancel: order.cancel.child_token(),
             agent: id.to_owned(),
@@ -94,20 +116,14 @@ pub(super) async fn hold(
             branch,
             turn: AtomicU32::new(0),
         },
-        events: fleet.events.clone(),
-        system: system.into(),
-        offered: tools.tools().map(|tool| spec(&**tool)).collect(),
-        history: History::new(texts),
-        tools: &tools,
-        checkpoints,
-        turns: 0,
-        denials: Vec::new(),
-        usage: Usage::default(),
-        api_time: Duration::ZERO,
-        last_text: String::new(),
-        stop_reason: None,
     };
+    let mut session = setting.session(history);
+    session.checkpoints = checkpoints;
+    session.transcript = Some(transcript);
+    session.live = Arc::clone(&order.live);
+    session.tab = tab;
     let ending = session.run().await;
+    session.settle_tab();
     // A write that outlived its agent's time must not come after the work was taken in.
     let closed = tokio::task::spawn_blocking(move || workspace.close());
     if tokio::time::timeout(LAST_WRITE, closed).await.is_err() {
@@ -125,6 +141,75 @@ pub(super) async fn hold(
         stop_reason: session.stop_reason,
         denials: session.denials,
     }
+}
+
+/// What a session is made of, beside what was said.
+pub(super) struct Setting<'a> {
+    pub(super) query: &'a Query,
+    pub(super) tools: &'a Registry,
+    pub(super) events: &'a Events,
+    pub(super) context: Context,
+}
+
+impl<'a> Setting<'a> {
+    /// Makes a session that nobody writes down or talks to.
+    pub(super) fn session(self, history: History) -> Session<'a> {
+        let Self { query, tools, events, context } = self;
+        let system =
+            prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
+        Session {
+            query,
+            context,
+            events: events.clone(),
+            system: system.into(),
+            offered: tools.tools().map(|tool| spec(&**tool)).collect(),
+            history,
+            transcript: None,
+            live: Arc::default(),
+            room: Room::default(),
+            tab: None,
+            tools,
+            checkpoints: None,
+            turns: 0,
+            denials: Vec::new(),
+            usage: Usage::default(),
+            api_time: Duration::ZERO,
+            last_text: String::new(),
+            stop_reason: None,
+        }
+    }
+}
+
+/// Returns the texts with which a task is given, behind what stands `before` it.
+pub(super) fn opening(
+    query: &Query,
+    directory: &Path,
+    before: Option<String>,
+    worktree: Option<&Worktree>,
+) -> Vec<String> {
+    let around = Surroundings {
+        directory,
+        branch: worktree.map(Worktree::branch),
+        scope: worktree.and_then(Worktree::scope).map(|scope| &**scope),
+        date: prompt::date(std::time::SystemTime::now()),
+    };
+    prompt::first_message(before, &query.prompt, &around)
+}
+
+/// Returns what the repository tells agents.
+async fn instructions_for(order: &Order, ground: &Ground) -> Option<String> {
+    let directory = ground.path().to_owned();
+    let top = match (ground.worktree(), &order.repo) {
+        (None, Some(repo)) => repo.top().to_owned(),
+        _ => directory.clone(),
+    };
+    let loading = move || instructions::load(&top, &directory);
+    tokio::task::spawn_blocking(loading).await.ok().flatten()
+}
+
+/// Reports whether a tool that is only offered on request was asked for.
+fn is_listed(query: &Query, name: &str) -> bool {
+    query.rules.listed().is_some_and(|listed| listed.contains(&name)) && query.rules.offers(name)
 }
 
 /// Returns the tools that the rules offer: the built-in ones, then the script's.

@@ -1,13 +1,13 @@
 //! What an agent begins with: nothing, or the conversation of one that ended.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use super::fleet::Order;
 use super::history::History;
 use super::transcript::{Entry, Transcript, load};
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::journal::Store;
-use crate::model::Model;
 
 /// The conversation that an agent takes up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,25 +68,25 @@ pub(super) struct Beginning {
     pub(super) transcript: Transcript,
 }
 
-/// Begins the conversation of the agent `id`: with `texts` alone, or behind what an ancestor's `model`
-/// is told again.
+/// Begins the conversation of the agent `id` with `texts`, behind what its ancestor said, if it has
+/// one, and before what was said to it while it was queued.
 ///
 /// # Errors
 /// Usage, when nothing was said there; io, when it cannot be read.
 pub(super) async fn begin(
-    store: &std::sync::Arc<Store>,
+    order: &Order,
     id: &str,
-    model: &dyn Model,
     events: &Events,
-    ancestor: Option<&Ancestor>,
-    texts: Vec<String>,
+    mut texts: Vec<String>,
 ) -> Result<Beginning> {
-    let mut transcript = Transcript::new(std::sync::Arc::clone(store), id, events.clone());
-    let Some(Ancestor { id: past, .. }) = ancestor else {
+    let store = &order.store;
+    let mut transcript = Transcript::new(Arc::clone(store), id, events.clone());
+    texts.extend(order.live.inbox.take());
+    let Some(Ancestor { id: past, .. }) = &order.ancestor else {
         transcript.add(&Entry::Opening { texts: Cow::Borrowed(&texts) }).await;
         return Ok(Beginning { history: History::new(texts), transcript });
     };
-    let Some((mut history, entries)) = load(store, past, model).await? else {
+    let Some((mut history, entries)) = load(store, past, &*order.query.model).await? else {
         return Err(Error::usage(format!("nothing is kept of what `{past}` said: it cannot go on"))
             .hint("it may have ended before it began, or too long ago: ask a new agent"));
     };

@@ -18,6 +18,8 @@ use crate::journal::{HostLock, Store};
 
 /// How long the outcome of a step stays in the journal.
 const REMEMBERED: Duration = Duration::from_hours(24 * 7 * 4);
+/// How long a conversation that nobody is in any more can be taken up.
+const CONVERSATIONS: Duration = Duration::from_hours(24 * 90);
 
 /// The host of this handle's intents, and where they are written.
 #[derive(Debug)]
