@@ -236,7 +236,8 @@ function agent.pipeline(list, stages, opts)
   return gather(group)
 end
 
-function agent.race(items, opts)
+-- Waits for the first success; when it returns, the others have unwound.
+local function winner_of(items, opts)
   local group <close> = open_items("race", items, opts)
   if #group.keys == 0 then
     usage("`agent.race` needs at least one item")
@@ -249,7 +250,7 @@ function agent.race(items, opts)
           kit.excuse(e.outcome.id)
         end
       end
-      return value, key
+      return group, key, value
     end
     errors[key], last = value, value
   end
@@ -260,6 +261,21 @@ function agent.race(items, opts)
   )
   e.errors = errors
   raise(e)
+end
+
+function agent.race(items, opts)
+  local group, winner, value = winner_of(items, opts)
+  -- A task that runs for others too has lost all the same.
+  local tasks = {}
+  for key, item in next, items do
+    if kit.is_task(item) and not rawequal(item, items[winner]) then
+      item:cancel()
+      item:try_await()
+      tasks[#tasks + 1] = item
+    end
+  end
+  groups.remove_losers(group.raw, winner, table.unpack(tasks))
+  return value, winner
 end
 
 function agent.iter(items, opts)

@@ -5,12 +5,16 @@
 //! A repository's file may set defaults and lower limits, and never keys, hosts, servers or looser
 //! permissions: none of those is among its keys.
 
+mod money;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result, ResultExt};
+pub use money::{PriceSetting, Prices, usd};
 
 /// Longer durations are taken for mistakes: ten years.
 pub const LONGEST_SECONDS: u64 = 10 * 365 * 24 * 3600;
@@ -26,6 +30,45 @@ pub fn seconds(seconds: f64) -> std::result::Result<Duration, String> {
         .ok_or_else(|| format!("must be a number of seconds above 0, not {seconds}"))
 }
 
+/// What standard output holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Format {
+    /// What the script prints.
+    #[default]
+    Text,
+    /// One object at the end.
+    Json,
+    /// Every event as a line, and that object at the end.
+    StreamJson,
+}
+
+impl Format {
+    /// Returns the format that `word` names.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Text, Self::Json, Self::StreamJson]
+            .into_iter()
+            .find(|format| format.as_str() == word)
+    }
+
+    /// Returns its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::StreamJson => "stream-json",
+        }
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = ();
+
+    fn from_str(word: &str) -> std::result::Result<Self, ()> {
+        Self::parse(word).ok_or(())
+    }
+}
+
 /// Settings of which each may be absent: what one source says.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +79,10 @@ pub struct Settings {
     pub concurrency: Option<usize>,
     /// Model round trips of each agent.
     pub max_turns: Option<u32>,
+    /// USD that the run may spend.
+    pub max_budget_usd: Option<f64>,
+    /// What models cost, where that is not known or not as it was.
+    pub prices: Option<Prices>,
     /// Seconds that each agent may take.
     pub timeout: Option<f64>,
     /// Seconds that a model may be silent.
@@ -46,12 +93,43 @@ pub struct Settings {
     pub strict: Option<bool>,
     /// Whether progress is left out.
     pub quiet: Option<bool>,
+    /// What standard output holds.
+    pub output_format: Option<Format>,
     /// The repository that agents work on.
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept.
     pub worktree_root: Option<PathBuf>,
     /// What every worktree gets.
     pub worktree: Option<WorktreeSettings>,
+    /// Servers beside the built-in ones, by the name that models begin with; the user's file alone.
+    #[serde(default)]
+    pub providers: BTreeMap<String, ProviderSettings>,
+}
+
+/// A server of models.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProviderSettings {
+    /// Its URL: for `chat` and `responses` with the `/v1` that most have.
+    pub base_url: String,
+    /// The variable that holds its key; it asks for none when absent.
+    pub key_variable: Option<String>,
+    /// What it speaks.
+    #[serde(default)]
+    pub api: Api,
+}
+
+/// What a server of models speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Api {
+    /// Chat Completions.
+    #[default]
+    Chat,
+    /// The Responses API.
+    Responses,
+    /// The Messages API.
+    Anthropic,
 }
 
 /// What every worktree gets unless its query says otherwise.
@@ -83,29 +161,22 @@ impl WorktreeSettings {
 }
 
 /// The names of settings that a repository's file may have.
-const REPOSITORY_KEYS: [&str; 9] = [
+const REPOSITORY_KEYS: [&str; 11] = [
     "model",
     "concurrency",
     "max_turns",
+    "max_budget_usd",
     "timeout",
     "idle_timeout",
     "max_output_tokens",
     "strict",
     "quiet",
+    "output_format",
     "worktree",
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 8] = [
-    "max_budget_usd",
-    "record",
-    "replay",
-    "output_format",
-    "dry_run",
-    "detach",
-    "resume",
-    "prices",
-];
+pub const LATER: [&str; 5] = ["record", "replay", "dry_run", "detach", "resume"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
@@ -115,18 +186,36 @@ impl Settings {
             model: self.model.or(below.model),
             concurrency: self.concurrency.or(below.concurrency),
             max_turns: self.max_turns.or(below.max_turns),
+            max_budget_usd: self.max_budget_usd.or(below.max_budget_usd),
+            prices: match (self.prices, below.prices) {
+                (Some(mine), Some(below)) => Some(below.into_iter().chain(mine).collect()),
+                (mine, below) => mine.or(below),
+            },
             timeout: self.timeout.or(below.timeout),
             idle_timeout: self.idle_timeout.or(below.idle_timeout),
             max_output_tokens: self.max_output_tokens.or(below.max_output_tokens),
             strict: self.strict.or(below.strict),
             quiet: self.quiet.or(below.quiet),
+            output_format: self.output_format.or(below.output_format),
             repo: self.repo.or(below.repo),
             worktree_root: self.worktree_root.or(below.worktree_root),
             worktree: match (self.worktree, below.worktree) {
                 (Some(mine), Some(below)) => Some(mine.over(below)),
                 (mine, below) => mine.or(below),
             },
+            providers: below.providers.into_iter().chain(self.providers).collect(),
         }
+    }
+
+    /// Lowers to what `limits` says, where that is less: a repository sets no higher limit on money
+    /// than its user.
+    #[must_use]
+    pub fn within(mut self, limits: &Self) -> Self {
+        self.max_budget_usd = match (self.max_budget_usd, limits.max_budget_usd) {
+            (Some(mine), Some(limit)) => Some(mine.min(limit)),
+            (mine, _) => mine,
+        };
+        self
     }
 
     /// Loads the user's own file; absent is empty.
@@ -211,6 +300,10 @@ pub struct Config {
     pub concurrency: usize,
     /// Model round trips of each agent.
     pub max_turns: u32,
+    /// USD that the run may spend.
+    pub max_budget_usd: Option<f64>,
+    /// What models cost, where the user says so.
+    pub prices: Prices,
     /// The time each agent may take.
     pub timeout: Option<Duration>,
     /// How long a model may be silent.
@@ -221,12 +314,16 @@ pub struct Config {
     pub strict: bool,
     /// Whether progress is left out.
     pub quiet: bool,
+    /// What standard output holds.
+    pub output_format: Format,
     /// The directory whose repository agents work on.
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept, if somebody said.
     pub worktree_root: Option<PathBuf>,
     /// What every worktree gets.
     pub worktree: WorktreeSettings,
+    /// Servers beside the built-in ones.
+    pub providers: BTreeMap<String, ProviderSettings>,
 }
 
 impl Config {
@@ -248,6 +345,9 @@ impl Config {
         if settings.max_output_tokens == Some(0) {
             return Err(Error::usage("`max_output_tokens` must be at least 1"));
         }
+        let max_budget_usd = settings.max_budget_usd.map(usd).transpose();
+        let max_budget_usd =
+            max_budget_usd.map_err(|why| Error::usage(format!("`max_budget_usd` {why}")))?;
         let duration = |name: &str, value: Option<f64>| {
             value.map(seconds).transpose().map_err(|why| Error::usage(format!("`{name}` {why}")))
         };
@@ -255,15 +355,19 @@ impl Config {
             model: settings.model,
             concurrency,
             max_turns,
+            max_budget_usd,
+            prices: money::checked(settings.prices.unwrap_or_default())?,
             timeout: duration("timeout", settings.timeout)?,
             idle_timeout: duration("idle_timeout", settings.idle_timeout)?
                 .unwrap_or(Duration::from_secs(90)),
             max_output_tokens: settings.max_output_tokens,
             strict: settings.strict.unwrap_or(false),
             quiet: settings.quiet.unwrap_or(false),
+            output_format: settings.output_format.unwrap_or_default(),
             repo: settings.repo,
             worktree_root: settings.worktree_root,
             worktree: settings.worktree.unwrap_or_default(),
+            providers: settings.providers,
         })
     }
 }
@@ -314,6 +418,8 @@ mod tests {
         for settings in [
             Settings { concurrency: Some(0), ..Settings::default() },
             Settings { max_turns: Some(0), ..Settings::default() },
+            Settings { max_budget_usd: Some(0.0), ..Settings::default() },
+            Settings { max_budget_usd: Some(f64::INFINITY), ..Settings::default() },
             Settings { timeout: Some(-1.0), ..Settings::default() },
             Settings { timeout: Some(f64::NAN), ..Settings::default() },
         ] {
@@ -327,6 +433,8 @@ mod tests {
         let path = dir.path().join("agentlua.toml");
         for (text, message) in [
             ("worktree_root = '/x'", "may not set `worktree_root`"),
+            ("prices.x = { input = 0, output = 0 }", "may not set `prices`"),
+            ("[providers.x]\nbase_url = 'http://x'", "may not set `providers`"),
             ("[worktree]\nsetup = 'x'", "may not set `worktree.setup`"),
             ("[worktree]\nsparse = ['x']", "unknown field"),
             ("model = 'x.lua'", "may not name a Lua file"),
@@ -343,5 +451,29 @@ mod tests {
         std::fs::write(&path, "[worktree]\ninclude = ['.env']").unwrap();
         let worktree = Settings::load_repository(&path).unwrap().worktree.unwrap();
         assert_eq!(worktree.include, Some(Included::Patterns(vec![".env".to_owned()])));
+    }
+
+    #[test]
+    fn the_user_names_servers_of_models() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("config.toml");
+        std::fs::write(&path, "[providers.groq]\nbase_url = 'http://g'\nkey_variable = 'K'\n")
+            .unwrap();
+        let providers = Settings::load_user(&path).unwrap().providers;
+        let groq = ProviderSettings {
+            base_url: "http://g".to_owned(),
+            key_variable: Some("K".to_owned()),
+            api: Api::Chat,
+        };
+        assert_eq!(providers["groq"], groq);
+        for (text, message) in [
+            ("[providers.x]\nbase_url = 'http://x'\napi = 'grpc'", "unknown variant `grpc`"),
+            ("[providers.x]\nbase_url = 'http://x'\nkey = 'sk'", "unknown field `key`"),
+            ("[providers.x]\napi = 'chat'", "missing field `base_url`"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = Settings::load_user(&path).unwrap_err();
+            assert!(error.message.contains(message), "{}", error.message);
+        }
     }
 }

@@ -1,16 +1,23 @@
 //! What happens in a run, as values: every step emits one [`Event`], and whatever is shown, logged
 //! or stored is made from events and nothing else.
 //!
-//! An event knows nothing of terminals or files; a [`Reporter`] does.
+//! An event knows nothing of terminals or files; a [`Reporter`] does. What programs and scripts read
+//! is its object ([`sdk`]): `--output-format stream-json`, `on_event` and `task:events()` have the same.
 
+pub mod log;
+pub mod sdk;
+
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use serde::Serialize;
+use futures_util::future::{BoxFuture, join_all};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Tokens of one or several model turns, in Anthropic's meaning for every provider:
 /// `input_tokens` is the uncached rest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Input tokens that no cache served.
     pub input_tokens: u64,
@@ -53,8 +60,7 @@ pub enum Level {
 }
 
 /// One step of a run.
-#[derive(Clone, Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields are named by the terms of the manual")]
 pub enum Event {
     /// The script began.
@@ -72,14 +78,48 @@ pub enum Event {
         worktree_path: Option<PathBuf>,
         base_commit: Option<String>,
     },
+    /// An agent is about to ask for the first time.
+    ConversationBegan {
+        agent: String,
+        label: String,
+        model: String,
+        cwd: PathBuf,
+        tools: Vec<String>,
+        branch: Option<String>,
+        worktree_path: Option<PathBuf>,
+        base_commit: Option<String>,
+    },
+    /// A model said something: a message in the form of the Messages API.
+    Said { agent: String, message: Value },
+    /// It was answered: results of its calls, texts.
+    Answered { agent: String, message: Value },
     /// A model answered, whole.
-    TurnFinished { agent: String, turn: u32, calls: Vec<ToolSummary>, usage: Usage },
+    TurnFinished {
+        agent: String,
+        turn: u32,
+        calls: Vec<ToolSummary>,
+        usage: Usage,
+        cost_usd: Option<f64>,
+    },
     /// A tool gave its result.
     ToolFinished { agent: String, turn: u32, tool: String, ok: bool, duration_ms: u64 },
     /// A call was refused by the rules.
-    ToolDenied { agent: String, tool: String, reason: String },
+    ToolDenied { agent: String, tool: String, tool_use_id: String, reason: String },
+    /// An agent's work was verified; attempt 0 is what was there before it began.
+    Verified { agent: String, attempt: u32, ok: bool, message: Option<String>, duration_ms: u64 },
+    /// A model could not answer, and another is asked for the rest of the agent's life.
+    ModelChanged { agent: String, from: String, to: String, reason: String },
     /// A model request failed and is asked again after a wait.
-    RetryScheduled { agent: String, attempt: u32, delay_ms: u64, reason: String },
+    RetryScheduled {
+        agent: String,
+        attempt: u32,
+        delay_ms: u64,
+        /// The provider's HTTP status, where one came.
+        status: Option<u64>,
+        /// The word for what happened, where there is one: `rate_limit`, `overloaded`, ….
+        word: Option<String>,
+        reason: String,
+    },
     /// A conversation had become too long and was summed up: its tokens before and after, roughly.
     Compacted { agent: String, before: u64, after: u64 },
     /// An agent ended; whatever it did is on its branch.
@@ -95,7 +135,10 @@ pub enum Event {
         num_turns: u32,
         duration_ms: u64,
         usage: Usage,
+        cost_usd: Option<f64>,
         denials: usize,
+        /// Its whole outcome, as scripts see it.
+        outcome: Arc<Value>,
     },
     /// A worktree that held nothing was removed, with what ignored files it had.
     WorktreeRemoved { agent: String, path: PathBuf, ignored_files: u64, ignored_bytes: u64 },
@@ -114,28 +157,81 @@ pub struct ToolSummary {
     pub argument: String,
 }
 
-/// Someone who listens to events: the terminal, the journal.
-pub trait Reporter: Send + Sync {
-    /// Takes note of `event`. Must not block for long.
-    fn report(&self, event: &Event);
+/// An event on its way to those who listen: with the conversation that it belongs to, and its
+/// object, which is made once and only when somebody wants it.
+pub struct Posted {
+    event: Event,
+    session: Option<Arc<str>>,
+    object: OnceLock<Option<Arc<Value>>>,
 }
 
-/// The listeners of a run; cheap to clone.
+impl Posted {
+    /// Returns what programs and scripts see of it; nothing for what is for people alone.
+    pub fn object(&self) -> Option<&Arc<Value>> {
+        let make = || sdk::object(&self.event, self.session.as_deref()).map(Arc::new);
+        self.object.get_or_init(make).as_ref()
+    }
+}
+
+impl Deref for Posted {
+    type Target = Event;
+
+    fn deref(&self) -> &Event {
+        &self.event
+    }
+}
+
+/// Someone who listens to events: the terminal, a stream, a function of the script.
+pub trait Reporter: Send + Sync {
+    /// Takes note of `event`. Must not block for long.
+    fn report(&self, event: &Posted);
+
+    /// Waits until it can take more. Agents wait for it in every turn, so what it has to hold is
+    /// bounded by what they say in one.
+    fn caught_up(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// The listeners of a run, or those of one agent; cheap to clone.
 #[derive(Clone)]
-pub struct Events(Arc<[Arc<dyn Reporter>]>);
+pub struct Events {
+    reporters: Arc<[Arc<dyn Reporter>]>,
+    session: Option<Arc<str>>,
+}
 
 impl Events {
     /// Makes a bus with these listeners.
     pub fn new(reporters: Vec<Arc<dyn Reporter>>) -> Self {
-        Self(reporters.into())
+        Self { reporters: reporters.into(), session: None }
+    }
+
+    /// Returns the bus of one conversation: what is emitted on it bears its id and is heard by
+    /// `listener` too.
+    #[must_use]
+    pub fn within(&self, session: &str, listener: Option<Arc<dyn Reporter>>) -> Self {
+        Self {
+            reporters: self.reporters.iter().cloned().chain(listener).collect(),
+            session: Some(session.into()),
+        }
+    }
+
+    /// Returns the id of the conversation.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
     }
 
     /// Tells every listener.
-    #[expect(clippy::needless_pass_by_value, reason = "an event is made to be emitted")]
     pub fn emit(&self, event: Event) {
-        for reporter in self.0.iter() {
-            reporter.report(&event);
+        let posted = Posted { event, session: self.session.clone(), object: OnceLock::new() };
+        for reporter in self.reporters.iter() {
+            reporter.report(&posted);
         }
+    }
+
+    /// Waits until every listener can take more.
+    pub async fn caught_up(&self) {
+        join_all(self.reporters.iter().map(|reporter| reporter.caught_up())).await;
     }
 
     /// Emits a warning.

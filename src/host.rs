@@ -2,13 +2,16 @@
 //! There are no statics; whoever has the host has the run.
 
 pub mod gc;
+pub mod integrate;
 pub mod merge;
 mod past;
+mod prices;
+pub mod race;
 mod recovery;
 pub mod roster;
 pub mod worktrees;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,6 +55,7 @@ pub struct Host {
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
     announced: Mutex<bool>,
+    warned: Mutex<HashSet<String>>,
     recovered: recovery::Seen,
     /// The worktrees that the script made for itself and has not closed.
     worktrees: Mutex<worktrees::Open>,
@@ -91,6 +95,7 @@ impl Host {
             processes.clone(),
             env::allowed(around.environment.clone().into_iter()),
         );
+        fleet.purse().set_total(config.max_budget_usd);
         Ok(Arc::new(Self {
             sources: Mutex::new(around.sources),
             config: Mutex::new(config),
@@ -104,6 +109,7 @@ impl Host {
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
             announced: Mutex::new(false),
+            warned: Mutex::default(),
             recovered: recovery::Seen::default(),
             worktrees: Mutex::default(),
         }))
@@ -123,6 +129,7 @@ impl Host {
         let changed = Sources { script: settings.over(sources.script.clone()), ..sources.clone() };
         let config = merge(&changed)?;
         self.fleet.set_concurrency(config.concurrency);
+        self.fleet.purse().set_total(config.max_budget_usd);
         *locked(&self.config) = Arc::new(config);
         *sources = changed;
         Ok(())
@@ -146,6 +153,13 @@ impl Host {
     /// Returns who hears what happens.
     pub fn events(&self) -> &Events {
         &self.events
+    }
+
+    /// Warns of something that is said once in a run.
+    pub fn warn_once(&self, text: &str) {
+        if locked(&self.warned).insert(text.to_owned()) {
+            self.events.warn(text);
+        }
     }
 
     /// Returns what starts commands.
@@ -205,7 +219,8 @@ impl Host {
     }
 
     fn providers(&self) -> Environment {
-        Environment::new(&|name| self.variable(name))
+        let variable = |name: &str| self.variable(name);
+        Environment::new(&variable).with_providers(&self.config().providers, &variable)
     }
 
     /// Returns the directory whose repository is meant when nothing else is said.
@@ -330,7 +345,8 @@ impl Host {
             Site::Worktree(_) => self.worktree_root()?,
             Site::Directory(_) => PathBuf::new(),
         };
-        Ok(Order { query, repo, store, worktree_root, ancestor, cancel, live })
+        let events = self.events.clone();
+        Ok(Order { query, repo, store, worktree_root, ancestor, cancel, live, events })
     }
 
     /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.

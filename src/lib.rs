@@ -19,7 +19,7 @@
 //!
 //! Layers, each naming only what stands to its right (`tests/layers.rs`):
 //! `cli → api → vm → host → agent → model, tool → workspace → git → journal → process → config →
-//! event, error, media`.
+//! event, error, media, schema`.
 
 pub mod agent;
 pub mod api;
@@ -35,6 +35,7 @@ pub mod journal;
 pub mod media;
 pub mod model;
 pub mod process;
+pub mod schema;
 pub mod suggest;
 pub mod tool;
 pub mod vm;

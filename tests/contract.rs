@@ -145,7 +145,11 @@ fn setting_verdict(way: &str, setting: &Setting, ran: &Ran) -> Verdict {
     let what = format!("{way} of {} = {}", setting.name, setting.value);
     let verdict = verdict(&what, ran);
     if verdict == Verdict::Works {
-        assert_eq!(ran.stdout, format!("=[{}]\n", setting.value), "{what} is not in force");
+        // With JSON on standard output, what a script prints is on the other.
+        let aside = setting.name == "output_format";
+        let printed = if aside { &ran.stderr } else { &ran.stdout };
+        assert_eq!(*printed, format!("=[{}]\n", setting.value), "{what} is not in force");
+        assert_eq!(ran.stdout.starts_with(r#"{"type":""#), aside, "{what}: {}", ran.stdout);
     }
     verdict
 }
@@ -195,7 +199,7 @@ fn settings_without_a_flag_are_known() {
     let home = repository();
     for (name, value, built) in [
         ("worktree", "{ setup = \"true\", include = true }", true),
-        ("prices", "{}", false),
+        ("prices", "{}", true),
         ("worktree_root", "\"trees\"", true),
         ("idle_timeout", "5", true),
         ("max_output_tokens", "5", true),
@@ -227,7 +231,7 @@ fn every_name_in_lua_works_or_says_that_it_is_not_built() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(found["works"] > 100 && found["later"] > 40, "{found:?}");
+    assert!(found["works"] > 100 && found["later"] > 10, "{found:?}");
 }
 
 #[test]
@@ -256,6 +260,6 @@ fn the_closed_sets_are_those_of_the_contract() {
         FIELDS.join(" "),
         "ok subtype result structured_output id session_id label branch worktree_path base_commit \
          head_commit files_changed num_turns duration_ms duration_api_ms usage total_cost_usd \
-         stop_reason permission_denials"
+         stop_reason permission_denials verify"
     );
 }

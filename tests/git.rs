@@ -17,6 +17,8 @@ mod gc;
 mod hostile;
 #[path = "git/include.rs"]
 mod include;
+#[path = "git/integrate_crash.rs"]
+mod integrate_crash;
 #[path = "git/isolation.rs"]
 mod isolation;
 #[path = "git/kinds.rs"]

@@ -17,6 +17,10 @@ mod acceptance;
 mod crates;
 #[path = "http/faults.rs"]
 mod faults;
+#[path = "http/finish.rs"]
+mod finish;
+#[path = "http/governor.rs"]
+mod governor;
 #[path = "http/interrupted.rs"]
 mod interrupted;
 #[path = "http/limits.rs"]
@@ -27,3 +31,5 @@ mod refused;
 mod scripts;
 #[path = "http/stage.rs"]
 mod stage;
+#[path = "http/wire.rs"]
+mod wire;

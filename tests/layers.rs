@@ -17,20 +17,23 @@ const LAYERS: [&[&str]; 12] = [
     &["journal"],
     &["process"],
     &["config"],
-    &["event", "error", "media", "suggest", "files", "crash"],
+    &["event", "error", "media", "schema", "suggest", "files", "crash"],
 ];
 
 /// Crates and the only places that may name them.
-const HOMES: [(&str, &[&str]); 12] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("mlua", &["vm", "api"]),
     ("git2", &["git"]),
-    ("reqwest", &["model/http", "github"]),
+    ("reqwest", &["model/http", "tool/http", "tool/web_fetch", "tool/mcp/http", "github"]),
     ("rustyline", &["cli"]),
     ("clap", &["cli"]),
     ("rusqlite", &["journal"]),
     ("cap_std", &["workspace", "git/worktree/include"]),
     ("rustix", &["process", "workspace", "journal", "git", "crash", "cli/terminal"]),
     ("toml", &["config"]),
+    ("jsonschema", &["schema"]),
+    ("rmcp", &["tool/mcp"]),
+    ("html5ever", &["tool/web_fetch"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),
     ("ignore", &["tool", "workspace", "files", "cli/agents", "git/worktree/include"]),

@@ -42,8 +42,12 @@
 ---@field prompt string
 ---The name that people see (default: the item's key, the branch or the prompt).
 ---@field label? string
----`"anthropic/…"`, `"openai/…"`, `"ollama/…"`, or a model made by `agent.model` (default: the run's).
+---`"anthropic/…"`, `"openai/…"`, `"ollama/…"`, a provider of your config.toml, or a model made by `agent.model` (default: the run's).
 ---@field model? string|agent.Model
+---Who is asked for the rest of the agent's life when the model cannot answer: one, or a list of up to three (default: nobody).
+---@field fallback_model? string|agent.Model|(string|agent.Model)[]
+---How hard the model thinks; a word that it lacks becomes the next below (default: the model's own).
+---@field effort? "low"|"medium"|"high"|"xhigh"|"max"
 ---The system prompt (default: agentlua's own).
 ---@field system_prompt? string
 ---What follows the system prompt (default: nothing).
@@ -60,14 +64,18 @@
 ---@field dirty? "ignore"|"fail"|"copy"
 ---Paths from the worktree's top that the agent may write: files, directories with all below them, globs such as `src/**/*.rs`; `{}` is none. Tools refuse other paths; what a command changes there stays uncommitted, and the agent fails with `error_scope` and `e.paths` (default: the whole worktree).
 ---@field scope? string[]
----Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). A rule says how a command begins, and not that it only reads: `git diff --output=f` writes.
+---Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). A rule says how a command begins, and not that it only reads: `git diff --output=f` writes. `"WebFetch"` and `"WebFetch(domain:example.com)"` are offered only when they are listed; the tool reaches no private address but of a host that a rule names.
 ---@field allowed_tools? string[]
 ---Tools and rules that are refused (default: none).
 ---@field disallowed_tools? string[]
 ---Further tools, made by `agent.tool`; allowed without being listed (default: none).
 ---@field tools? agent.Tool[]
+---MCP servers by name, started for this agent alone before its first turn: a program, or a host with `type = "http"`. Their tools are `mcp__<name>__<tool>`. One that does not start fails the agent (default: none).
+---@field mcp_servers? table<string, agent.McpProgram|agent.McpHost>
 ---Model round trips (default: 20).
 ---@field max_turns? integer
+---USD that the agent may spend; the price of its model has to be known (default: no limit but the run's).
+---@field max_budget_usd? number
 ---Tokens that one reply may have (default: the model's own).
 ---@field max_output_tokens? integer
 ---Seconds that the agent may take (default: no limit).
@@ -76,12 +84,42 @@
 ---@field idle_timeout? number
 ---Whether the work is committed at the end; a string is the message (default: true, with the label).
 ---@field commit? boolean|string
+---Hears what the agent does, one event after the other; the agent waits for it in every turn, and all are heard before the query returns. An error in it is warned of once, and it hears no more; the agent goes on (default: nobody).
+---@field on_event? fun(event: agent.Event)
 ---The repository to work on (default: the one around `cwd`).
 ---@field repo? string
 ---Where an agent without a worktree works (default: where agentlua was started).
 ---@field cwd? string
+---Directories beside the agent's own that its file tools read and write, by their whole paths: absolute, or from `cwd`. Nothing there is committed. What lies in a checkout of the agent's repository (without a worktree: of any) is only read, and so is everything there for an agent with a `scope` (default: none).
+---@field add_dirs? string[]
 ---Variables for commands, merged into an allow-listed environment without keys. Beside it they find `AGENTLUA_AGENT`, `AGENTLUA_RUN`, `AGENTLUA_BRANCH`, `AGENTLUA_WORKTREE`, `AGENTLUA_BASE_COMMIT`, `COMPOSE_PROJECT_NAME`, a `PORT` that no sibling has, and a `GIT_CONFIG_GLOBAL` that reads as yours and is the agent's to write (default: none).
 ---@field env? table<string, string>
+---What the final answer has to be: a JSON Schema, or short, `{ score = "integer", note = "string?", findings = { { file = "string" } } }`; a schema of a list or of another value that is no object is wrapped for the model and unwrapped again. What does not fit goes back to the agent, five times at most, then it fails with `error_structured_output` (default: none).
+---@field schema? table
+---What decides whether the work is good when the agent says that it is done: a command, run in its worktree with its environment, or a function of the outcome so far and the worktree (nil without one), which says no by raising, by `false` or `nil, why`, or by a table whose `ok` is false. A no goes back to the agent. A command is run once before the agent begins too, for its base commit, in a worktree that goes again; agents with the same base share that (default: none).
+---@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): ...)
+---How often `verify` runs at most before the agent fails with `error_verify` (default: 3).
+---@field verify_attempts? integer
+
+---An MCP server that is a program, spoken to through its standard input and output. It runs in the agent's directory.
+---@class agent.McpProgram
+---What it is (default: `"stdio"`).
+---@field type? "stdio"
+---The program, looked up in `PATH`.
+---@field command string
+---Its arguments (default: none).
+---@field args? string[]
+---Variables on top of those that the agent's commands have (default: none).
+---@field env? table<string, string>
+
+---An MCP server that is a host, spoken to with streamable HTTP.
+---@class agent.McpHost
+---What it is.
+---@field type "http"
+---Its address.
+---@field url string
+---Headers of each request, such as `Authorization` (default: none).
+---@field headers? table<string, string>
 
 ---How an agent ended. Reading a field that there is not is an error; camelCase spellings are answered too.
 ---@class agent.Outcome
@@ -91,8 +129,8 @@
 ---@field subtype agent.Subtype
 ---The final text.
 ---@field result string
----What fitted the schema; not filled yet.
----@field structured_output any
+---What fits the schema; the last value that was given, when none fitted.
+---@field structured_output? any
 ---The agent's id, such as `agent-a3f2`.
 ---@field id string
 ---The conversation's id.
@@ -123,6 +161,100 @@
 ---@field stop_reason? string
 ---Calls that the rules refused.
 ---@field permission_denials agent.Denial[]
+---What verification came to; nil without `verify`.
+---@field verify? agent.Verification
+
+---What verification came to.
+---@class agent.Verification
+---Whether the last run was good; nil when there was none.
+---@field ok? boolean
+---How often it ran after the agent had begun.
+---@field attempts integer
+---How the command ended before the agent began; nil for a function.
+---@field baseline? "passed"|"failed"
+---What the last run said, if it was not good.
+---@field output? string
+
+---A step of an agent, as `--output-format stream-json` prints it: a message of the Claude Agent SDK. A field
+---that the JSON has as null is absent. New types and subtypes may come.
+---@class agent.Event
+---`system` tells of the agent (see `subtype`), `assistant` what the model said, `user` what it was answered, and `result`, the last one, is the outcome.
+---@field type "system"|"assistant"|"user"|"result"
+---Of `system`: `agent_queued`, `init` before the first turn, `permission_denied`, `api_retry`, `message` (a warning about the agent), `gap` (in `task:events()`: so many events were no longer kept). Of `result`: how it ended.
+---@field subtype? "agent_queued"|"init"|"permission_denied"|"api_retry"|"message"|"gap"|agent.Subtype
+---Tells events apart; a `gap` has none.
+---@field uuid? string
+---The agent's id.
+---@field agent_id? string
+---The conversation's id.
+---@field session_id? string
+---The tool call that the agent works for; nil.
+---@field parent_tool_use_id? string
+---Of `assistant` and `user`: the message.
+---@field message? agent.Message|string
+---Of `agent_queued`, `init` and `result`: the name that people see.
+---@field label? string
+---Of `init`: where it works.
+---@field cwd? string
+---Of `init`: the model.
+---@field model? string
+---Of `init`: the names of the tools on offer.
+---@field tools? string[]
+---Of `init`: MCP servers, each with `name` and `status`.
+---@field mcp_servers? table[]
+---Of `init` and `result`: the branch.
+---@field branch? string
+---Of `init` and `result`: the worktree.
+---@field worktree_path? string
+---Of `init` and `result`: the commit that it started from.
+---@field base_commit? string
+---Of `permission_denied`: the tool; `message` is the reason.
+---@field tool_name? string
+---Of `permission_denied`: the call's id.
+---@field tool_use_id? string
+---Of `api_retry`: the number of the try that failed; `message` is why.
+---@field attempt? integer
+---Of `api_retry`: milliseconds until the next try.
+---@field retry_delay_ms? integer
+---Of `api_retry`: the HTTP status.
+---@field error_status? integer
+---Of `api_retry`: a word for what happened, such as `rate_limit` or `overloaded`.
+---@field error? string
+---Of `message`: how loud it is.
+---@field level? "debug"|"info"|"warn"|"error"
+---Of `message`: what is said.
+---@field text? string
+---Of `gap`: how many events there were.
+---@field missed? integer
+---Of `result`: whether the agent failed. The fields of the outcome are there too.
+---@field is_error? boolean
+---Of `result`: why it failed.
+---@field errors? string[]
+---Of `result`: the final text.
+---@field result? string
+---Of `result`: model round trips.
+---@field num_turns? integer
+---Of `result`: milliseconds.
+---@field duration_ms? integer
+---Of `result`: USD; nil when a price is unknown.
+---@field total_cost_usd? number
+---Of `result`: tokens.
+---@field usage? agent.Usage
+
+---A message in the form of the Messages API.
+---@class agent.Message
+---Of `assistant`: as the Messages API has it.
+---@field type? "message"
+---Who says it.
+---@field role "assistant"|"user"
+---Blocks, each with its `type`: `text` (`text`), `thinking`, `tool_use` (`id name input`), `tool_result` (`tool_use_id content is_error`; at most 30,000 bytes, pictures as a word).
+---@field content table[]
+---Of `assistant`: the model.
+---@field model? string
+---Of `assistant`: why it ended.
+---@field stop_reason? string
+---Of `assistant`: tokens of this turn.
+---@field usage? agent.Usage
 
 ---Tokens, in Anthropic's meaning for every provider.
 ---@class agent.Usage
@@ -223,9 +355,9 @@
 ---@field name string
 ---What the model is told of it.
 ---@field description string
----The input: a JSON Schema, or short as in `{ path = "string", line = "integer?" }` (default: no input).
+---The input: a JSON Schema, or short as in `{ path = "string", line = "integer?" }` (default: no input). A call that does not fit is answered with what is wrong, and `run` is not called.
 ---@field input? table<string, any>
----Does it. Returns a string or a table; `nil, message` is a failed call, and so is an error.
+---Does it. Returns a string or a table; `nil, message` is a failed call, and so is an error. A table in the way of MCP servers, `{ content = { { type = "text", text = … } }, is_error = … }`, is its texts.
 ---@field run fun(input: table<string, any>, ctx: agent.ToolContext): string|table|nil, string?
 ---Whether calls may run side by side (default: false).
 ---@field read_only? boolean
@@ -254,6 +386,75 @@
 ---Whether to remove what nothing else holds, too: unmerged commits and files that no commit has. They are kept under `refs/agentlua/removed/<id>/` (default: false).
 ---@field force? boolean
 
+---The query of agents that work on merges: of `agent.query`, what is not about their place.
+---@class agent.TeamOptions
+---What they are told beside the conflict (default: nothing).
+---@field prompt? string
+---The name that people see (default: what is done, and the branch).
+---@field label? string
+---As in `agent.query` (default: the run's).
+---@field model? string|agent.Model
+---As in `agent.query` (default: none).
+---@field fallback_model? string|string[]
+---As in `agent.query` (default: the model's).
+---@field effort? string
+---As in `agent.query` (default: agentlua's own).
+---@field system_prompt? string
+---As in `agent.query` (default: nothing).
+---@field append_system_prompt? string
+---As in `agent.query` (default: none).
+---@field tools? agent.Tool[]
+---As in `agent.query` (default: all).
+---@field allowed_tools? string[]
+---As in `agent.query` (default: none).
+---@field disallowed_tools? string[]
+---As in `agent.query` (default: none).
+---@field mcp_servers? table<string, table>
+---Model round trips of each (default: 20).
+---@field max_turns? integer
+---USD of all of them together (default: the run's limit).
+---@field max_budget_usd? number
+---As in `agent.query` (default: the model's).
+---@field max_output_tokens? integer
+---Seconds that each may take (default: no limit).
+---@field timeout? number
+---As in `agent.query` (default: 90).
+---@field idle_timeout? number
+---As in `agent.query` (default: none).
+---@field env? table<string, string>
+
+---What to integrate, and who does it.
+---@class agent.IntegrateOptions: agent.TeamOptions, git.RepoOptions
+---The new branch, which must not exist (default: `agentlua/integrate-` and a few digits).
+---@field branch? string
+---What to merge, in the order with the fewest conflicts; of outcomes and of branches of agents, the agents
+---are asked first where theirs conflicts.
+---@field branches git.Revision[]
+---Where it starts (default: `into`, else HEAD).
+---@field base? git.Revision
+---The branch that gets the result in the end, by one step (default: none).
+---@field into? git.Revision
+---How each is merged (default: `"merge"`).
+---@field strategy? "merge"|"squash"
+---The message of each merge (default: git's).
+---@field message? string
+---Has to agree with the result, as in `git.merge`; where it does not, the merge from which on it is so is
+---found, and an agent makes the parts fit together (default: no one is asked).
+---@field verify? string|fun(worktree: git.Worktree): any, string?
+---How often the result is verified at most (default: 3).
+---@field verify_attempts? integer
+---The command that prepares the temporary worktrees, or false (default: that of `agent.config`).
+---@field setup? string|false
+---Who resolves conflicts in place of the agents that the options beside it describe: a function as in
+---`git.merge`, which gives a reason after `true` where lines of a side are gone, or a query
+---(default: agents).
+---@field on_conflict? agent.TeamOptions|fun(conflict: git.Dispute): boolean?, string?
+
+---What `agent.integrate` returns: an outcome whose turns, tokens and cost are those of all its agents.
+---@class agent.Integrated: agent.Outcome
+---What became of each of `branches`, in that order.
+---@field merges git.BranchMerge[]
+
 ---An agent, as `agentlua agents --json` shows it.
 ---@class agent.Row
 ---Its id.
@@ -272,12 +473,25 @@
 ---@field turns integer
 ---Tokens so far.
 ---@field usage agent.Usage
+---USD; nil while it works, and when a price is unknown.
+---@field cost_usd? number
 ---Its worktree; nil without one.
 ---@field worktree_path? string
 ---The commit that it started from.
 ---@field base_commit? string
 ---The commit that holds its work.
 ---@field head_commit? string
+
+---What a model costs, in USD for a million tokens.
+---@class agent.Price
+---Tokens in.
+---@field input number
+---Tokens out.
+---@field output number
+---Tokens in that a cache serves (default: a tenth of `input`).
+---@field cache_read? number
+---Tokens in that a cache takes (default: a quarter more than `input`).
+---@field cache_write? number
 
 ---Run-wide defaults, by the names of the flags of `agentlua run`; a flag wins.
 ---@class agent.ConfigOptions
@@ -287,6 +501,10 @@
 ---@field concurrency? integer
 ---Model round trips of each agent (default: 20).
 ---@field max_turns? integer
+---USD that the run may spend; prices of all its models have to be known (default: no limit).
+---@field max_budget_usd? number
+---What models cost, by their names, also of those written in Lua (default: what is known of well-known ones).
+---@field prices? table<string, agent.Price>
 ---Seconds that each agent may take (default: no limit).
 ---@field timeout? number
 ---Seconds that a model may be silent (default: 90).
@@ -297,6 +515,8 @@
 ---@field strict? boolean
 ---Whether progress is left out (default: false).
 ---@field quiet? boolean
+---What standard output holds: what the script prints; one object at the end; or every event as a line, and that object. But for text, what the script prints goes to standard error (default: `"text"`).
+---@field output_format? "text"|"json"|"stream-json"
 ---The directory whose repository agents work on (default: where agentlua was started).
 ---@field repo? string
 ---Where worktrees are kept (default: below `${XDG_STATE_HOME:-~/.local/state}/agentlua`).
@@ -312,6 +532,10 @@
 ---@field concurrency integer
 ---Model round trips of each agent.
 ---@field max_turns integer
+---USD that the run may spend; nil for no limit.
+---@field max_budget_usd? number
+---What models cost, where the settings say so.
+---@field prices table<string, agent.Price>
 ---Seconds that each agent may take; nil for no limit.
 ---@field timeout? number
 ---Seconds that a model may be silent.
@@ -322,6 +546,8 @@
 ---@field strict boolean
 ---Whether progress is left out.
 ---@field quiet boolean
+---What standard output holds.
+---@field output_format "text"|"json"|"stream-json"
 ---The directory whose repository agents work on; nil for where agentlua was started.
 ---@field repo? string
 ---Where worktrees are kept, if somebody said.
@@ -329,8 +555,26 @@
 ---What every worktree gets.
 ---@field worktree agent.WorktreeDefaults
 
+---The money of the run.
+---@class agent.Budget
+---USD that the run may spend; nil without a limit.
+---@field total? number
+local budget = {}
+
+---Returns what is known to be spent, in USD.
+---@return number
+---@nodiscard
+function budget:spent() end
+
+---Returns what is left, in USD; `math.huge` without a limit.
+---@return number
+---@nodiscard
+function budget:remaining() end
+
 ---Runs agents, each in its own worktree on its own branch.
 ---@class agentlib
+---The money of the run.
+---@field budget agent.Budget
 agent = {}
 
 ---Runs one agent to its end and returns its outcome. Other tasks go on meanwhile.
@@ -383,7 +627,8 @@ function agent.try_all(items, opts) end
 ---@return table<K, agent.Settled>
 function agent.all_settled(items, opts) end
 
----Returns the first success and its key; the others are cancelled.
+---Returns the first success and its key; the others are cancelled, and their worktrees and branches are
+---removed: what only they held is kept under `refs/agentlua/removed/<id>`.
 ---When all fail it raises, with every error in `e.errors`.
 ---@async
 ---@generic K
@@ -401,6 +646,21 @@ function agent.race(items, opts) end
 ---@return agent.Outcome|any value
 ---@return K|agent.Error key_or_error
 function agent.try_race(items, opts) end
+
+---Merges branches onto a new one. Where they conflict agents resolve it; no marker and no side may be
+---lost, and `verify` has to agree. When it fails, the target and the branches are as they were, and the new
+---branch holds what was integrated so far: see `e.outcome` and `e.merge.merges`.
+---@async
+---@param options agent.IntegrateOptions
+---@return agent.Integrated
+function agent.integrate(options) end
+
+---Is `agent.integrate`, and returns `nil, e` for a failure.
+---@async
+---@param options agent.IntegrateOptions
+---@return agent.Integrated? outcome
+---@return agent.Error e
+function agent.try_integrate(options) end
 
 ---Runs all items: `for key, value, e in agent.iter(items) do`, as they finish.
 ---Leaving the loop cancels the rest.

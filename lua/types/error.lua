@@ -26,6 +26,10 @@
 ---@field at? string
 ---The outcome of the agent that failed.
 ---@field outcome? agent.Outcome
+---What a failed verification said.
+---@field output? string
+---What of the last answer did not fit the schema, each as "`/path`: reason".
+---@field violations? string[]
 ---The merge that failed.
 ---@field merge? git.FailedMerge
 ---The push that was rejected.

@@ -95,9 +95,31 @@
 ---@field verify? string|fun(worktree: git.Worktree): any, string?
 ---Resolves conflicts in a temporary worktree with the half-merged files. When it returns true the files
 ---as they are become the merge commit, unless a conflict marker is left; when it returns nothing, each
----path in conflict must have changed too. False or nil, with a reason, raises the conflict
----(default: raises it).
----@field on_conflict? fun(conflict: git.Dispute): boolean?, string?
+---path in conflict must have changed too. False or nil, with a reason, raises the conflict. A table is
+---the query of agents that do it: one is told of both sides, and what it makes must keep the lines of
+---both, or say why not. What both sides only added at one place stays without anybody's help
+---(default: raises the conflict).
+---@field on_conflict? agent.TeamOptions|fun(conflict: git.Dispute): boolean?, string?
+
+---A path that was in conflict.
+---@class git.Resolution
+---The path.
+---@field path string
+---How: `"additions"` are those of both sides.
+---@field how "additions"|"function"|"agent"
+---The id of the agent that did it.
+---@field by? string
+
+---A line that a side had added to a path in conflict, and that the result lacks.
+---@class git.DroppedLine
+---The path.
+---@field path string
+---Whose it was: `"ours"` is the target, `"theirs"` the branch.
+---@field side "ours"|"theirs"
+---The line, without the space around it.
+---@field line string
+---Why, as whoever resolved the conflict says.
+---@field reason? string
 
 ---@class git.Merge
 ---What happened.
@@ -108,11 +130,18 @@
 ---@field into string
 ---What became of each of `branches`, in that order; nil without.
 ---@field merges? git.BranchMerge[]
+---How each path that was in conflict was resolved; nil without any.
+---@field resolved? git.Resolution[]
+---The first 200 lines of a side that are gone; nil when none are.
+---@field dropped? git.DroppedLine[]
+---How many they are.
+---@field dropped_total? integer
 
 ---Why a merge did not happen; the target is as it was, save with the status `"partial"`.
 ---@class git.FailedMerge
----What happened; `"partial"` when some of `branches` have landed.
----@field status "conflicted"|"refused"|"verify_failed"|"partial"
+---What happened; `"partial"` when some of `branches` have landed, `"failed"` when `agent.integrate` ended
+---for another reason.
+---@field status "conflicted"|"refused"|"verify_failed"|"partial"|"failed"
 ---What conflicts.
 ---@field conflicts? git.Conflict[]
 ---Why it was refused: `"diverged"` is no fast-forward, `"merges"` a rebase that would lose what merge
@@ -129,13 +158,20 @@
 ---@field into? string
 ---What became of each of `branches`.
 ---@field merges? git.BranchMerge[]
+---How each path that was in conflict was resolved; nil without any.
+---@field resolved? git.Resolution[]
+---The first 200 lines of a side that are gone; nil when none are.
+---@field dropped? git.DroppedLine[]
+---How many they are.
+---@field dropped_total? integer
 
 ---What became of one of several branches.
 ---@class git.BranchMerge
 ---The branch.
 ---@field branch string
----What happened; `"held_back"` is good and did not land because of `all`.
----@field status "merged"|"fast_forward"|"up_to_date"|"conflicted"|"refused"|"verify_failed"|"held_back"
+---What happened; `"held_back"` is good and did not land because of `all`, `"not_tried"` is one whose turn
+---in `agent.integrate` did not come.
+---@field status "merged"|"fast_forward"|"up_to_date"|"conflicted"|"refused"|"verify_failed"|"held_back"|"not_tried"|"failed"
 ---The commit that it became, or that could not be replayed.
 ---@field commit? string
 ---What went wrong, in a sentence.
@@ -148,6 +184,14 @@
 ---@field paths? string[]
 ---The last lines of what `verify` wrote.
 ---@field output? string
+---How each path that was in conflict was resolved; nil without any.
+---@field resolved? git.Resolution[]
+---The first 200 lines of a side that are gone; nil when none are.
+---@field dropped? git.DroppedLine[]
+---How many they are.
+---@field dropped_total? integer
+---The outcome of the agent that did not resolve it.
+---@field outcome? agent.Outcome
 
 ---Conflicts that `on_conflict` is to resolve.
 ---@class git.Dispute

@@ -21,6 +21,19 @@ function task:try_await() end
 ---Cancels the task, if it has not ended. Its agents keep what they did.
 function task:cancel() end
 
+---Returns an iterator over the events of the task's agents: from the first one, whenever it is called, waiting
+---for those to come, to the end of the task. Each call starts anew. About the last 4 MiB are kept; a `gap` tells
+---how many are not.
+---@return fun(): agent.Event?
+---@nodiscard
+function task:events() end
+
+---Tells the agent more while it works: it hears that after its next results, or before it would be done.
+---Returns whether it will; false when it has ended.
+---@param text string
+---@return boolean
+function task:send(text) end
+
 ---Returns what the task is doing.
 ---@return "queued"|"running"|"completed"|"failed"|"cancelled"
 ---@nodiscard

@@ -60,6 +60,7 @@ pub(super) struct Room {
 impl Session<'_> {
     /// Asks for the reply of a turn, and makes room for it where there is none.
     pub(super) async fn ask_with_room(&mut self) -> Result<Arc<Reply>, Error> {
+        self.hear().await?;
         if self.is_crowded() {
             self.make_room_ahead().await?;
         }
@@ -82,7 +83,7 @@ impl Session<'_> {
 
     /// Reports whether the next question may not fit, as far as that is known.
     fn is_crowded(&self) -> bool {
-        let able = self.query.model.capabilities();
+        let able = self.model().capabilities();
         let (Some(window), Some(tokens)) = (able.context_window, self.room.tokens) else {
             return false;
         };
@@ -129,6 +130,7 @@ impl Session<'_> {
         let tokens = |weight: usize| weight as u64 / TOKEN;
         let known = self.room.tokens.take().unwrap_or_else(|| tokens(before));
         self.room.least = None;
+        self.asker.forget_size();
         self.events.emit(Event::Compacted {
             agent: self.context.agent.clone(),
             before: known,
@@ -151,7 +153,7 @@ impl Session<'_> {
                 must_call: None,
                 ..self.request()
             };
-            match self.put(&request).await {
+            match self.answer(request).await {
                 Ok(reply) if reply.stop == StopReason::ContextOverflow => {}
                 Ok(reply) if reply.text.trim().is_empty() => {}
                 Ok(reply) => return Ok(framed(reply.text.trim())),
@@ -163,8 +165,9 @@ impl Session<'_> {
     }
 
     fn no_room(&self) -> Error {
-        let model = self.query.model.name();
-        let message = format!("the conversation no longer fits into the context of `{model}`");
+        let model = self.model();
+        let name = model.name();
+        let message = format!("the conversation no longer fits into the context of `{name}`");
         Error::new(Kind::Model, message)
             .with("reason", OVERFLOW.into())
             .hint("give the agent a smaller task, or a model with a larger context")

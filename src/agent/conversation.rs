@@ -7,24 +7,33 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::asking::Asker;
+use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
+use super::compaction::Room;
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
 use super::history::History;
+use super::instructions;
 use super::outcome::{Denial, Subtype};
-use super::compaction::Room;
 use super::past::{self, Beginning};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
-use super::subagent::{self, Shared, SubAgent};
-use super::instructions;
-use crate::error::Error;
+use super::structured::Structured;
+use super::subagent::{self, SubAgent};
+use super::verify::{Verification, Verifying};
+use crate::error::{Error, Kind};
 use crate::event::{Events, Usage};
 use crate::git::Worktree;
 use crate::model::ToolSpec;
+use crate::tool::mcp::{Around, Servers};
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
+use crate::tool::sight::Sees;
+use crate::tool::web_fetch::WebFetch;
 use crate::tool::{Context, Tool};
 
 /// How long a file may still be written when its agent has ended.
@@ -39,9 +48,20 @@ pub(super) struct Conversed {
     pub(super) api_time: Duration,
     pub(super) stop_reason: Option<String>,
     pub(super) denials: Vec<Denial>,
+    pub(super) structured_output: Option<Value>,
+    pub(super) verification: Option<Verification>,
 }
 
 impl Conversed {
+    /// Makes that of an agent whose servers do not start.
+    fn unserved(error: Error) -> Self {
+        let subtype = match error.kind {
+            Kind::Cancelled => Subtype::ErrorCancelled,
+            _ => Subtype::ErrorDuringExecution,
+        };
+        Self::failed(subtype, error)
+    }
+
     /// Makes that of an agent which asked nothing.
     pub(super) fn failed(subtype: Subtype, error: Error) -> Self {
         Self {
@@ -52,6 +72,8 @@ impl Conversed {
             api_time: Duration::ZERO,
             stop_reason: None,
             denials: Vec::new(),
+            structured_output: None,
+            verification: None,
         }
     }
 }
@@ -66,68 +88,82 @@ pub(super) async fn hold(
     env: BTreeMap<String, String>,
 ) -> Conversed {
     let query = &order.query;
-    let workspace = match ground.workspace() {
+    let workspace = match ground.workspace(&query.add_dirs) {
         Ok(workspace) => Arc::new(workspace),
         Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
     let checkpoints = ground.worktree().map(|worktree| {
-        Checkpoints::new(worktree.clone(), Arc::clone(&workspace), fleet.events.clone())
+        Checkpoints::new(worktree.clone(), Arc::clone(&workspace), order.events.clone())
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
-    let mut tools = offered(query);
+    let servers = match servers(fleet, order, ground, &env).await {
+        Ok(servers) => servers,
+        Err(error) => return Conversed::unserved(error),
+    };
+    let structured = Structured::new(query);
+    let mut tools = offered(query, &servers);
     let instructions = instructions_for(order, ground).await;
-    let spill_dir = order.store.dir().join("output").join(id);
+    let bench = Bench::new(fleet, order, ground);
     let tab = is_listed(query, subagent::NAME).then(|| {
-        let (tool, tab) = SubAgent::new(Shared {
-            query,
-            tools: &tools,
-            events: &fleet.events,
-            env: &env,
-            spill_dir: spill_dir.clone(),
-            before: instructions.clone(),
-        });
+        let (asker, before) = (Asker::new(fleet, order), instructions.clone());
+        let (tool, tab) = SubAgent::new(order, tools.clone(), asker, bench.clone(), before);
         tools.add(Arc::new(tool));
         tab
     });
+    // Last: the one that takes the final answer, where there is need of it.
+    if let Some(tool) = structured.as_ref().and_then(Structured::tool) {
+        tools.add(tool);
+    }
     let before = match &order.ancestor {
         // It was told then, and may have been changed by the agent itself since.
         Some(ancestor) => Some(ancestor.note(ground.worktree().map(Worktree::base_commit))),
         None => instructions,
     };
     let texts = opening(query, ground.path(), before, ground.worktree());
-    let begun = past::begin(order, id, &fleet.events, texts).await;
+    let begun = past::begin(order, id, texts).await;
     let Beginning { history, transcript } = match begun {
         Ok(beginning) => beginning,
-        Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
+        Err(error) => {
+            servers.end().await;
+            return Conversed::failed(Subtype::ErrorDuringExecution, error);
+        }
     };
+    let capabilities = query.model.capabilities();
     let setting = Setting {
         query,
         tools: &tools,
-        events: &fleet.events,
+        events: order.events.clone(),
+        asker: Asker::new(fleet, order),
+        bench,
+        base_commit: ground.worktree().map(|worktree| worktree.base_commit().to_owned()),
         context: Context {
             workspace: Arc::clone(&workspace) as _,
             seen: Seen::default(),
             env,
-            spill_dir,
+            spill_dir: order.store.dir().join("output").join(id),
             processes: fleet.processes.clone(),
             cancel: order.cancel.child_token(),
             agent: id.to_owned(),
             label: query.label.clone(),
             branch,
             turn: AtomicU32::new(0),
+            sees: Sees { images: capabilities.images, documents: capabilities.documents },
         },
     };
     let mut session = setting.session(history);
     session.checkpoints = checkpoints;
     session.transcript = Some(transcript);
     session.live = Arc::clone(&order.live);
+    session.structured = structured;
     session.tab = tab;
     let ending = session.run().await;
     session.settle_tab();
+    // They write no more when the work is taken in.
+    servers.end().await;
     // A write that outlived its agent's time must not come after the work was taken in.
     let closed = tokio::task::spawn_blocking(move || workspace.close());
     if tokio::time::timeout(LAST_WRITE, closed).await.is_err() {
-        fleet.events.warn(format!("{id}: a file is still being written; it may not be committed"));
+        order.events.warn(format!("{id}: a file is still being written; it may not be committed"));
     }
     if let Some(checkpoints) = &mut session.checkpoints {
         checkpoints.settled().await;
@@ -140,6 +176,8 @@ pub(super) async fn hold(
         api_time: session.api_time,
         stop_reason: session.stop_reason,
         denials: session.denials,
+        structured_output: session.structured.and_then(|structured| structured.value()),
+        verification: session.verifying.summary(query.verify.as_ref()),
     }
 }
 
@@ -147,20 +185,25 @@ pub(super) async fn hold(
 pub(super) struct Setting<'a> {
     pub(super) query: &'a Query,
     pub(super) tools: &'a Registry,
-    pub(super) events: &'a Events,
+    pub(super) events: Events,
+    pub(super) asker: Asker,
+    pub(super) bench: Bench,
+    pub(super) base_commit: Option<String>,
     pub(super) context: Context,
 }
 
 impl<'a> Setting<'a> {
     /// Makes a session that nobody writes down or talks to.
     pub(super) fn session(self, history: History) -> Session<'a> {
-        let Self { query, tools, events, context } = self;
+        let Self { query, tools, events, asker, bench, base_commit, context } = self;
         let system =
             prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
         Session {
             query,
+            tools,
             context,
-            events: events.clone(),
+            events,
+            base_commit,
             system: system.into(),
             offered: tools.tools().map(|tool| spec(&**tool)).collect(),
             history,
@@ -168,7 +211,7 @@ impl<'a> Setting<'a> {
             live: Arc::default(),
             room: Room::default(),
             tab: None,
-            tools,
+            asker,
             checkpoints: None,
             turns: 0,
             denials: Vec::new(),
@@ -176,6 +219,9 @@ impl<'a> Setting<'a> {
             api_time: Duration::ZERO,
             last_text: String::new(),
             stop_reason: None,
+            structured: None,
+            verifying: Verifying::default(),
+            bench,
         }
     }
 }
@@ -189,6 +235,7 @@ pub(super) fn opening(
 ) -> Vec<String> {
     let around = Surroundings {
         directory,
+        added: &query.add_dirs,
         branch: worktree.map(Worktree::branch),
         scope: worktree.and_then(Worktree::scope).map(|scope| &**scope),
         date: prompt::date(std::time::SystemTime::now()),
@@ -212,11 +259,33 @@ fn is_listed(query: &Query, name: &str) -> bool {
     query.rules.listed().is_some_and(|listed| listed.contains(&name)) && query.rules.offers(name)
 }
 
-/// Returns the tools that the rules offer: the built-in ones, then the script's.
-fn offered(query: &Query) -> Registry {
+/// Starts the servers of the agent.
+async fn servers(
+    fleet: &Fleet,
+    order: &Order,
+    ground: &Ground,
+    env: &BTreeMap<String, String>,
+) -> Result<Servers, Error> {
+    let around = Around {
+        processes: &fleet.processes,
+        directory: ground.path(),
+        env,
+        cancel: &order.cancel,
+    };
+    Servers::start(&order.query.servers, around).await
+}
+
+/// Returns the tools that the rules offer: the built-in ones, then the script's, then the
+/// servers'.
+fn offered(query: &Query, servers: &Servers) -> Registry {
     let mut tools = Registry::builtin();
+    // What only a rule that lists it brings.
+    if is_listed(query, "WebFetch") {
+        tools.add(Arc::new(WebFetch::reaching(query.rules.domains())));
+    }
     tools.retain(|tool| query.rules.offers(tool.name()));
-    for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
+    let custom = query.tools.iter().chain(servers.tools());
+    for tool in custom.filter(|tool| query.rules.offers_custom(tool.name())) {
         tools.add(Arc::clone(tool));
     }
     tools

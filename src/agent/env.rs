@@ -45,6 +45,13 @@ impl Ports {
     }
 }
 
+impl Port {
+    /// Returns its number.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+}
+
 impl Drop for Port {
     fn drop(&mut self) {
         self.ports.taken().remove(&self.number);

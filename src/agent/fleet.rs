@@ -12,8 +12,12 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::audience::Audience;
+use super::baseline::Baselines;
+use super::budget::Purse;
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
+use super::governor::Governor;
 use super::ground::{Ground, Harvest, Soil};
 pub use super::live::{Live, Wanting};
 use super::outcome::{Outcome, Subtype};
@@ -55,6 +59,8 @@ pub struct Order {
     pub cancel: CancellationToken,
     /// Is told what becomes known.
     pub live: Arc<Live>,
+    /// Who hears of it: the run's listeners, and from its start on its own.
+    pub events: Events,
 }
 
 impl Order {
@@ -72,7 +78,10 @@ pub struct Fleet {
     pub(super) processes: Processes,
     pub(super) environment: BTreeMap<String, String>,
     books: Mutex<Books>,
-    ports: Ports,
+    pub(super) ports: Ports,
+    pub(super) baselines: Arc<Baselines>,
+    governor: Arc<Governor>,
+    purse: Arc<Purse>,
     /// Agents that want a worktree and have not begun to work in it.
     wanting: Arc<AtomicUsize>,
     script: String,
@@ -100,9 +109,17 @@ impl Fleet {
             environment,
             books: Mutex::default(),
             ports: Ports::default(),
+            baselines: Arc::default(),
+            governor: Arc::default(),
+            purse: Purse::of_run(),
             wanting: Arc::default(),
             locks: tokio::sync::Mutex::default(),
         }
+    }
+
+    /// Returns the id of an agent's conversation.
+    fn session_id(&self, order: &Order, agent: &str) -> String {
+        order.session().unwrap_or_else(|| format!("{}/{agent}", self.run))
     }
 
     /// Returns the run's id.
@@ -113,6 +130,16 @@ impl Fleet {
     /// Changes how many agents work at once.
     pub fn set_concurrency(&self, concurrency: usize) {
         self.places.set_size(concurrency);
+    }
+
+    /// Returns what decides when models are asked.
+    pub fn governor(&self) -> &Arc<Governor> {
+        &self.governor
+    }
+
+    /// Returns the money of the run.
+    pub fn purse(&self) -> &Arc<Purse> {
+        &self.purse
     }
 
     /// Counts an agent among those that will want a worktree, until what is returned is dropped.
@@ -127,7 +154,8 @@ impl Fleet {
 
     /// Returns what there is to say about the agents so far.
     pub fn tally(&self) -> Tally {
-        self.books().tally.clone()
+        let (cost_usd, unpriced) = (self.purse.spent(), self.purse.unpriced());
+        Tally { cost_usd, unpriced, ..self.books().tally.clone() }
     }
 
     /// Counts an agent that failed before it had an id.
@@ -139,6 +167,13 @@ impl Fleet {
     pub fn excuse(&self, id: &str) {
         for ended in self.books().tally.ended.iter_mut().filter(|ended| ended.id == id) {
             ended.excused = true;
+        }
+    }
+
+    /// Notes that branch and worktree of an agent are gone.
+    pub fn note_removed(&self, id: &str) {
+        for ended in self.books().tally.ended.iter_mut().filter(|ended| ended.id == id) {
+            (ended.branch, ended.worktree_path) = (None, None);
         }
     }
 
@@ -168,7 +203,7 @@ impl Fleet {
     }
 
     /// Runs an agent to its end. Failures are outcomes too.
-    pub async fn run(&self, order: Order) -> Outcome {
+    pub async fn run(&self, mut order: Order) -> Outcome {
         let id = match self.register(&order).await {
             Ok(id) => id,
             Err(error) => {
@@ -178,7 +213,10 @@ impl Fleet {
             }
         };
         let _ = order.live.id.set(id.clone());
-        self.events
+        let audience = Audience::of(&order.query, &self.events);
+        order.events = self.events.within(&self.session_id(&order, &id), audience);
+        order
+            .events
             .emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
         let place = tokio::select! {
             biased;
@@ -194,6 +232,7 @@ impl Fleet {
         };
         order.live.inbox.close();
         self.record(&order, &outcome, gone).await;
+        order.events.caught_up().await;
         order.live.has_ground();
         outcome
     }
@@ -276,7 +315,7 @@ impl Fleet {
             ..AgentChange::default()
         };
         self.note(&order.store, &id, change).await;
-        self.events.emit(Event::AgentStarted {
+        order.events.emit(Event::AgentStarted {
             agent: id.clone(),
             label: query.label.clone(),
             model: query.model.name().to_owned(),
@@ -284,15 +323,15 @@ impl Fleet {
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
         });
-        tidings::of_included(&self.events, &id, &ground);
+        tidings::of_included(&order.events, &id, &ground);
         let port = self.ports.take(&id);
         let conversed = self.converse(order, &id, &ground, port.as_ref()).await;
         let harvested = ground.harvest(&id, &self.run, &query.label).await;
         if let Ok(harvest) = &harvested {
-            tidings::of_leftovers(&self.events, &id, harvest);
+            tidings::of_leftovers(&order.events, &id, harvest);
             if conversed.ending.error.is_some() {
                 // Else the agent fails for this, which says it.
-                tidings::of_outside(&self.events, &id, &harvest.outside);
+                tidings::of_outside(&order.events, &id, &harvest.outside);
             }
         }
         outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
@@ -330,6 +369,7 @@ impl Fleet {
             head_commit: outcome.head_commit.clone(),
             turns: Some(outcome.num_turns),
             usage: Some(outcome.usage),
+            cost_usd: outcome.total_cost_usd,
             worktree_removed: unchanged,
             ..AgentChange::default()
         };
@@ -337,7 +377,7 @@ impl Fleet {
         // Long output was kept for the agent alone.
         let _ = std::fs::remove_dir_all(order.store.dir().join("output").join(&outcome.id));
         let ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
-        self.events.emit(Event::AgentFinished {
+        order.events.emit(Event::AgentFinished {
             agent: ended.id.clone(),
             label: ended.label.clone(),
             subtype: outcome.subtype.as_str().to_owned(),
@@ -349,7 +389,9 @@ impl Fleet {
             num_turns: outcome.num_turns,
             duration_ms: outcome.duration_ms,
             usage: outcome.usage,
+            cost_usd: outcome.total_cost_usd,
             denials: ended.denials,
+            outcome: Arc::clone(&ended.outcome),
         });
         if let Some(gone) = &gone {
             let (agent, path) = (outcome.id.clone(), gone.path.clone());
@@ -421,8 +463,11 @@ fn outcome_of(
         duration_ms: millis(took),
         duration_api_ms: millis(conversed.api_time),
         usage: conversed.usage,
+        total_cost_usd: order.query.purse.cost(),
         stop_reason: conversed.stop_reason,
         permission_denials: conversed.denials,
+        structured_output: conversed.structured_output,
+        verify: conversed.verification,
     };
     (outcome, gone)
 }
@@ -444,7 +489,10 @@ fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outco
         duration_ms: 0,
         duration_api_ms: 0,
         usage: Usage::default(),
+        total_cost_usd: Some(0.0),
         stop_reason: None,
         permission_denials: Vec::new(),
+        structured_output: None,
+        verify: None,
     }
 }

@@ -8,6 +8,7 @@ use super::query::{Commit, Dirty, Site, Start};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::worktree::{Entry, Furnish, New, Released, There, Worktree};
 use crate::git::{CommitMessage, Kept, Left, Repo, size};
+use crate::workspace::Checkouts;
 use crate::workspace::disk::Disk;
 
 /// Where an agent works.
@@ -136,13 +137,19 @@ impl Ground {
         }
     }
 
-    /// Opens the files for tools.
+    /// Opens the files for tools, with those of further directories.
     ///
     /// # Errors
-    /// When the directory cannot be opened.
-    pub fn workspace(&self) -> Result<Disk> {
+    /// When a directory cannot be opened.
+    pub fn workspace(&self, added: &[PathBuf]) -> Result<Disk> {
         let disk = Disk::open(self.path());
         let disk = disk.or_kind(Kind::Io, || "cannot open the agent's directory")?;
+        let guarded = match self.worktree() {
+            Some(worktree) => Checkouts::Of(worktree.repo().common_dir().to_owned()),
+            None => Checkouts::All,
+        };
+        let disk = disk.adding(added, guarded);
+        let disk = disk.or_kind(Kind::Io, || "cannot open a directory of `add_dirs`")?;
         Ok(disk.scoped(self.worktree().and_then(|worktree| worktree.scope().cloned())))
     }
 

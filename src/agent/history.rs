@@ -131,10 +131,11 @@ impl History {
         if self.unanswered().is_some() {
             return Err(Error::internal("a conversation is summed up when it is the model's turn"));
         }
-        let (old, kept): (Vec<_>, Vec<_>) = self.said.iter().partition(|(at, _)| *at < from);
-        let old: Vec<String> = old.iter().filter_map(|at| self.word(**at)).collect();
+        let (old, kept): (Vec<_>, Vec<_>) =
+            self.said.iter().copied().partition(|(at, _)| *at < from);
+        let old: Vec<String> = old.into_iter().filter_map(|place| self.word(place)).collect();
         let mut tail = self.messages.split_off(from);
-        self.said = kept.iter().map(|(at, text)| (at - from + 1, *text)).collect();
+        self.said = kept.into_iter().map(|(at, text)| (at - from + 1, text)).collect();
         for message in &mut tail {
             shorten(message, longest);
         }

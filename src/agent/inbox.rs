@@ -67,7 +67,7 @@ impl Inbox {
     }
 
     /// Lets nothing be put in any more.
-    pub(super) fn close(&self) {
+    pub fn close(&self) {
         self.lock().closed = true;
     }
 }

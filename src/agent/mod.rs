@@ -5,13 +5,18 @@
 //! ended and which branch holds the work. Nothing here knows Lua or prints.
 
 mod asking;
+mod audience;
+mod baseline;
+pub mod budget;
 mod checkpoint;
+mod command;
 mod compaction;
 mod conclude;
 mod conversation;
 pub mod env;
 pub mod fleet;
 pub mod function;
+pub mod governor;
 pub mod ground;
 pub mod history;
 pub mod hook;
@@ -26,9 +31,11 @@ pub mod place;
 pub mod prompt;
 pub mod query;
 mod record;
+mod said;
 pub mod session;
 pub mod setup;
 mod subagent;
+pub mod structured;
 pub mod tally;
 mod tidings;
 mod transcript;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::verify::Verification;
 use crate::error::{Error, Kind};
 use crate::event::Usage;
 use crate::journal::Status;
@@ -111,6 +112,7 @@ pub const FIELDS: &[&str] = &[
     "total_cost_usd",
     "stop_reason",
     "permission_denials",
+    "verify",
 ];
 
 /// How an agent ended.
@@ -146,10 +148,16 @@ pub struct Outcome {
     pub duration_api_ms: u64,
     /// Tokens.
     pub usage: Usage,
+    /// USD; absent when a price is unknown.
+    pub total_cost_usd: Option<f64>,
     /// The last reply's stop reason.
     pub stop_reason: Option<String>,
     /// Calls that the rules refused.
     pub permission_denials: Vec<Denial>,
+    /// The last value for the schema, whether it fitted or not.
+    pub structured_output: Option<Value>,
+    /// What verification came to, where there was one.
+    pub verify: Option<Verification>,
 }
 
 impl Outcome {
@@ -176,8 +184,11 @@ impl Outcome {
             "duration_ms": self.duration_ms,
             "duration_api_ms": self.duration_api_ms,
             "usage": self.usage,
+            "total_cost_usd": self.total_cost_usd,
             "stop_reason": self.stop_reason,
             "permission_denials": self.permission_denials,
+            "structured_output": self.structured_output,
+            "verify": self.verify,
         })
     }
 

@@ -7,7 +7,6 @@ use super::fleet::Order;
 use super::history::History;
 use super::transcript::{Entry, Transcript, load};
 use crate::error::{Error, Result};
-use crate::event::Events;
 
 /// The conversation that an agent takes up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,11 +75,10 @@ pub(super) struct Beginning {
 pub(super) async fn begin(
     order: &Order,
     id: &str,
-    events: &Events,
     mut texts: Vec<String>,
 ) -> Result<Beginning> {
     let store = &order.store;
-    let mut transcript = Transcript::new(Arc::clone(store), id, events.clone());
+    let mut transcript = Transcript::new(Arc::clone(store), id, order.events.clone());
     texts.extend(order.live.inbox.take());
     let Some(Ancestor { id: past, .. }) = &order.ancestor else {
         transcript.add(&Entry::Opening { texts: Cow::Borrowed(&texts) }).await;

@@ -28,6 +28,8 @@ enum Rule {
     Prefix(String),
     /// This Bash command.
     Exact(String),
+    /// `WebFetch` of this host.
+    Domain(String),
 }
 
 impl Rule {
@@ -49,6 +51,12 @@ impl Rule {
         let Some(pattern) = rest.strip_suffix(')') else {
             return Err(bad("lacks its closing parenthesis"));
         };
+        if name == "WebFetch"
+            && let Some(host) = pattern.strip_prefix("domain:").map(str::trim)
+            && !host.is_empty()
+        {
+            return Ok(Self::Domain(host.to_owned()));
+        }
         if name != "Bash" {
             return Err(bad("is not built yet: only Bash takes a pattern"));
         }
@@ -75,6 +83,7 @@ impl Rule {
         match self {
             Self::Tool(name) => name,
             Self::Prefix(_) | Self::Exact(_) => "Bash",
+            Self::Domain(_) => "WebFetch",
         }
     }
 
@@ -84,6 +93,7 @@ impl Rule {
         match self {
             Self::Tool(name) => name == "Bash",
             Self::Exact(words) => command == words,
+            Self::Domain(_) => false,
             Self::Prefix(words) => command
                 .strip_prefix(words.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace)),
@@ -127,6 +137,16 @@ impl Rules {
     /// Returns the allowed tools by name, if any were listed.
     pub fn listed(&self) -> Option<Vec<&str>> {
         self.allowed.as_ref().map(|rules| rules.iter().map(Rule::tool).collect())
+    }
+
+    /// Returns the hosts that `WebFetch(domain:…)` names in the allowed rules.
+    pub fn domains(&self) -> Vec<String> {
+        let rules = self.allowed.iter().flatten();
+        let host = |rule: &Rule| match rule {
+            Rule::Domain(host) => Some(host.clone()),
+            _ => None,
+        };
+        rules.filter_map(host).collect()
     }
 
     /// Reports whether the built-in tool `name` is offered.
@@ -190,6 +210,7 @@ fn shown(rule: &Rule) -> String {
         Rule::Tool(name) => format!("`{name}`"),
         Rule::Prefix(words) => format!("`{words} …`"),
         Rule::Exact(words) => format!("`{words}`"),
+        Rule::Domain(host) => format!("`{host}`"),
     }
 }
 

@@ -2,7 +2,7 @@
 //! fleet, so that siblings share the provider's prompt cache; what differs between them (date,
 //! directory, branch) stands in the first user message, what differs most at its end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::git::Scope;
 use crate::model::Message;
@@ -42,6 +42,8 @@ pub fn system(replacement: Option<&str>, appendix: Option<&str>) -> String {
 pub struct Surroundings<'a> {
     /// Where it works.
     pub directory: &'a Path,
+    /// Further directories, by their whole paths.
+    pub added: &'a [PathBuf],
     /// The branch it is on.
     pub branch: Option<&'a str>,
     /// What it may write, if not everything.
@@ -81,6 +83,11 @@ fn environment(around: &Surroundings<'_>) -> String {
         around.date,
         around.directory.display()
     );
+    for added in around.added {
+        environment.push_str("further directory: ");
+        environment.push_str(&added.display().to_string());
+        environment.push('\n');
+    }
     if let Some(branch) = around.branch {
         environment.push_str("branch: ");
         environment.push_str(branch);
@@ -143,6 +150,7 @@ mod tests {
     fn what_differs_comes_last() {
         let around = Surroundings {
             directory: Path::new("/w"),
+            added: &[],
             branch: Some("b"),
             scope: None,
             date: "2026-11-22".into(),

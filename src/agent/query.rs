@@ -5,19 +5,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::budget::Purse;
 use super::function::Function;
 use super::hook::Hooks;
 use super::past::Past;
 use super::permission::Rules;
 use super::place::Places;
+use super::structured::Schema;
 use super::verify::Verify;
+use crate::event::log::Log;
 use crate::git::worktree::Furnish;
 use crate::git::{Scope, Taken};
 use crate::model::price::Price;
 use crate::model::{Effort, Model};
 use crate::tool::Tool;
+use crate::tool::mcp::Server;
 
 /// What becomes of the work at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +124,15 @@ impl Query {
     }
 }
 
+/// Who is asked when the model cannot answer.
+#[derive(Clone)]
+pub struct Fallback {
+    /// It.
+    pub model: Arc<dyn Model>,
+    /// What it costs, where that is known.
+    pub price: Option<Price>,
+}
+
 /// A question to an agent.
 #[derive(Clone)]
 pub struct Query {
@@ -141,8 +152,10 @@ pub struct Query {
     pub rules: Rules,
     /// Tools beside the built-in ones.
     pub tools: Vec<Arc<dyn Tool>>,
+    /// Servers that offer further tools, started with the agent.
+    pub servers: Vec<Server>,
     /// Who is asked when the model cannot answer, in this order.
-    pub fallbacks: Vec<Arc<dyn Model>>,
+    pub fallbacks: Vec<Fallback>,
     /// How hard the model thinks.
     pub effort: Option<Effort>,
     /// Directories beside its own that the agent may read and write.
@@ -157,12 +170,15 @@ pub struct Query {
     pub hooks: Hooks,
     /// Told of its events.
     pub on_event: Option<Arc<dyn Function>>,
+    /// Keep its events: the logs of the tasks that it is asked in.
+    pub logs: Vec<Arc<Log>>,
     /// The JSON Schema of its structured output.
-    pub schema: Option<Arc<Value>>,
+    pub schema: Option<Arc<Schema>>,
     /// How its work is verified.
     pub verify: Option<Verify>,
-    /// What it may cost, in USD.
-    pub max_budget_usd: Option<f64>,
+    /// What it has spent, and what it may; a part of the run's. An agent that works for another one
+    /// gets a purse [`below`](Purse::below) that one's.
+    pub purse: Arc<Purse>,
     /// What its model costs, where that is known.
     pub price: Option<Price>,
     /// Its limits.

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::session::Session;
+use super::outcome::Subtype;
+use super::session::{Ending, Session};
 use super::transcript::Entry;
 use crate::error::Result;
 use crate::model::{Reply, ToolResult};
@@ -13,31 +14,21 @@ impl Session<'_> {
     /// Keeps what the model said.
     pub(super) async fn keep_reply(&mut self, reply: &Arc<Reply>) -> Result<()> {
         self.history.push_reply(Arc::clone(reply))?;
-        self.write(&Entry::reply(reply, self.query.model.name())).await;
+        let model = self.model();
+        self.write(&Entry::reply(reply, model.name())).await;
         Ok(())
     }
 
-    /// Keeps what answers it, and with it what the script has to say meanwhile.
+    /// Keeps what answers it.
     pub(super) async fn keep_answer(
         &mut self,
         results: Vec<ToolResult>,
         texts: Vec<String>,
     ) -> Result<()> {
         self.settle_tab();
+        self.tell_answer(&results, &texts);
         self.write(&Entry::answer(&results, &texts)).await;
-        self.history.push_answer(results, texts)?;
-        let words = self.live.inbox.take();
-        self.keep_said(words).await
-    }
-
-    /// Keeps words of the user's own, after the last message.
-    pub(super) async fn keep_said(&mut self, words: Vec<String>) -> Result<()> {
-        if words.is_empty() {
-            return Ok(());
-        }
-        self.write(&Entry::Said { texts: Cow::Borrowed(&words) }).await;
-        self.history.mend()?;
-        self.history.add_said(words)
+        self.history.push_answer(results, texts)
     }
 
     /// Keeps that everything before a message was summed up.
@@ -45,12 +36,32 @@ impl Session<'_> {
         self.write(&Entry::SummedUp { summary: Cow::Owned(summary), from, longest }).await;
     }
 
-    /// Reports whether the script has more to say to an agent that is done. If not, it cannot any more.
-    pub(super) async fn hears_more(&mut self) -> Result<bool> {
+    /// Takes in what the script has to say to the agent, before the model is asked.
+    pub(super) async fn hear(&mut self) -> Result<()> {
+        let words = self.live.inbox.take();
+        self.keep_said(words).await
+    }
+
+    /// Reports whether this is the end: not where an agent is done and the script has more to say to
+    /// it. If it is, nobody can say anything any more.
+    pub(super) async fn is_over(&mut self, ending: &Ending) -> Result<bool> {
+        if ending.subtype != Subtype::Success {
+            return Ok(true);
+        }
         let words = self.live.inbox.take_or_close();
-        let more = !words.is_empty();
+        let is_over = words.is_empty();
         self.keep_said(words).await?;
-        Ok(more)
+        Ok(is_over)
+    }
+
+    async fn keep_said(&mut self, words: Vec<String>) -> Result<()> {
+        if words.is_empty() {
+            return Ok(());
+        }
+        self.tell_answer(&[], &words);
+        self.write(&Entry::Said { texts: Cow::Borrowed(&words) }).await;
+        self.history.mend()?;
+        self.history.add_said(words)
     }
 
     async fn write(&mut self, entry: &Entry<'_>) {

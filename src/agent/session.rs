@@ -4,15 +4,19 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::asking::Asker;
+use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
-use super::conclude::Verdict;
 use super::compaction::Room;
+use super::conclude::Verdict;
 use super::history::History;
 use super::live::Live;
 use super::outcome::{Denial, Subtype};
 use super::query::Query;
 use super::subagent::Tab;
 use super::transcript::Transcript;
+use super::structured::Structured;
+use super::verify::Verifying;
 use crate::error::{Error, Kind};
 use crate::event::{Events, Usage};
 use crate::model::{Reply, StopReason, ToolSpec};
@@ -30,6 +34,7 @@ pub struct Session<'a> {
     pub(super) tools: &'a Registry,
     pub(super) context: Context,
     pub(super) events: Events,
+    pub(super) base_commit: Option<String>,
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
@@ -37,6 +42,7 @@ pub struct Session<'a> {
     pub(super) live: Arc<Live>,
     pub(super) room: Room,
     pub(super) tab: Option<Tab>,
+    pub(super) asker: Asker,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) turns: u32,
     pub(super) denials: Vec<Denial>,
@@ -44,6 +50,9 @@ pub struct Session<'a> {
     pub(super) api_time: Duration,
     pub(super) last_text: String,
     pub(super) stop_reason: Option<String>,
+    pub(super) structured: Option<Arc<Structured>>,
+    pub(super) verifying: Verifying,
+    pub(super) bench: Bench,
 }
 
 /// How the loop came to its end.
@@ -55,6 +64,11 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// Makes that of an agent that is done.
+    pub(super) fn success() -> Self {
+        Self { subtype: Subtype::Success, error: None }
+    }
+
     fn new(subtype: Subtype, error: Error) -> Self {
         Self { subtype, error: Some(error) }
     }
@@ -82,6 +96,7 @@ impl Session<'_> {
     pub async fn run(&mut self) -> Ending {
         let cancel = self.context.cancel.clone();
         let limit = self.query.limits.timeout;
+        self.asker.deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
         let deadline = async {
             match limit {
                 Some(limit) => tokio::time::sleep(limit).await,
@@ -95,6 +110,7 @@ impl Session<'_> {
             () = cancel.cancelled() => Ending::new(Subtype::ErrorCancelled, Error::new(Kind::Cancelled, "the agent was cancelled")),
             ending = &mut work => return ending.unwrap_or_else(|error| match error.kind {
                 Kind::Cancelled => Ending::new(Subtype::ErrorCancelled, error),
+                Kind::Budget => Ending::new(Subtype::ErrorMaxBudgetUsd, error),
                 _ => Ending::new(Subtype::ErrorDuringExecution, error),
             }),
             () = deadline => {
@@ -109,7 +125,9 @@ impl Session<'_> {
     }
 
     async fn converse(&mut self) -> Result<Ending, Error> {
+        self.tell_begin();
         let mut nudges = 0;
+        self.foretell().await?;
         loop {
             if self.turns == self.query.limits.max_turns {
                 let limit = self.query.limits.max_turns;
@@ -122,11 +140,18 @@ impl Session<'_> {
             self.turns += 1;
             self.context.turn.store(self.turns, Ordering::Relaxed);
             let reply = self.ask_with_room().await?;
+            self.tell_reply(&reply).await;
             match next_step(&reply) {
                 Step::Answer => {
                     self.keep_reply(&reply).await?;
                     let results = self.run_calls(&reply).await?;
-                    self.keep_answer(results, Vec::new()).await?;
+                    let (told, ending) = self.answered(&results).await?.parts();
+                    self.keep_answer(results, told).await?;
+                    if let Some(ending) = ending
+                        && self.is_over(&ending).await?
+                    {
+                        return Ok(ending);
+                    }
                 }
                 Step::GoOn(text) => {
                     self.keep_reply(&reply).await?;
@@ -147,14 +172,13 @@ impl Session<'_> {
                 Step::Done => match self.conclude(&reply).await? {
                     Verdict::Accepted => {
                         self.keep_reply(&reply).await?;
-                        if self.hears_more().await? {
-                            continue;
+                        if self.is_over(&Ending::success()).await? {
+                            return Ok(Ending::success());
                         }
-                        return Ok(Ending { subtype: Subtype::Success, error: None });
                     }
                     Verdict::Again(told) => {
                         self.keep_reply(&reply).await?;
-                        self.keep_answer(Vec::new(), vec![told]).await?;
+                        self.keep_answer(Vec::new(), told).await?;
                     }
                     Verdict::Failed(ending) => return Ok(ending),
                 },

@@ -2,20 +2,18 @@
 //! again when it is another command.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Kind, Result, ResultExt};
+use super::command::{self, Failure};
+use crate::error::{Error, Kind, Result};
 use crate::git::Worktree;
-use crate::process::{Ended, Invocation, Limits, Processes, What};
+use crate::process::Processes;
 
 /// The longest time: installing what a large project needs takes minutes.
 const TIMEOUT: Duration = Duration::from_mins(30);
-/// How much of its output is kept, from the start and from the end.
-const HEAD: usize = 1_000;
-const TAIL: usize = 30_000;
 /// How many of its last lines an error quotes.
 const QUOTED: usize = 15;
 
@@ -33,30 +31,25 @@ pub async fn run(
     if worktree.was_set_up_by(command) {
         return Ok(());
     }
-    let invocation = Invocation {
-        what: What::Shell(command.to_owned()),
-        cwd: PathBuf::from(worktree.path()),
-        env,
-        stdin: Vec::new(),
-        merge_stderr: true,
-    };
-    let limits = Limits { timeout: TIMEOUT, head: HEAD, tail: TAIL, spill: None, spill_max: 0 };
-    let trouble = || format!("cannot run the setup `{command}`");
-    let finished = processes.run(invocation, limits, cancel).await.or_kind(Kind::Io, trouble)?;
-    let how = match (finished.ended, finished.code, finished.signal) {
-        (Ended::Exited, Some(0), _) => return worktree.note_setup(command),
-        (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
-        (Ended::Exited, None, signal) => {
-            format!("was ended by signal {}", signal.unwrap_or_default())
-        }
-        (Ended::TimedOut, ..) => format!("was not done after {} minutes", TIMEOUT.as_secs() / 60),
-        (Ended::Cancelled, ..) => {
-            return Err(Error::new(Kind::Cancelled, "the setup was cancelled"));
-        }
-    };
-    let text = finished.stdout.text();
-    let lines: Vec<_> = text.trim_end().lines().collect();
+    run_once(processes, worktree.path(), command, env, cancel).await?;
+    worktree.note_setup(command)
+}
+
+/// Runs `command` in a folder that nobody sets up again.
+///
+/// # Errors
+/// As [`run`].
+pub(super) async fn run_once(
+    processes: &Processes,
+    folder: &Path,
+    command: &str,
+    env: BTreeMap<String, String>,
+    cancel: &CancellationToken,
+) -> Result<()> {
+    let failure = command::failure(processes, command, folder, env, TIMEOUT, cancel).await?;
+    let Some(Failure { what, output }) = failure else { return Ok(()) };
+    let lines: Vec<_> = output.lines().collect();
     let last = lines[lines.len().saturating_sub(QUOTED)..].join("\n");
     let quoted = if last.is_empty() { String::new() } else { format!(":\n{last}") };
-    Err(Error::new(Kind::Git, format!("the setup `{command}` {how}{quoted}")))
+    Err(Error::new(Kind::Git, format!("the setup {what}{quoted}")))
 }

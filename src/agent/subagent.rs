@@ -3,8 +3,6 @@
 //! takes counts as the agent's own, and its turns come out of the agent's limit. Agents of one turn work
 //! one after the other, so that the limit binds.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,13 +11,16 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::asking::Asker;
+use super::baseline::Bench;
 use super::conversation::{self, Setting};
+use super::fleet::Order;
 use super::history::History;
 use super::outcome::{Denial, Subtype};
 use super::query::Query;
 use super::session::Session;
 use crate::error::Error;
-use crate::event::{Events, Usage};
+use crate::event::{Event, Events, Posted, Reporter, Usage};
 use crate::tool::registry::Registry;
 use crate::tool::seen::Seen;
 use crate::tool::{Context, Output, Tool, ToolError, ToolOutput};
@@ -56,41 +57,29 @@ pub(super) struct SubAgent {
     query: Query,
     tools: Registry,
     events: Events,
-    /// The environment of commands, and where long output is kept.
-    env: BTreeMap<String, String>,
-    spill_dir: PathBuf,
+    asker: Asker,
+    bench: Bench,
     before: Option<String>,
     tab: Tab,
 }
 
-/// What a sub-agent shares with its parent.
-pub(super) struct Shared<'a> {
-    pub(super) query: &'a Query,
-    pub(super) tools: &'a Registry,
-    pub(super) events: &'a Events,
-    pub(super) env: &'a BTreeMap<String, String>,
-    pub(super) spill_dir: PathBuf,
-    /// What the repository tells agents.
-    pub(super) before: Option<String>,
-}
-
 impl SubAgent {
-    /// Makes the tool for an agent, and the tab that it runs up.
-    pub(super) fn new(shared: Shared<'_>) -> (Self, Tab) {
-        let mut query = shared.query.clone();
+    /// Makes the tool for the agent of an order, with the tools that its agents have, and the tab that
+    /// they run up. `before` is what the repository tells agents.
+    pub(super) fn new(
+        order: &Order,
+        tools: Registry,
+        asker: Asker,
+        bench: Bench,
+        before: Option<String>,
+    ) -> (Self, Tab) {
+        let mut query = order.query.clone();
         // What is asked of the parent's work is asked of the parent.
         query.limits.timeout = None;
         (query.schema, query.verify, query.hooks.stop) = (None, None, None);
         let tab = Tab::default();
-        let this = Self {
-            query,
-            tools: shared.tools.clone(),
-            events: shared.events.clone(),
-            env: shared.env.clone(),
-            spill_dir: shared.spill_dir,
-            before: shared.before,
-            tab: tab.clone(),
-        };
+        let events = Events::new(vec![Arc::new(Muffled(order.events.clone()))]);
+        let this = Self { query, tools, events, asker, bench, before, tab: tab.clone() };
         (this, tab)
     }
 
@@ -106,18 +95,22 @@ impl SubAgent {
         let setting = Setting {
             query: &query,
             tools: &self.tools,
-            events: &self.events,
+            events: self.events.clone(),
+            asker: self.asker.clone(),
+            bench: self.bench.clone(),
+            base_commit: None,
             context: Context {
                 workspace: Arc::clone(&parent.workspace),
                 seen: Seen::default(),
-                env: self.env.clone(),
-                spill_dir: self.spill_dir.clone(),
+                env: parent.env.clone(),
+                spill_dir: parent.spill_dir.clone(),
                 processes: parent.processes.clone(),
                 cancel: parent.cancel.child_token(),
                 agent: parent.agent.clone(),
                 label: parent.label.clone(),
                 branch: parent.branch.clone(),
                 turn: AtomicU32::new(0),
+                sees: parent.sees,
             },
         };
         let texts = conversation::opening(&query, parent.workspace.root(), self.before.clone(), None);
@@ -146,6 +139,21 @@ fn unfinished(subtype: Subtype, error: Option<&Error>, text: &str) -> String {
     let why = error.map_or(subtype.as_str().to_owned(), ToString::to_string);
     let said = if text.is_empty() { String::new() } else { format!("; it last said:\n{text}") };
     format!("the agent did not finish: {why}{said}")
+}
+
+/// Passes on what sub-agents do, but not what they say: a conversation is one agent's.
+struct Muffled(Events);
+
+impl Reporter for Muffled {
+    fn report(&self, event: &Posted) {
+        let event: &Event = event;
+        if !matches!(
+            event,
+            Event::ConversationBegan { .. } | Event::Said { .. } | Event::Answered { .. }
+        ) {
+            self.0.emit(event.clone());
+        }
+    }
 }
 
 impl Tool for SubAgent {

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::outcome::{Outcome, Subtype};
 use crate::error::Error;
 use crate::event::Usage;
@@ -17,6 +19,10 @@ pub struct Tally {
     pub ended: Vec<Ended>,
     /// Tokens of all.
     pub usage: Usage,
+    /// What is known to be spent, in USD.
+    pub cost_usd: f64,
+    /// Models of unknown price that counted tokens.
+    pub unpriced: Vec<String>,
     /// Branches that the script has merged, or tried to.
     pub merged: BTreeSet<String>,
 }
@@ -42,6 +48,8 @@ pub struct Ended {
     pub files_changed: usize,
     /// How many calls were denied.
     pub denials: usize,
+    /// The outcome as scripts see it.
+    pub outcome: Arc<Value>,
     /// Whether its failure is none of the run's: it lost a race.
     pub excused: bool,
 }
@@ -59,6 +67,7 @@ impl Ended {
             worktree_path: outcome.worktree_path.clone(),
             files_changed: outcome.files_changed.len(),
             denials: outcome.permission_denials.len(),
+            outcome: Arc::new(outcome.to_json()),
             excused: false,
         }
     }
@@ -75,6 +84,12 @@ impl Ended {
             worktree_path: None,
             files_changed: 0,
             denials: 0,
+            outcome: Arc::new(json!({
+                "ok": false,
+                "subtype": Subtype::ErrorDuringExecution.as_str(),
+                "label": label,
+                "num_turns": 0,
+            })),
             excused: false,
         }
     }

@@ -130,6 +130,7 @@ impl Session<'_> {
         self.events.emit(Event::ToolDenied {
             agent: self.context.agent.clone(),
             tool: call.name.clone(),
+            tool_use_id: call.id.clone(),
             reason,
         });
         told

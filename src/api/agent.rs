@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::query::{self, Models};
-use super::{model, result, settings, task, tool};
+use super::{budget, integrate, model, result, settings, task, tool};
 use crate::agent::fleet::Live;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Level};
@@ -16,8 +16,7 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 8] =
-    ["integrate", "get", "budget", "args", "once", "now", "random", "phase"];
+pub const LATER: [&str; 6] = ["get", "args", "once", "now", "random", "phase"];
 
 const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
@@ -112,10 +111,10 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             }
         })?
     };
+    let module = integrate::install(module, runtime, host)?;
     keep_check(runtime, host, &models)?;
     let table = module.later(&LATER)?.build();
-    table.set("budget", later_value(lua, table.get("budget")?)?)?;
-    table.set("try_budget", LuaValue::Nil)?;
+    table.set("budget", budget::table(lua, host)?)?;
     Ok(table)
 }
 
@@ -155,13 +154,4 @@ fn keep_check(runtime: &Rc<Runtime>, host: &Arc<Host>, models: &Models) -> LuaRe
         Ok(())
     })?;
     kit.set("check_query", module.build().get::<LuaFunction>("check_query")?)
-}
-
-/// Makes a table of the manual that is not built yet: reading a field of it says so.
-fn later_value(lua: &Lua, refuse: LuaFunction) -> LuaResult<LuaTable> {
-    let metatable = lua.create_table()?;
-    metatable.set("__index", refuse)?;
-    let table = lua.create_table()?;
-    table.set_metatable(Some(metatable))?;
-    Ok(table)
 }

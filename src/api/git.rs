@@ -1,7 +1,7 @@
 //! The global `git`.
 
 pub mod diff;
-mod merge;
+pub(in crate::api) mod merge;
 mod remote;
 mod show;
 mod status;
@@ -50,8 +50,8 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
         // The making of a worktree and what moves a branch are not cut short.
         .joining("worktree", whole(host, worktree::open))?
         .joining("merge", {
-            let main = runtime.main().clone();
-            whole(host, move |lua, host, args| merge::merge(lua, host, main.clone(), args))
+            let runtime = Rc::clone(runtime);
+            whole(host, move |_, host, args| merge::merge(Rc::clone(&runtime), host, args))
         })?
         .joining("commit", whole(host, status::commit))?;
     worktree::install(lua, host)?;

@@ -2,7 +2,9 @@
 
 use mlua::prelude::*;
 
-use crate::error::{Error, Kind};
+use serde_json::Value;
+
+use crate::error::{Error, Kind, Result};
 use crate::vm::{Module, Options, Shape, value};
 
 const ENCODE: Shape =
@@ -42,4 +44,15 @@ pub fn module(lua: &Lua) -> LuaResult<LuaTable> {
     let table = module.build();
     table.set("null", LuaValue::NULL)?;
     Ok(table)
+}
+
+/// Returns what a script returned: a value, or the list of several.
+///
+/// # Errors
+/// Usage, for what JSON cannot hold.
+pub fn returned(lua: &Lua, values: &LuaMultiValue) -> Result<Value> {
+    let path = "what the script returned";
+    let items = values.iter().map(|item| value::to_json(lua, item, path));
+    let mut items = items.collect::<Result<Vec<Value>>>()?;
+    Ok(if items.len() > 1 { items.into() } else { items.pop().unwrap_or_default() })
 }

@@ -2,12 +2,16 @@
 //! below, a plain table out. A decision about the domain does not belong here.
 
 pub mod agent;
+pub mod budget;
+mod events;
 pub mod fs;
 pub mod git;
 pub mod github;
+pub mod integrate;
 pub mod json;
 pub mod log;
 pub mod model;
+pub mod objection;
 pub mod query;
 pub mod result;
 pub mod revision;
@@ -16,6 +20,7 @@ pub mod settings;
 pub mod sh;
 pub mod site;
 pub mod task;
+pub mod team;
 pub mod tool;
 pub mod worktree;
 

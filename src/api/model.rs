@@ -20,7 +20,8 @@ use crate::model::{
 use crate::vm::bridge::Returned;
 use crate::vm::{Callback, Options, Runtime, Shape, Task, chunk};
 
-const WIRE: &str = "lua";
+/// The wire format of its replies.
+pub(super) const WIRE: &str = "lua";
 
 const SHAPE: Shape =
     Shape { function: "agent.model", known: &["name", "reply"], later: &[], instead: &[] };
@@ -102,6 +103,10 @@ impl Model for LuaModel {
 
     fn wire(&self) -> &'static str {
         WIRE
+    }
+
+    fn pool(&self) -> Option<&str> {
+        None
     }
 
     fn ask<'a>(

@@ -1,6 +1,13 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod effort;
+mod finish;
+mod listen;
+pub(super) mod money;
+mod dirs;
+mod past;
 mod permission;
+mod servers;
 
 use std::cell::RefCell;
 use std::path::PathBuf;
@@ -37,6 +44,8 @@ pub const SHAPE: Shape = Shape {
         "prompt",
         "label",
         "model",
+        "fallback_model",
+        "effort",
         "system_prompt",
         "append_system_prompt",
         "worktree",
@@ -48,31 +57,25 @@ pub const SHAPE: Shape = Shape {
         "allowed_tools",
         "disallowed_tools",
         "tools",
+        "mcp_servers",
         "max_turns",
+        "max_budget_usd",
         "max_output_tokens",
         "timeout",
         "idle_timeout",
         "commit",
+        "resume",
+        "fork",
+        "on_event",
         "repo",
         "cwd",
+        "add_dirs",
         "env",
-    ],
-    later: &[
-        "effort",
-        "fallback_model",
-        "read_only",
-        "can_use_tool",
-        "on_event",
-        "max_budget_usd",
         "schema",
         "verify",
         "verify_attempts",
-        "add_dirs",
-        "hooks",
-        "mcp_servers",
-        "resume",
-        "fork",
     ],
+    later: &["read_only", "can_use_tool", "hooks"],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -136,8 +139,15 @@ fn read(
     let prompt = options.required("prompt", prompt)?;
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
-    let (site, branch) = site::read(lua, host, &mut options)?;
+    let past = past::read(&mut options)?;
+    let (site, branch) = match past {
+        Past::New => site::read(lua, host, &mut options)?,
+        Past::Resumed(_) | Past::Forked(_) => site::inherited(host, &mut options)?,
+    };
     let rules = permission::rules(&mut options, &site, &tools)?;
+    let schema = finish::schema(&mut options, &tools)?;
+    let verify = finish::verify(runtime, task, &mut options)?;
+    let add_dirs = dirs::read(&mut options, &site, host.cwd())?;
     let config = host.config();
     let small = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
     let limits = Limits {
@@ -151,6 +161,10 @@ fn read(
     };
     // Last: a missing key is the smaller mistake beside a wrong option.
     let model = model(runtime, host, models, task, &mut options)?;
+    let money = money::read(host, &*model, &mut options, |value| {
+        named_or_written(runtime, host, task, value)
+    })?;
+    let effort = effort::effort(&mut options, host, &*model)?;
     Ok(Query {
         label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
         prompt,
@@ -160,18 +174,20 @@ fn read(
         site,
         rules,
         tools,
-        fallbacks: Vec::new(),
-        effort: None,
-        add_dirs: Vec::new(),
-        past: Past::New,
+        servers: servers::read(lua, &mut options)?,
+        fallbacks: money.fallbacks,
+        effort,
+        add_dirs,
+        past,
         read_only: false,
         can_use_tool: None,
         hooks: Hooks::default(),
-        on_event: None,
-        schema: None,
-        verify: None,
-        max_budget_usd: None,
-        price: None,
+        schema,
+        verify,
+        purse: money.purse,
+        price: money.price,
+        on_event: listen::function(runtime, task, &mut options)?,
+        logs: task.logs(),
         limits,
         env: options.string_map("env")?.unwrap_or_default(),
         // A check takes no ordinal: call paths are the same with and without it.
@@ -188,16 +204,27 @@ fn model(
     options: &mut Options,
 ) -> Result<Arc<dyn Model>> {
     match options.any("model") {
-        Some(LuaValue::String(name)) => host.model(&name.to_string_lossy()),
-        Some(value) => match model::written(&value) {
-            Some(written) => Ok(model::bind(runtime, &written, task)),
-            None => Err(options.wrong("model", "a name or an `agent.model`", &value)),
-        },
+        Some(value) => named_or_written(runtime, host, task, &value)
+            .unwrap_or_else(|| Err(options.wrong("model", "a name or an `agent.model`", &value))),
         None => match &*models.borrow() {
             Some(default) => Ok(model::bind(runtime, &default.model, task)),
             None => host.default_model(),
         },
     }
+}
+
+/// Returns the model that a value names or is, if it is one of the two.
+fn named_or_written(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    task: &Rc<Task>,
+    value: &LuaValue,
+) -> Option<Result<Arc<dyn Model>>> {
+    if let LuaValue::String(name) = value {
+        return Some(host.model(&name.to_string_lossy()));
+    }
+    let written = model::written(value)?;
+    Some(Ok(model::bind(runtime, &written, task)))
 }
 
 fn short(prompt: &str) -> String {

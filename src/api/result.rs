@@ -11,13 +11,34 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
     match kind {
         "outcome" => outcome::FIELDS,
         "settled item" => &["ok", "value", "error", "outcome"],
-        "merge" => {
-            &["status", "commit", "into", "conflicts", "reason", "paths", "output", "merges"]
-        }
+        "merge" => &[
+            "status",
+            "commit",
+            "into",
+            "conflicts",
+            "reason",
+            "paths",
+            "output",
+            "merges",
+            "resolved",
+            "dropped",
+            "dropped_total",
+        ],
         "conflict" => &["branch", "into", "paths", "conflicts", "worktree"],
-        "merge of a branch" => {
-            &["branch", "status", "commit", "message", "conflicts", "reason", "paths", "output"]
-        }
+        "merge of a branch" => &[
+            "branch",
+            "status",
+            "commit",
+            "message",
+            "conflicts",
+            "reason",
+            "paths",
+            "output",
+            "resolved",
+            "dropped",
+            "dropped_total",
+            "outcome",
+        ],
         "diff" => &["patch", "files", "additions", "deletions", "flags", "summary"],
         "file diff" => &[
             "path",
@@ -56,6 +77,7 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "label",
             "turns",
             "usage",
+            "cost_usd",
             "worktree_path",
             "base_commit",
             "head_commit",
@@ -65,11 +87,14 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "model",
             "concurrency",
             "max_turns",
+            "max_budget_usd",
+            "prices",
             "timeout",
             "idle_timeout",
             "max_output_tokens",
             "strict",
             "quiet",
+            "output_format",
             "repo",
             "worktree_root",
             "worktree",

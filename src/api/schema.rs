@@ -5,6 +5,27 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 
+/// What limits a value beside its type.
+const LIMITS: [&str; 17] = [
+    "title",
+    "format",
+    "pattern",
+    "default",
+    "minLength",
+    "maxLength",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "minProperties",
+    "maxProperties",
+    "prefixItems",
+];
+
 const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "object", "array", "any"];
 
 /// Returns the JSON Schema of an object. `path` names the value in errors.
@@ -24,13 +45,35 @@ pub fn object(value: &Value, path: &str) -> Result<Value> {
     fields_schema(fields, path)
 }
 
+/// Returns the JSON Schema of a value. `path` names it in errors.
+///
+/// # Errors
+/// Usage, for what is neither form.
+pub fn any(value: &Value, path: &str) -> Result<Value> {
+    match value {
+        Value::Object(_) | Value::Array(_) => Ok(field_schema(value, path)?.0),
+        _ => Err(Error::usage(format!(
+            "{path} must be a table: a JSON Schema, fields by name, or a list with the type of its \
+             items"
+        ))),
+    }
+}
+
 /// A table is a JSON Schema if its `type` (or a combinator) is there and no field's short form.
 fn is_json_schema(fields: &Map<String, Value>) -> bool {
-    let combined = ["$ref", "anyOf", "allOf", "oneOf", "enum", "const"];
-    let typed =
-        fields.get("type").and_then(Value::as_str).is_some_and(|word| TYPES.contains(&word));
+    let combined = ["$ref", "$schema", "$id", "$defs", "anyOf", "allOf", "oneOf", "enum", "const"];
     let companions = ["properties", "items", "required", "description", "additionalProperties"];
-    (typed && (fields.len() == 1 || fields.keys().any(|key| companions.contains(&key.as_str()))))
+    let typed = match fields.get("type") {
+        Some(Value::String(word)) => TYPES.contains(&word.as_str()) || word == "null",
+        Some(Value::Array(words)) => words.len() > 1 && words.iter().all(Value::is_string),
+        _ => false,
+    };
+    // What limits a value is a number, a flag or a text that is no type.
+    let limits = |(name, limit): (&String, &Value)| {
+        LIMITS.contains(&name.as_str()) && field_schema(limit, "").is_err()
+    };
+    let companion = |name: &String| companions.contains(&name.as_str());
+    (typed && (fields.len() == 1 || fields.keys().any(companion) || fields.iter().any(limits)))
         || fields.keys().any(|key| combined.contains(&key.as_str()))
 }
 
@@ -118,6 +161,18 @@ mod tests {
     fn a_schema_stays_what_it_is_and_a_field_may_be_called_type() {
         let schema = json!({ "type": "object", "properties": { "a": { "type": "string" } } });
         assert_eq!(object(&schema, "s").unwrap(), schema);
+        for schema in [
+            json!({ "type": "string", "minLength": 3 }),
+            json!({ "type": "string", "pattern": "^a" }),
+            json!({ "type": ["string", "null"] }),
+            json!({ "type": "array", "items": { "type": "string" } }),
+        ] {
+            assert_eq!(any(&schema, "s").unwrap(), schema);
+        }
+        assert_eq!(any(&json!([{ "a": "string" }]), "s").unwrap()["items"]["required"][0], "a");
+        assert!(any(&json!("string"), "s").is_err());
+        let field = object(&json!({ "type": "string", "title": "string" }), "s").unwrap();
+        assert_eq!(field["properties"]["title"]["type"], "string");
         let field = object(&json!({ "type": "string", "name": "string" }), "s").unwrap();
         assert_eq!(field["properties"]["type"]["type"], "string");
         assert_eq!(

@@ -7,8 +7,10 @@ use mlua::prelude::*;
 use serde_json::json;
 
 use super::query::Models;
+use super::query::money::amount;
 use super::{model, result, site};
-use crate::config::{Included, LATER, Settings};
+use crate::config::{Format, Included, LATER, Prices, Settings};
+use crate::error::Error;
 use crate::host::Host;
 use crate::vm::{Options, Raised, Shape};
 
@@ -18,11 +20,14 @@ const SHAPE: Shape = Shape {
         "model",
         "concurrency",
         "max_turns",
+        "max_budget_usd",
+        "prices",
         "timeout",
         "idle_timeout",
         "max_output_tokens",
         "strict",
         "quiet",
+        "output_format",
         "repo",
         "worktree_root",
         "worktree",
@@ -59,6 +64,8 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
         model: written.0,
         concurrency: integer(options.integer("concurrency", 1, 10_000)?),
         max_turns: options.integer("max_turns", 1, 1_000_000)?.and_then(|n| u32::try_from(n).ok()),
+        max_budget_usd: amount(&mut options, "max_budget_usd")?,
+        prices: prices(&mut options)?,
         timeout: options.seconds("timeout")?.map(|duration| duration.as_secs_f64()),
         idle_timeout: options.seconds("idle_timeout")?.map(|duration| duration.as_secs_f64()),
         max_output_tokens: options
@@ -66,6 +73,13 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
             .and_then(|n| u32::try_from(n).ok()),
         strict: options.flag("strict")?,
         quiet: options.flag("quiet")?,
+        output_format: match options.string("output_format")? {
+            None => None,
+            Some(word) => Some(Format::parse(&word).ok_or_else(|| {
+                let why = format_args!("must be `text`, `json` or `stream-json`, not `{word}`");
+                options.bad("output_format", why)
+            })?),
+        },
         repo: options.text("repo")?.map(PathBuf::from),
         worktree_root: options.text("worktree_root")?.map(PathBuf::from),
         worktree: match options.any("worktree") {
@@ -73,6 +87,7 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
             Some(LuaValue::Table(table)) => Some(site::defaults(lua, &table)?),
             Some(other) => return Err(options.wrong("worktree", "a table", &other).into()),
         },
+        ..Settings::default()
     };
     host.set_script_settings(settings)?;
     // A model that was typed (`--model`) stands above what a script says.
@@ -82,6 +97,18 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
         *models.borrow_mut() = Some(super::query::DefaultModel { model, typed: false });
     }
     Ok(())
+}
+
+/// Reads `prices`: a table of what models cost, by their names.
+fn prices(options: &mut Options) -> Result<Option<Prices>, Error> {
+    let Some(value) = options.json("prices")? else { return Ok(None) };
+    // An empty table may be a list as well.
+    let value = if value.as_array().is_some_and(Vec::is_empty) { json!({}) } else { value };
+    serde_path_to_error::deserialize(value).map(Some).map_err(|fault| {
+        options
+            .bad("prices", format_args!("is wrong at `{}`: {}", fault.path(), fault.inner()))
+            .hint("prices = { [\"openai/x\"] = { input = 3, output = 15 } }, in USD for a million tokens")
+    })
 }
 
 /// Returns the settings as they are.
@@ -95,11 +122,14 @@ pub fn current(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             "model": config.model,
             "concurrency": config.concurrency,
             "max_turns": config.max_turns,
+            "max_budget_usd": config.max_budget_usd,
+            "prices": config.prices,
             "timeout": config.timeout.map(seconds),
             "idle_timeout": seconds(config.idle_timeout),
             "max_output_tokens": config.max_output_tokens,
             "strict": config.strict,
             "quiet": config.quiet,
+            "output_format": config.output_format.as_str(),
             "repo": config.repo.as_ref().map(|path| path.display().to_string()),
             "worktree_root": config.worktree_root.as_ref().map(|path| path.display().to_string()),
             "worktree": {

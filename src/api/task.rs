@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
+use super::events;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::vm::bridge::{Returned, cut_short};
@@ -13,8 +14,6 @@ use crate::vm::{Args, Module, Raised, Runtime, Task};
 
 /// The methods of a task, for its handles.
 const METHODS: &str = "agentlua.task methods";
-/// What the manual has and this version lacks.
-pub const LATER: [&str; 2] = ["events", "send"];
 
 /// What `agent.spawn` returns.
 struct Handle(Rc<Task>);
@@ -98,6 +97,7 @@ fn kind_of(name: &str) -> &'static str {
 pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let lua = runtime.lua();
     lua.set_named_registry_value(METHODS, methods(lua)?)?;
+    events::install(runtime)?;
     let main = runtime.main().clone();
     let module = Module::new(lua, "group")?
         .function("new", |lua, mut args| {
@@ -119,6 +119,7 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                 let owner = Task::current()?.owner();
                 let (body, is_query) = (args.callable("body")?, args.any());
                 let task = owner.child(owner.next_path("spawn"));
+                task.keep_events();
                 if is_query == LuaValue::Boolean(true) {
                     // It waits for a place from now on, also before its agent has an id.
                     task.set_agent(Arc::default());
@@ -147,6 +148,21 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let (group, why) = (group(&mut args)?, args.string("why")?);
             group.close(&why).await;
             Ok(())
+        })?
+        .joining("remove_losers", {
+            let host = Arc::clone(host);
+            move |_, _, mut args| {
+                let host = Arc::clone(&host);
+                async move {
+                    let (group, winner) = (group(&mut args)?, args.any());
+                    let tasks = args.rest();
+                    let tasks = tasks.iter().filter_map(of).map(|task| task.path().to_owned());
+                    let paths: Vec<String> =
+                        group.losers(&winner).into_iter().chain(tasks).collect();
+                    host.remove_losers(&paths).await;
+                    Ok(())
+                }
+            }
         })?
         .function("deadline", {
             let (main, host) = (main.clone(), Arc::clone(host));
@@ -202,6 +218,17 @@ fn methods(lua: &Lua) -> LuaResult<LuaTable> {
             cancel(&*handle(&mut args)?);
             Ok(())
         })?
+        .function("events", |lua, mut args| events::iterator(lua, &handle(&mut args)?))?
+        .function("send", |_, mut args| {
+            let (task, text) = (handle(&mut args)?, args.string("text")?);
+            if !matches!(task.status(), "running" | "queued") {
+                return Ok(false);
+            }
+            match task.agent() {
+                Some(live) => Ok(live.inbox.send(text)?),
+                None => Err(Error::usage("`task:send`: the task has no agent (yet)").into()),
+            }
+        })?
         .function("status", |_, mut args| Ok(handle(&mut args)?.status()))?;
-    Ok(module.later(&LATER)?.build())
+    Ok(module.build())
 }

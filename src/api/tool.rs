@@ -1,6 +1,5 @@
 //! Tools written in Lua: `agent.tool { name =, description =, input =, run = function … end }`.
 
-use std::fmt::Write as _;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,6 +13,8 @@ use super::schema;
 use crate::error::{Error, Kind, Result};
 use crate::event::Events;
 use crate::host::Host;
+use crate::schema::Checker;
+use crate::tool::output::capped;
 use crate::tool::registry::Registry;
 use crate::tool::{Context, Tool, ToolError, ToolOutput};
 use crate::vm::bridge::Returned;
@@ -30,14 +31,12 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-/// The most bytes of a result that the model is shown.
-const MAX_RESULT: usize = 30_000;
-
 /// A tool as the script wrote it.
 struct Written {
     name: String,
     description: String,
     input: Value,
+    checker: Arc<Checker>,
     run: LuaFunction,
     read_only: bool,
 }
@@ -60,13 +59,16 @@ pub fn define(lua: &Lua, table: &LuaTable) -> Returned<LuaAnyUserData> {
     {
         return Err(options.bad("name", "must be 1 to 64 letters, digits, `_` or `-`").into());
     }
-    if Registry::builtin_names().any(|builtin| builtin == name) {
+    let taken = Registry::optional().contains(&&*name);
+    if taken || Registry::builtin_names().any(|builtin| builtin == name) {
         return Err(options.bad("name", format_args!("`{name}` is a built-in tool's")).into());
     }
     let description = options.text("description")?;
     let description = options.required("description", description)?;
     let input = options.json("input")?.unwrap_or_else(|| json!({}));
     let input = schema::object(&input, "`agent.tool`: option `input`")?;
+    let checker = Checker::new(&input)
+        .map_err(|why| options.bad("input", format_args!("is not a JSON Schema: {why}")))?;
     let run = options.callable("run")?;
     let run = options.required("run", run)?;
     let read_only = options.flag("read_only")?.unwrap_or(false);
@@ -74,6 +76,7 @@ pub fn define(lua: &Lua, table: &LuaTable) -> Returned<LuaAnyUserData> {
         name,
         description,
         input,
+        checker: Arc::new(checker),
         run,
         read_only,
     })))?)
@@ -118,6 +121,7 @@ pub fn read(
             name: written.name.clone(),
             description: written.description.clone(),
             input: written.input.clone(),
+            checker: Arc::clone(&written.checker),
             read_only: written.read_only,
             callback: runtime.callbacks().register(written.run.clone(), Rc::clone(task)),
             events: host.events().clone(),
@@ -132,6 +136,7 @@ struct LuaTool {
     name: String,
     description: String,
     input: Value,
+    checker: Arc<Checker>,
     read_only: bool,
     callback: Callback,
     events: Events,
@@ -160,6 +165,14 @@ impl Tool for LuaTool {
 
     fn call<'a>(&'a self, input: Value, context: &'a Context) -> BoxFuture<'a, ToolOutput> {
         async move {
+            let violations = self.checker.check(&input);
+            if !violations.is_empty() {
+                return Err(ToolError::Reply(format!(
+                    "the input does not fit the schema of `{}`:\n{}",
+                    self.name,
+                    violations.join("\n")
+                )));
+            }
             let about = json!({
                 "agent_id": context.agent,
                 "label": context.label,
@@ -191,23 +204,29 @@ impl Tool for LuaTool {
     }
 }
 
-/// Cuts what is longer than a model is shown of a command.
-fn capped(mut text: String) -> String {
-    if text.len() > MAX_RESULT {
-        let cut = text.floor_char_boundary(MAX_RESULT);
-        let left_out = text.len() - cut;
-        text.truncate(cut);
-        let _ = write!(text, "\n[{left_out} bytes left out here]");
-    }
-    text
-}
-
-/// A string or a table is the result; `nil, message` is a failed call.
+/// A string or a table is the result; `nil, message` is a failed call. A table in the way of MCP
+/// servers, `{ content = { { type = "text", text = … } }, is_error = … }`, is its texts.
 fn output(name: &str, values: &[Value]) -> ToolOutput {
     match values {
         [Value::String(text), ..] => Ok(text.clone().into()),
         [Value::Null, Value::String(message), ..] => Err(ToolError::reply(message.clone())),
         [] | [Value::Null, ..] => Err(ToolError::reply(format!("tool `{name}` returned nothing"))),
-        [value, ..] => Ok(value.to_string().into()),
+        [value, ..] => match texts(value) {
+            Some(text) if value["is_error"] == true || value["isError"] == true => {
+                Err(ToolError::Reply(text))
+            }
+            Some(text) => Ok(text.into()),
+            None => Ok(value.to_string().into()),
+        },
     }
+}
+
+/// Returns the texts of a result in the way of MCP servers.
+fn texts(value: &Value) -> Option<String> {
+    let blocks = value.get("content")?.as_array()?;
+    let text = |block: &Value| {
+        (block["type"] == "text").then_some(())?;
+        block["text"].as_str().map(str::to_owned)
+    };
+    Some(blocks.iter().map(text).collect::<Option<Vec<_>>>()?.join("\n"))
 }

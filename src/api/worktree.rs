@@ -53,8 +53,8 @@ enum State {
     Open,
     /// `:keep()` was called: closing leaves it.
     Kept,
-    /// It is a merge's, which ends it.
-    Lent,
+    /// It belongs to a merge or an agent, which ends it.
+    Lent(&'static str),
     Removed,
 }
 
@@ -106,28 +106,31 @@ fn open_handle(args: &mut Args) -> Result<Handle> {
         let path = handle.worktree.path().display();
         return Err(Error::usage(format!("the worktree `{path}` was removed")));
     }
-    require_alone(&handle.worktree)?;
+    // Who lends it is in it.
+    if !matches!(handle.state.get(), State::Lent(_)) {
+        require_alone(&handle.worktree)?;
+    }
     Ok(handle)
 }
 
 /// Takes a handle on a worktree that the script may do with as it likes.
 fn own_handle(args: &mut Args) -> Result<Handle> {
     let handle = open_handle(args)?;
-    if handle.state.get() == State::Lent {
+    if let State::Lent(owner) = handle.state.get() {
         let function = args.function();
-        return Err(Error::usage(format!("`{function}`: the worktree belongs to the merge"))
-            .hint("return from the function, and the merge goes on"));
+        return Err(Error::usage(format!("`{function}`: the worktree belongs to the {owner}"))
+            .hint(format!("return from the function, and the {owner} goes on")));
     }
     Ok(handle)
 }
 
-/// A handle on a worktree of a merge, for as long as a function of the script looks at it.
+/// A handle on a worktree of a merge or an agent, for as long as a function of the script looks at it.
 pub struct Lent(Handle);
 
 impl Lent {
-    /// Lends a worktree.
-    pub fn new(worktree: Worktree) -> Self {
-        let state = Rc::new(Cell::new(State::Lent));
+    /// Lends a worktree of `owner`, a merge or an agent.
+    pub fn new(worktree: Worktree, owner: &'static str) -> Self {
+        let state = Rc::new(Cell::new(State::Lent(owner)));
         Self(Handle { worktree: Rc::new(worktree), state })
     }
 

@@ -10,6 +10,7 @@ use super::progress::thousands;
 use super::table::{columns, size};
 use super::terminal::{Stdout, printable};
 use super::{Agents, Flags, session};
+use crate::agent::budget::usd;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::git::worktree::Contents;
@@ -91,7 +92,7 @@ fn cells(row: &AgentRow, wide: bool, now: i64) -> Vec<String> {
                 thousands(row.usage.total_input()),
                 thousands(row.usage.output_tokens)
             ),
-            row.cost_usd.map_or_else(dash, |cost| format!("${cost:.2}")),
+            row.cost_usd.map_or_else(dash, usd),
             worktree.map_or_else(dash, |path| worktree_size(path)),
             worktree.map_or_else(dash, |path| path.display().to_string()),
         ]);

@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod diagnostic;
 pub mod gc;
+pub mod output;
 pub mod printer;
 pub mod progress;
 pub mod repl;
@@ -13,6 +14,7 @@ pub mod rm;
 pub mod run;
 pub mod session;
 pub mod signals;
+pub mod stream;
 pub mod table;
 pub mod terminal;
 
@@ -22,7 +24,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::config::Settings;
+use crate::config::{Format, Settings};
 use crate::error::Error;
 use crate::process::{GUARDIAN_ARG, guardian_main};
 
@@ -101,6 +103,9 @@ struct Flags {
     /// Model round trips of each agent [default: 20]
     #[arg(long, value_name = "N")]
     max_turns: Option<u32>,
+    /// Money for the run, in USD [default: no limit]
+    #[arg(long, value_name = "X")]
+    max_budget_usd: Option<f64>,
     /// Time for each agent [default: no limit]
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<f64>,
@@ -113,8 +118,8 @@ struct Flags {
     /// Repository to work on [default: the one here]
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
-    /// What standard output holds; `json` and `stream-json` are not built yet
-    #[arg(long, value_name = "FORMAT", hide = true)]
+    /// What standard output holds: text, json or stream-json [default: text]
+    #[arg(long, value_name = "FORMAT")]
     output_format: Option<String>,
     #[command(flatten)]
     later: LaterFlags,
@@ -123,8 +128,6 @@ struct Flags {
 /// Flags of the manual that are not built yet.
 #[derive(Args, Clone, Default)]
 struct LaterFlags {
-    #[arg(long, value_name = "X", hide = true)]
-    max_budget_usd: Option<String>,
     #[arg(long, value_name = "FILE", hide = true)]
     record: Option<PathBuf>,
     #[arg(long, value_name = "FILE", hide = true)]
@@ -141,7 +144,6 @@ struct LaterFlags {
 impl LaterFlags {
     fn refuse(&self) -> Result<(), Error> {
         let given = [
-            ("--max-budget-usd", self.max_budget_usd.is_some()),
             ("--record", self.record.is_some()),
             ("--replay", self.replay.is_some()),
             ("--dry-run", self.dry_run),
@@ -159,24 +161,21 @@ impl Flags {
     /// Returns what was typed as settings.
     fn settings(&self) -> Result<Settings, Error> {
         self.later.refuse()?;
-        match self.output_format.as_deref() {
-            None | Some("text") => {}
-            Some(format @ ("json" | "stream-json")) => {
-                return Err(Error::not_built(format_args!("`--output-format {format}`")));
-            }
-            Some(other) => {
-                return Err(Error::usage(format!(
-                    "`--output-format` must be text, json or stream-json, not `{other}`"
-                )));
-            }
-        }
+        let format = |word: &str| {
+            Format::parse(word).ok_or_else(|| {
+                let why = "`--output-format` must be text, json or stream-json";
+                Error::usage(format!("{why}, not `{word}`"))
+            })
+        };
         Ok(Settings {
             model: self.model.clone(),
             concurrency: self.concurrency,
             max_turns: self.max_turns,
+            max_budget_usd: self.max_budget_usd,
             timeout: self.timeout,
             strict: self.strict.then_some(true),
             quiet: self.quiet.then_some(true),
+            output_format: self.output_format.as_deref().map(format).transpose()?,
             repo: self.repo.clone(),
             ..Settings::default()
         })
@@ -249,6 +248,7 @@ pub fn main() -> i32 {
         Ok(cli) => cli,
         Err(fault) => {
             let _ = fault.print();
+            refused(&fault);
             return fault.exit_code();
         }
     };
@@ -258,6 +258,18 @@ pub fn main() -> i32 {
             diagnostic::print(&error);
             error.kind.exit_code()
         }
+    }
+}
+
+/// Tells the program that waits for the end of a run that there will be none.
+fn refused(fault: &clap::Error) {
+    let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
+    if fault.use_stderr() && typed.first().is_some_and(|verb| verb == "run") {
+        let text = fault.to_string();
+        let message = text.lines().next().unwrap_or_default();
+        let error = Error::usage(message.strip_prefix("error: ").unwrap_or(message));
+        let variable = std::env::var("AGENTLUA_OUTPUT_FORMAT").ok();
+        output::refuse(&typed, variable.as_deref(), &error);
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Mutex;
 
 use super::terminal::{Print, Styles, printable, say, styles};
 use crate::agent::Subtype;
+use crate::agent::budget::usd;
 use crate::agent::tally::{Ended, Tally};
-use crate::event::{Event, Level, Reporter, ToolSummary, Usage};
+use crate::event::{Event, Level, Posted, Reporter, ToolSummary, Usage};
 
 /// Tools named in one line of progress.
 const SHOWN_CALLS: usize = 3;
@@ -45,10 +46,10 @@ impl Plain {
             Event::TurnFinished { agent, turn, calls, .. } if !calls.is_empty() => {
                 format!("{agent} {dim}turn {turn}{reset} {}", shown_calls(calls))
             }
-            Event::ToolDenied { agent, tool, reason } => {
+            Event::ToolDenied { agent, tool, reason, .. } => {
                 format!("{agent} {yellow}denied{reset} {tool}: {reason}")
             }
-            Event::RetryScheduled { agent, attempt, delay_ms, reason } => format!(
+            Event::RetryScheduled { agent, attempt, delay_ms, reason, .. } => format!(
                 "{agent} {yellow}retry {attempt}{reset} in {}: {}",
                 duration(*delay_ms),
                 printable(reason)
@@ -57,6 +58,20 @@ impl Plain {
                 let (before, after) = (thousands(*before), thousands(*after));
                 format!("{agent} {dim}summed up{reset}: {before} tokens became {after}")
             }
+            Event::Verified { attempt: 0, ok: true, .. } => return None,
+            Event::Verified { agent, attempt, ok, message, duration_ms } => {
+                let took = duration(*duration_ms);
+                let message = printable(message.as_deref().unwrap_or_default());
+                match (attempt, ok) {
+                    (_, true) => format!("{agent} {green}verified{reset} in {took}"),
+                    (0, false) => format!("{agent} before it began: {message}"),
+                    (_, false) => format!("{agent} {yellow}not verified{reset}: {message}"),
+                }
+            }
+            Event::ModelChanged { agent, from, to, reason } => format!(
+                "{agent} {yellow}{from} cannot answer{reset}: {}; {to} is asked from now on",
+                printable(reason)
+            ),
             Event::AgentFinished {
                 agent,
                 label,
@@ -65,6 +80,7 @@ impl Plain {
                 num_turns,
                 duration_ms,
                 usage,
+                cost_usd,
                 files_changed,
                 ..
             } => {
@@ -72,7 +88,7 @@ impl Plain {
                 let (took, tokens) = (duration(*duration_ms), tokens(usage, ", "));
                 let took = match num_turns {
                     0 => String::new(),
-                    count => format!(", {count} {turns}, {took}{tokens}"),
+                    count => format!(", {count} {turns}, {took}{tokens}{}", cost(*cost_usd)),
                 };
                 let label = printable(label);
                 match (subtype.as_str(), message) {
@@ -110,7 +126,7 @@ impl Plain {
 }
 
 impl Reporter for Plain {
-    fn report(&self, event: &Event) {
+    fn report(&self, event: &Posted) {
         if let Some(mut line) = self.line(event) {
             line.push('\n');
             if let Ok(mut print) = self.print.lock() {
@@ -162,10 +178,11 @@ fn render(run: &str, tally: &Tally, style: &Styles) -> String {
     let agents = if tally.ended.len() == 1 { "agent" } else { "agents" };
     let _ = writeln!(
         text,
-        "\n{bold}{} {agents}{reset}: {}{} {dim}({run}){reset}",
+        "\n{bold}{} {agents}{reset}: {}{}{} {dim}({run}){reset}",
         tally.ended.len(),
         counts.join(", "),
-        tokens(&tally.usage, "; ")
+        tokens(&tally.usage, "; "),
+        spent(tally)
     );
     // Failures first: they are what somebody has to look at.
     let (good, bad): (Vec<&Ended>, Vec<&Ended>) = tally
@@ -247,6 +264,23 @@ fn tokens(usage: &Usage, before: &str) -> String {
     format!("{before}{input} tokens in, {output} out")
 }
 
+/// Returns what an agent cost; nothing when that is unknown or nothing.
+fn cost(cost: Option<f64>) -> String {
+    cost.filter(|cost| *cost > 0.0).map(|cost| format!(", {}", usd(cost))).unwrap_or_default()
+}
+
+/// Returns what a run cost, and of which models that is unknown.
+fn spent(tally: &Tally) -> String {
+    let mut text = String::new();
+    if tally.cost_usd > 0.0 {
+        let _ = write!(text, "; {}", usd(tally.cost_usd));
+    }
+    if !tally.unpriced.is_empty() {
+        let _ = write!(text, "; cost unknown for {}", printable(&tally.unpriced.join(", ")));
+    }
+    text
+}
+
 /// Shows a count as `842`, `12.3k` or `4.1M`.
 pub fn thousands(count: u64) -> String {
     match count {
@@ -289,6 +323,7 @@ mod tests {
             worktree_path: None,
             files_changed: usize::from(branch.is_some()),
             denials: usize::from(subtype == Subtype::ErrorRefusal),
+            outcome: std::sync::Arc::default(),
             excused: false,
         }
     }

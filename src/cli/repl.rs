@@ -25,7 +25,7 @@ use super::signals::{self, Signalled};
 use super::terminal::{Modes, say};
 use super::{Flags, diagnostic, progress, session};
 use crate::api;
-use crate::config;
+use crate::config::{self, Format};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
@@ -60,6 +60,11 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
         .ok()
         .map(|dir| dir.join("repl_history"));
     let sources = session::sources(flags, &environment, &cwd)?;
+    if sources.flags.output_format.is_some_and(|format| format != Format::Text) {
+        return Err(
+            Error::usage("the REPL has no `--output-format`").hint("agentlua run SCRIPT.lua")
+        );
+    }
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
     let printer = Printer::start()?;
     let reporter = {

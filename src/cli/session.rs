@@ -66,7 +66,11 @@ pub(super) fn sources(
         // No home: no settings of the user's.
         Err(_) => Settings::default(),
     };
-    Ok(Sources { flags, script: Settings::default(), below: variables.over(repository).over(user) })
+    Ok(Sources {
+        flags,
+        script: Settings::default(),
+        below: variables.over(repository.within(&user)).over(user),
+    })
 }
 
 fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings> {
@@ -90,8 +94,7 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         }
     };
     for name in config::LATER.map(|name| format!("AGENTLUA_{}", name.to_uppercase())) {
-        let default = name == "AGENTLUA_OUTPUT_FORMAT";
-        if variable(&name).is_some_and(|value| !(default && value == "text")) {
+        if variable(&name).is_some() {
             return Err(Error::not_built(format_args!("the variable {name}")));
         }
     }
@@ -99,15 +102,20 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         model: variable("AGENTLUA_MODEL"),
         concurrency: parsed(variable, "AGENTLUA_CONCURRENCY")?,
         max_turns: parsed(variable, "AGENTLUA_MAX_TURNS")?,
+        max_budget_usd: parsed(variable, "AGENTLUA_MAX_BUDGET_USD")?,
+        // A table: it has files and `agent.config`.
+        prices: None,
         timeout: parsed(variable, "AGENTLUA_TIMEOUT")?,
         idle_timeout: parsed(variable, "AGENTLUA_IDLE_TIMEOUT")?,
         max_output_tokens: parsed(variable, "AGENTLUA_MAX_OUTPUT_TOKENS")?,
         strict: flag("AGENTLUA_STRICT")?,
         quiet: flag("AGENTLUA_QUIET")?,
+        output_format: parsed(variable, "AGENTLUA_OUTPUT_FORMAT")?,
         repo: variable("AGENTLUA_REPO").map(PathBuf::from),
         worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
         // `AGENTLUA_WORKTREE` tells a command of an agent where it is.
         worktree: None,
+        ..Settings::default()
     })
 }
 

@@ -3,10 +3,11 @@
 //! They are awaited beside Lua, because the Lua thread may be in a loop.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::output::Output;
 use super::terminal::say;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::vm::Stopper;
@@ -20,17 +21,25 @@ const ENDING: [(SignalKind, i32, &str); 3] = [
 
 /// The exit code that a signal asks for; 0 while none came.
 #[derive(Clone, Default)]
-pub struct Signalled(Arc<AtomicI32>);
+pub struct Signalled {
+    code: Arc<AtomicI32>,
+    begun: Arc<AtomicBool>,
+}
 
 impl Signalled {
     /// Notes the code of the first signal; tells whether it is the first.
     pub fn note(&self, code: i32) -> bool {
-        self.0.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.code.compare_exchange(0, code, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Returns the exit code, if a signal came.
     pub fn code(&self) -> Option<i32> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|code| *code != 0)
+        Some(self.code.load(Ordering::Relaxed)).filter(|code| *code != 0)
+    }
+
+    /// Notes that there is something to cancel from now on; before, a signal ends the process.
+    pub fn begin(&self) {
+        self.begun.store(true, Ordering::Relaxed);
     }
 }
 
@@ -38,21 +47,29 @@ impl Signalled {
 ///
 /// # Errors
 /// Io, when signals cannot be awaited.
-pub fn watch(runtime: &tokio::runtime::Handle, stopper: &Stopper) -> Result<Signalled> {
+pub fn watch(
+    runtime: &tokio::runtime::Handle,
+    stopper: &Stopper,
+    output: &Output,
+) -> Result<Signalled> {
     let signalled = Signalled::default();
     let _guard = runtime.enter();
     for (kind, code, what) in ENDING {
         let mut stream = signal(kind).or_kind(Kind::Io, || "cannot await signals")?;
-        let (signalled, stopper) = (signalled.clone(), stopper.clone());
+        let (signalled, stopper, output) = (signalled.clone(), stopper.clone(), output.clone());
         runtime.spawn(async move {
             while stream.recv().await.is_some() {
-                if signalled.note(code) {
+                let first = signalled.note(code);
+                if first && signalled.begun.load(Ordering::Relaxed) {
                     say(&format!(
                         "\n{what}: agents are stopped, their work is kept (again to quit at once)\n"
                     ));
                     stopper.stop(Error::new(Kind::Cancelled, what));
+                    output.hurry();
                 } else {
-                    quit(signalled.code().unwrap_or(code));
+                    let code = signalled.code().unwrap_or(code);
+                    output.last_words(code);
+                    quit(code);
                 }
             }
         });

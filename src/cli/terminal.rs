@@ -1,6 +1,8 @@
 //! Standard output and error: whole writes, a closed output noticed, colour only where it is wanted.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -65,10 +67,33 @@ impl Stdout {
         written.is_err() && !self.closed.swap(true, Ordering::Relaxed)
     }
 
+    /// Writes what nobody needs to read: where standard output is a program's, what the script prints
+    /// is for people.
+    pub fn write_aside(&self, bytes: &[u8]) {
+        let mut stdout = io::stdout().lock();
+        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    }
+
     /// Reports whether nobody reads it any more.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
+}
+
+/// Returns standard output as it is, for this process alone.
+///
+/// # Errors
+/// When there are no descriptors left.
+pub fn keep_stdout() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Makes `target` standard output, for this process and those that it starts.
+///
+/// # Errors
+/// When the system says no.
+pub fn put_stdout(target: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(rustix::stdio::dup2_stdout(target)?)
 }
 
 /// The modes of the terminal on standard input, as they were found.

@@ -103,6 +103,44 @@ impl Repo {
         to_the_end(step, |_| async {}).await
     }
 
+    /// Refuses the name of a branch that is to be made, where that could not be.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`] for what cannot be a name, [`Kind::Git`] for one that is taken.
+    pub async fn require_new_branch(&self, name: &str) -> Result<()> {
+        check_branch_name(name)?;
+        self.require_free_name(name).await.map_err(|error| {
+            error.hint(format!("choose another `branch`, or delete that one: git branch -D {name}"))
+        })
+    }
+
+    /// Makes a branch that nobody has checked out.
+    ///
+    /// # Errors
+    /// As [`Repo::require_new_branch`].
+    pub async fn make_branch(self: &std::sync::Arc<Self>, name: &str, commit: &str) -> Result<()> {
+        let (repo, name, commit) = (self.clone(), name.to_owned(), commit.to_owned());
+        let step = async move {
+            let _lock = repo.lock().await?;
+            repo.require_new_branch(&name).await?;
+            let full = format!("refs/heads/{name}");
+            let made = repo.move_ref(&full, &commit, None, "branch: created by agentlua").await;
+            made.or_kind(Kind::Git, || format!("cannot make the branch `{name}`"))
+        };
+        to_the_end(step, |()| async {}).await
+    }
+
+    /// Returns the paths that differ between two commits, sorted.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when they cannot be read.
+    pub async fn changed_paths(&self, from: &str, to: &str) -> Result<Vec<String>> {
+        let changes = self.changes(from, to).await;
+        let changes =
+            changes.or_kind(Kind::Git, || format!("cannot compare `{from}` with `{to}`"))?;
+        Ok(changes.iter().map(|change| super::command::text(&change.path)).collect())
+    }
+
     /// Moves a ref from `old` (absent: it must not exist) to `new`.
     pub(super) async fn move_ref(
         &self,

@@ -15,6 +15,7 @@
 //! and from then on git is never run here with what that agent could have written: its `.git` file, what
 //! is kept about its worktree, its index, its configuration. This module knows nothing of agents or Lua.
 
+mod blob;
 mod branch;
 mod command;
 mod commit;
@@ -51,8 +52,9 @@ pub use conflict::{Clash, conflicts};
 pub use diff::{Diff, FileDiff, Flag, Side, Spec, diff};
 pub use log::{Commit, LogQuery};
 pub use merge::{
-    Conflict, ConflictedPath, Lane, Merge, Merged, Proposal, Proposed, Strategy, TRIES, Trial,
-    merge, order,
+    Brief, Clash as HunkClash, Conflict, ConflictedPath, Examined, Footing, Lane, Loss, Losses,
+    Merge, Merged, PathBrief, Proposal, Proposed, Strategy, TRIES, Trial, committed, merge, order,
+    propose, propose_resolved,
 };
 pub use private::{Kept, Left};
 pub use reader::{Head, Reader};

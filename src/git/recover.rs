@@ -77,7 +77,7 @@ async fn recover_all(repo: &Arc<Repo>) -> Result<Vec<Recovered>> {
 }
 
 /// Lists the intents of hosts that are gone; removals first, because what they remove may be what
-/// another intent is about.
+/// another intent is about, and merges last, because an agent may have been in the worktree of one.
 async fn cut_off(store: &Arc<Store>) -> Result<Vec<Intent>> {
     let since = Instant::now();
     loop {
@@ -89,7 +89,9 @@ async fn cut_off(store: &Arc<Store>) -> Result<Vec<Intent>> {
             continue;
         }
         open.retain(|intent| !intent.alive);
-        open.sort_by_key(|intent| (intent.kind != remove::KIND, intent.id));
+        open.sort_by_key(|intent| {
+            (intent.kind == merge::KIND, intent.kind != remove::KIND, intent.id)
+        });
         return Ok(open);
     }
 }
@@ -229,6 +231,11 @@ async fn put_in(
         worktree.keep().await?;
     } else {
         worktree.close(&finished).await?; // A script's own: nobody goes on in it.
+    }
+    if merge::is_trial(&life.path) {
+        // Its files go with the merge that they were for; its snapshots stay.
+        worktree::discard_indexes(repo, &id);
+        return Ok(format!("{id} was cut off: the merge that it worked on is taken back"));
     }
     let mut text = account(&life, &finished);
     if let Some(left) = left {

@@ -54,9 +54,9 @@ pub struct Removed {
 }
 
 /// The agents of a repository, as far as removing needs them.
-struct Registry {
+pub(super) struct Registry {
     repo: Arc<Repo>,
-    rows: Vec<AgentRow>,
+    pub(super) rows: Vec<AgentRow>,
     /// What steps without an outcome are about.
     unsettled: BTreeSet<String>,
 }
@@ -90,6 +90,12 @@ impl Host {
             return Err(Error::new(Kind::Git, why).hint("cd to one, or name it with --repo"));
         }
         let repo = if dry { self.repo(&dir).await? } else { self.repo_to_change(&dir).await? };
+        self.registry_of(&repo).await
+    }
+
+    /// Reads the agents of a repository as they are now.
+    pub(super) async fn registry_of(&self, repo: &Arc<Repo>) -> Result<Registry> {
+        let repo = Arc::clone(repo);
         let store = self.store(Some(&repo)).await?;
         self.beside(async move {
             store.flush().await?;
@@ -123,7 +129,7 @@ impl Registry {
         Ok(sweep)
     }
 
-    async fn remove(&self, id: &str, force: bool) -> Result<Removed> {
+    pub(super) async fn remove(&self, id: &str, force: bool) -> Result<Removed> {
         let row = self.find(id)?;
         let nothing = Removed { id: row.id.clone(), swept: None, kept: Vec::new() };
         if !has_ended(row) {

@@ -3,20 +3,51 @@
 //! The turn in the target's queue is held over all of it, so what was verified is what lands. When
 //! somebody who does not queue moves the target meanwhile, all of it is done again.
 
+mod account;
+mod explain;
 mod gate;
+mod prompt;
+mod resolving;
+mod team;
 mod train;
 
-pub use gate::{Answer, Gate, Resolved, Resolver, Verifier, Verify};
+pub use account::{Account, How, Resolution};
+pub use gate::{Answer, Gate, OnConflict, Resolved, Resolver, Verifier, Verify};
+pub use team::{Spent, Team};
 pub use train::{Train, Trained};
+
+pub(in crate::host) use explain::Explained;
+pub(in crate::host) use gate::Failure;
+pub(in crate::host) use prompt::{dropped as dropped_prompt, repair as repair_prompt};
+pub(in crate::host) use resolving::{Made, ROUNDS};
+pub(in crate::host) use team::Job;
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::Host;
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::event::Event;
-use crate::git::{Conflict, Lane, Merge, Merged, Proposal, Proposed, Repo, TRIES, Trial};
+use crate::git::{self, Lane, Merge, Merged, Proposal, Proposed, Repo, TRIES, Trial};
+
+/// The agent whose work a branch is.
+#[derive(Clone, Debug)]
+pub(in crate::host) struct Owner {
+    /// Its id.
+    pub id: String,
+    /// The name that people see.
+    pub label: String,
+    /// Whether its conversation can be gone on with.
+    pub resumable: bool,
+}
+
+/// A merge that has landed.
+#[derive(Clone, Debug)]
+pub struct Landed {
+    /// Where the target is now.
+    pub merged: Merged,
+    /// How conflicts were resolved.
+    pub account: Account,
+}
 
 impl Host {
     /// Merges a branch into another.
@@ -24,20 +55,28 @@ impl Host {
     /// # Errors
     /// As [`crate::git::merge`]; verify, with the detail `merge` (`status` is `verify_failed`,
     /// `output` has its last lines); cancelled. The target is then as it was.
-    pub async fn merge(&self, repo: &Arc<Repo>, merge: Merge, gate: &Gate<'_>) -> Result<Merged> {
+    pub async fn merge(
+        self: &Arc<Self>,
+        repo: &Arc<Repo>,
+        merge: Merge,
+        gate: &Gate<'_>,
+    ) -> Result<Landed> {
         let lane = self.enter(repo, merge.into.clone(), gate).await?;
         for _ in 0..TRIES {
-            let proposal = self.proposed(&lane, &merge, self.tip(&lane).await?, gate).await?;
+            let tip = self.tip(&lane).await?;
+            let Made { proposal, account } =
+                self.proposed(repo, lane.branch(), &merge, tip, gate, None).await?;
             self.require_room(&lane, &proposal).await?;
             if !proposal.is_up_to_date()
-                && let Some(failure) = self.verified(&lane, &proposal, gate).await?
+                && gate.verified.as_ref() != Some(&proposal.commit)
+                && let Some(failure) = self.verified(repo, &proposal, gate).await?
             {
                 return Err(failure.error(&merge.name, lane.branch()));
             }
             if self.land(&lane, &proposal, gate).await? {
                 let merged = proposal.merged(&lane);
                 self.note_landed(&merge.name, &merged);
-                return Ok(merged);
+                return Ok(Landed { merged, account });
             }
         }
         Err(lane.restless())
@@ -67,53 +106,26 @@ impl Host {
         self.beside(async move { lane.tip().await }).await?
     }
 
-    /// Makes the commit of a merge on top of `ours`, with the conflicts resolved by whoever is there
-    /// to do it.
-    async fn proposed(
-        &self,
-        lane: &Arc<Lane>,
+    /// Makes the commit of a merge on top of `ours`, which is or is to become the branch `into`, with the
+    /// conflicts resolved by whoever is there to do it.
+    pub(in crate::host) async fn proposed(
+        self: &Arc<Self>,
+        repo: &Arc<Repo>,
+        into: &str,
         merge: &Merge,
         ours: String,
         gate: &Gate<'_>,
-    ) -> Result<Proposal> {
+        owner: Option<&Owner>,
+    ) -> Result<Made> {
         gate.require_going()?;
-        let (own, wanted) = (Arc::clone(lane), merge.clone());
-        match self.beside(async move { own.propose(&wanted, &ours).await }).await?? {
-            Proposed::Ready(proposal) => Ok(proposal),
-            Proposed::Conflicted(conflict) => match gate.on_conflict {
-                None => Err(conflict.error()),
-                Some(resolver) => self.resolved(lane, merge, *conflict, resolver).await,
-            },
-        }
-    }
-
-    async fn resolved(
-        &self,
-        lane: &Arc<Lane>,
-        merge: &Merge,
-        conflict: Conflict,
-        resolver: &dyn Resolver,
-    ) -> Result<Proposal> {
-        let root = self.worktree_root()?;
-        let (repo, shown) = (Arc::clone(lane.repo()), conflict.clone());
-        let trial =
-            self.beside(async move { Trial::of_conflict(&repo, &shown, &root).await }).await??;
-        let trial = Arc::new(trial);
-        let answer = resolver.resolve(&conflict, trial.worktree().clone()).await;
-        let tree = match answer {
-            Ok(Resolved::Not(why)) => Err(unresolved(&conflict, why)),
-            Ok(answer) => {
-                let (trial, conflict) = (Arc::clone(&trial), conflict.clone());
-                let all_changed = answer == Resolved::Unsaid;
-                self.beside(async move { trial.resolution(&conflict, all_changed).await })
-                    .await
-                    .and_then(|tree| tree)
+        let (own, into, wanted) = (Arc::clone(repo), into.to_owned(), merge.clone());
+        let propose = async move { git::propose(&own, &into, &wanted, &ours).await };
+        match self.beside(propose).await?? {
+            Proposed::Ready(proposal) => Ok(Made { proposal, account: Account::default() }),
+            Proposed::Conflicted(conflict) => {
+                self.resolved(repo, merge, *conflict, gate, owner).await
             }
-            Err(error) => Err(error),
-        };
-        self.close_trial(trial).await;
-        let (tree, lane, merge) = (tree?, Arc::clone(lane), merge.clone());
-        self.beside(async move { lane.propose_resolved(&merge, &conflict, &tree).await }).await?
+        }
     }
 
     /// Refuses what could not land, before anybody spends time on it.
@@ -139,18 +151,10 @@ impl Host {
     }
 
     /// Removes a temporary worktree that nobody else holds any more.
-    async fn close_trial(&self, trial: Arc<Trial>) {
+    pub(in crate::host) async fn close_trial(&self, trial: Arc<Trial>) {
         let Some(trial) = Arc::into_inner(trial) else { return };
         if let Err(error) = self.beside(trial.close()).await.and_then(|closed| closed) {
             self.events.warn(error.to_string());
         }
     }
-}
-
-/// Returns the error of a merge whose conflicts were not resolved, with the reason.
-fn unresolved(conflict: &Conflict, why: Option<String>) -> Error {
-    let error = conflict.error();
-    let why = why.unwrap_or_else(|| "`on_conflict` did not resolve it".to_owned());
-    let merge = error.detail("merge").cloned().unwrap_or_else(|| json!({}));
-    Error::new(Kind::Git, format!("{}: {why}", error.message)).with("merge", merge)
 }

@@ -1,16 +1,18 @@
 //! Whose conversation an agent takes up, and where: what `resume` and `fork` name is looked up in the
 //! registry of the repository, whichever process or worktree it was written from.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Host, repository_around};
 use crate::agent::Query;
 use crate::agent::past::{Ancestor, Past};
-use crate::agent::query::{Dirty, Plan, Site, Start};
+use crate::agent::permission::READING;
+use crate::agent::query::{Dirty, Site, Start};
 use crate::error::{Error, Kind, Result};
 use crate::git::{Repo, Taken};
 use crate::journal::{AgentFilter, AgentRow};
+use crate::tool::registry::Registry;
 
 impl Host {
     /// Finds the agent whose past a query takes up, and settles where it works.
@@ -58,7 +60,7 @@ impl Host {
             };
             match start {
                 Some(start) => plan.start = start,
-                None => self.without_worktree(query, &dir)?,
+                None => Self::without_worktree(query, &dir)?,
             }
         }
         Ok(Some(ancestor))
@@ -74,7 +76,7 @@ impl Host {
     }
 
     /// Lets an agent work where one worked that had no worktree.
-    fn without_worktree(&self, query: &mut Query, dir: &Path) -> Result<()> {
+    fn without_worktree(query: &mut Query, dir: &Path) -> Result<()> {
         let Site::Worktree(plan) = &query.site else { return Ok(()) };
         if let Some(scope) = &plan.scope {
             return Err(Error::usage(format!(
@@ -83,7 +85,17 @@ impl Host {
         }
         query.site = Site::Directory(dir.to_owned());
         query.rules = std::mem::take(&mut query.rules).reading_by_default();
-        query.rules.require_reading(dir, repository_around(dir).as_deref())
+        let writing = query.rules.listed().into_iter().flatten().find(|name| {
+            Registry::builtin_names().any(|builtin| builtin == *name) && !READING.contains(name)
+        });
+        match (writing, repository_around(dir)) {
+            (Some(name), Some(top)) => Err(Error::usage(format!(
+                "`agent.query`: option `allowed_tools` lists `{name}`, which writes, and the agent \
+                 had no worktree: it would work in the checkout `{}`",
+                top.display()
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -56,6 +56,7 @@ pub fn agent_json(row: &AgentRow) -> Value {
         "label": row.label,
         "turns": row.turns,
         "usage": row.usage,
+        "cost_usd": row.cost_usd,
         "worktree_path": row.worktree_path.as_ref().map(|path| path.display().to_string()),
         "base_commit": row.base_commit,
         "head_commit": row.head_commit,

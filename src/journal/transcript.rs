@@ -12,7 +12,7 @@ pub(super) fn insert(
 ) -> rusqlite::Result<bool> {
     let sql = "INSERT INTO transcript (agent, number, entry) VALUES (?1, ?2, ?3)
                ON CONFLICT (agent, number) DO NOTHING";
-    Ok(connection.prepare_cached(sql)?.execute(params![agent, number, entry])? == 1)
+    Ok(connection.prepare(sql)?.execute(params![agent, number, entry])? == 1)
 }
 
 /// Lists the entries of an agent in their order.

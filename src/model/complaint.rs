@@ -31,12 +31,19 @@ impl Complaint {
         let text = |value: &Value| value.as_str().map(str::to_owned);
         let places = ["/type", "/code", "/details/error_code"];
         let status = error.get("code").and_then(Value::as_u64);
+        let mut message = text(error)
+            .or_else(|| error.get("message").and_then(text))
+            .or_else(|| Some(value.get("detail")?.to_string()))
+            .unwrap_or_else(|| error.to_string());
+        // Some name the field only here.
+        if let Some(field) = error.get("param").and_then(Value::as_str)
+            && !message.contains(field)
+        {
+            message = format!("{message} (`{field}`)");
+        }
         Self {
             words: places.iter().filter_map(|at| error.pointer(at)).filter_map(text).collect(),
-            message: text(error)
-                .or_else(|| error.get("message").and_then(text))
-                .or_else(|| Some(value.get("detail")?.to_string()))
-                .unwrap_or_else(|| error.to_string()),
+            message,
             status: status.and_then(|code| u16::try_from(code).ok()),
         }
     }
@@ -71,6 +78,15 @@ impl Complaint {
                 "exceeds the available context size",
                 "context length exceeded",
                 "exceeds the context length",
+                "exceeded max context length",
+                "exceeds maximum context length",
+                "context length of only",
+                "longer than the model's context length",
+                "maximum model length",
+                "maximum prompt length",
+                "contextwindowexceeded",
+                "input is too long for",
+                "exceeds the maximum number of tokens",
             ])
     }
 

@@ -8,10 +8,12 @@
 //! A key never reaches a message: providers that echo it are censored. It must not know HTTP
 //! clients or wire formats.
 
+use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
+use super::address::Address;
 use super::complaint::Complaint;
 use super::{Failure, Retry};
 use crate::error::{Error, Kind};
@@ -27,9 +29,9 @@ pub struct Origin {
     /// The model as people name it, such as `openai/gpt-5`.
     pub model: String,
     /// The variable that holds the key.
-    pub key_variable: &'static str,
-    /// The variable that holds the host.
-    pub base_variable: &'static str,
+    pub key_variable: Cow<'static, str>,
+    /// The variable or setting that holds the host.
+    pub base_variable: Cow<'static, str>,
     /// The key, to be kept out of messages.
     key: Option<String>,
 }
@@ -86,18 +88,14 @@ pub enum Trouble {
 }
 
 impl Origin {
-    /// Describes a place; `key` is only ever used to keep it out of messages.
-    pub fn new(
-        model: &str,
-        key: Option<&str>,
-        key_variable: &'static str,
-        base_variable: &'static str,
-    ) -> Self {
+    /// Describes a place; its key is only ever used to keep it out of messages.
+    pub fn of(address: &Address) -> Self {
+        let key = address.key.as_deref().map(str::trim);
         Self {
             host: String::new(),
-            model: model.to_owned(),
-            key_variable,
-            base_variable,
+            model: address.name.clone(),
+            key_variable: address.key_variable.clone(),
+            base_variable: address.base_variable.clone(),
             key: key.filter(|key| key.len() >= 4).map(str::to_owned),
         }
     }
@@ -230,7 +228,13 @@ mod tests {
     use super::*;
 
     fn origin() -> Origin {
-        let mut origin = Origin::new("openai/m", Some("sk-key"), "THE_KEY", "THE_BASE");
+        let mut origin = Origin::of(&Address {
+            name: "openai/m".to_owned(),
+            base: String::new(),
+            base_variable: "THE_BASE".into(),
+            key: Some("sk-key".to_owned()),
+            key_variable: "THE_KEY".into(),
+        });
         origin.host = "host".to_owned();
         origin
     }
@@ -288,6 +292,22 @@ mod tests {
             json!({ "error": { "message": "input length and `max_tokens` exceed context limit" } }),
             json!({ "error": { "code": "context_length_exceeded", "message": "x" } }),
             json!({ "message": "This model's maximum context length is 8192 tokens." }),
+            // llama.cpp, vLLM, Ollama, OpenRouter, LiteLLM, LM Studio, SGLang, Bedrock, Gemini, xAI.
+            json!({ "error": { "type": "exceed_context_size_error", "message": "x" } }),
+            json!({ "message": "The decoder prompt (length 9000) is longer than the maximum model \
+                                length of 8192." }),
+            json!({ "error": "prompt too long; exceeded max context length by 12 tokens" }),
+            json!({ "error": { "code": 400, "message": "This endpoint's maximum context length is \
+                               131072 tokens. However, you requested about 140000 tokens" } }),
+            json!({ "error": { "message": "litellm.ContextWindowExceededError: x" } }),
+            json!({ "error": "the model is loaded with context length of only 4096 tokens" }),
+            json!({ "message": "The input (9000 tokens) is longer than the model's context length \
+                                (8192 tokens)." }),
+            json!({ "message": "Input is too long for requested model." }),
+            json!({ "error": { "message": "The input token count (1200000) exceeds the maximum \
+                               number of tokens allowed (1048576)." } }),
+            json!({ "error": "This model's maximum prompt length is 131072 but the request \
+                              contains 537812 tokens." }),
         ];
         for body in bodies {
             let failure = refusal(400, &body);

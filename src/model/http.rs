@@ -1,4 +1,5 @@
-//! The one place that talks HTTP: JSON out, server-sent events in.
+//! The one place that talks HTTP: JSON out, server-sent events in. An answer that is one message in
+//! JSON, as servers give that cannot stream, passes as a stream of one event.
 //!
 //! All models of the process share two clients, built at the first question: one that honours the
 //! system's proxies, and one without any for this machine's own servers (a proxy could not reach
@@ -13,10 +14,12 @@ use std::time::Duration;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, Url, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::bytes::Bytes;
 
-use super::Failure;
 use super::fault::{Advice, Origin};
+use super::rate::RateLimits;
 use super::sse::{Decoder, Event, TooLarge};
+use super::{Failure, Heard, Usage};
 use crate::error::{Error, Kind};
 
 /// How long to wait for the head of an answer; models think before they speak.
@@ -75,7 +78,7 @@ impl Endpoint {
         headers: &[(&'static str, &str)],
         mut origin: Origin,
     ) -> Result<Self, Error> {
-        let variable = origin.base_variable;
+        let variable = origin.base_variable.clone();
         let url = Url::parse(url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -133,15 +136,24 @@ impl Endpoint {
             })?
             .map_err(|error| self.unsent(&error))?;
         let is_json = self.check_type(&response)?;
-        if response.status().is_success() && !is_json {
-            let (decoder, received) = (Decoder::default(), 0);
-            let origin = &self.origin;
-            return Ok(Events { response: Some(response), decoder, origin, idle, received });
+        let limits = RateLimits::from_headers(|name| response.headers().get(name)?.to_str().ok());
+        if !response.status().is_success() {
+            let mut failure = self.refusal(response, idle).await;
+            failure.heard.limits = limits;
+            return Err(failure);
         }
-        Err(self.refusal(response, idle).await)
+        let (decoder, received, origin) = (Decoder::default(), 0, &self.origin);
+        let mut events =
+            Events { response: Some(response), decoder, origin, idle, received, limits, is_json };
+        if is_json {
+            let whole =
+                events.whole().await.map_err(|failure| events.failed(failure, Usage::default()))?;
+            events.decoder.push(whole.as_bytes());
+        }
+        Ok(events)
     }
 
-    /// Tells an answer in one piece (true) from a stream, and either from a web page.
+    /// Tells an answer in JSON (true) from a stream, and either from a web page.
     fn check_type(&self, response: &Response) -> Result<bool, Failure> {
         let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         let kind = kind.unwrap_or_default();
@@ -165,16 +177,7 @@ impl Endpoint {
                 break;
             }
         }
-        let body = String::from_utf8_lossy(&body);
-        if !status.is_success() {
-            return self.origin.refusal(status.as_u16(), advice, &body);
-        }
-        match serde_json::from_str::<serde_json::Value>(&body) {
-            Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => {
-                self.origin.error_event(&value)
-            }
-            _ => self.origin.not_an_api("something else than a stream of events"),
-        }
+        self.origin.refusal(status.as_u16(), advice, &String::from_utf8_lossy(&body))
     }
 
     fn unsent(&self, error: &reqwest::Error) -> Failure {
@@ -216,9 +219,65 @@ pub struct Events<'a> {
     origin: &'a Origin,
     idle: Duration,
     received: usize,
+    limits: RateLimits,
+    /// The answer is one message in JSON instead of a stream, and passes as its only event.
+    is_json: bool,
 }
 
 impl Events<'_> {
+    /// Returns what the head of the answer said of the provider's limits.
+    pub fn limits(&self) -> RateLimits {
+        self.limits
+    }
+
+    /// Adds to a failure what was heard before it.
+    pub fn failed(&self, mut failure: Failure, usage: Usage) -> Failure {
+        *failure.heard = Heard { limits: self.limits, usage };
+        failure
+    }
+
+    /// Makes the failure for an answer that is over, and was no whole message.
+    pub fn unfinished(&self) -> Failure {
+        if self.is_json {
+            return self.origin.not_an_api("something else than a message of this API");
+        }
+        self.origin.broken_stream("ended before its final event")
+    }
+
+    /// Reads an answer in one piece, which may be an error, as events.
+    async fn whole(&mut self) -> Result<String, Failure> {
+        let mut body = Vec::new();
+        while let Some(bytes) = self.piece(Instant::now() + self.idle).await? {
+            body.extend_from_slice(&bytes);
+        }
+        self.response = None;
+        let body = String::from_utf8_lossy(&body);
+        match serde_json::from_str::<serde_json::Value>(&body) {
+            Ok(value) if value.get("error").is_some_and(|error| !error.is_null()) => {
+                Err(self.origin.error_event(&value))
+            }
+            // On one line, as an event is.
+            Ok(value) => Ok(format!("data: {value}\n\n")),
+            // A stream under the wrong label.
+            Err(_) if body.trim_start().starts_with(['d', 'e', ':']) => Ok(body.into_owned()),
+            Err(_) => Err(self.origin.broken_stream("is no whole JSON")),
+        }
+    }
+
+    /// Reads the next bytes; `None` at an orderly end.
+    async fn piece(&mut self, deadline: Instant) -> Result<Option<Bytes>, Failure> {
+        let Some(response) = &mut self.response else { return Ok(None) };
+        let bytes =
+            timeout_at(deadline, response.chunk()).await.map_err(|_| self.silent())?.map_err(
+                |error| self.origin.broken_stream(&format!("was cut: {}", innermost(&error))),
+            )?;
+        self.received += bytes.as_ref().map_or(0, Bytes::len);
+        if self.received > MAX_ANSWER {
+            return Err(self.large(TooLarge));
+        }
+        Ok(bytes)
+    }
+
     /// Returns the next event, or `None` at an orderly end. A cut, a silence longer than the
     /// limit and an event that is too large are failures worth asking again.
     pub async fn next(&mut self) -> Result<Option<Event>, Failure> {
@@ -227,20 +286,14 @@ impl Events<'_> {
             if let Some(event) = self.decoder.next_event().map_err(|error| self.large(error))? {
                 return Ok(Some(event));
             }
-            let Some(response) = &mut self.response else { return Ok(None) };
-            let bytes =
-                timeout_at(deadline, response.chunk()).await.map_err(|_| self.silent())?.map_err(
-                    |error| self.origin.broken_stream(&format!("was cut: {}", innermost(&error))),
-                )?;
-            let Some(bytes) = bytes else {
+            if self.response.is_none() {
+                return Ok(None);
+            }
+            let Some(bytes) = self.piece(deadline).await? else {
                 self.response = None;
                 let rest = std::mem::take(&mut self.decoder).finish();
                 return rest.map_err(|error| self.large(error));
             };
-            self.received += bytes.len();
-            if self.received > MAX_ANSWER {
-                return Err(self.large(TooLarge));
-            }
             if bytes.len() >= PROGRESS || bytes.contains(&b'\n') {
                 deadline = Instant::now() + self.idle;
             }

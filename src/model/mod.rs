@@ -1,29 +1,39 @@
 //! What a model is to agentlua: something that answers one [`Request`] with one whole [`Reply`].
 //!
 //! The trait is all that the agent loop knows. Behind it are the Anthropic Messages API, `OpenAI`'s
-//! Chat Completions and what speaks like it, and models written in Lua. Invariants:
+//! Chat Completions and what speaks like it, its Responses API, and models written in Lua.
+//! Invariants:
 //!
 //! * A reply is complete or there is none: a stream that ends without its final event is a
 //!   [`Failure`], so a tool can never run from half a message.
 //! * What the provider sent is kept verbatim in [`Reply::wire`] and sent back unchanged, in its
 //!   order, for as long as the conversation stays with that provider (thinking blocks carry
 //!   signatures).
-//! * A model asks once. Asking again is the business of [`retry`].
+//! * A model asks once. When to ask again is the business of [`retry`], and whoever asks does it;
+//!   only a refusal that says how the question has to be put is answered by putting it so
+//!   (`form.rs`).
 
+pub mod address;
 pub mod anthropic;
 mod call_id;
 pub mod capability;
 mod complaint;
 mod effort;
 mod fault;
+mod form;
+mod format;
 pub mod http;
+mod ollama;
 pub mod openai;
 pub mod price;
 pub mod rate;
+pub mod responses;
 pub mod retry;
+mod room;
 #[cfg(test)]
 mod scripted;
 pub mod select;
+mod shown;
 pub mod sse;
 
 use std::sync::Arc;
@@ -270,6 +280,18 @@ pub trait Model: Send + Sync {
     /// Returns what it can do; when unknown, what every model can.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
+    }
+
+    /// Returns what names all that shares its limits at the provider: host, key and model. There is
+    /// one host and one key of each provider in a process, so the name will do. Absent for a model
+    /// that nobody else limits.
+    fn pool(&self) -> Option<&str> {
+        Some(self.name())
+    }
+
+    /// Reports whether a request is cheaper when one with the same beginning came before it.
+    fn caches_prefixes(&self) -> bool {
+        false
     }
 
     /// Asks once. `chunks` hears the reply while it grows; only the returned reply counts.

@@ -2,24 +2,28 @@
 //! speaks it and as Ollama, llama.cpp, `vLLM`, `LiteLLM`, `OpenRouter` and others imitate it.
 //!
 //! A reply is whole when a `finish_reason` or `[DONE]` was seen: servers forget either. A server
-//! that rejects an optional field is asked once more without it, and not bothered with it again.
-//! `body` writes the question, `draft` gathers the answer.
+//! that rejects an optional field is asked once more without it, and not bothered with it again
+//! (`form.rs`). `body` writes the question, `draft` gathers the answer.
 
 mod body;
 mod draft;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use self::body::Body;
+pub(super) use self::body::broken_arguments;
 use self::draft::Draft;
+pub(super) use self::draft::read;
+use super::address::Address;
 use super::call_id::CallIds;
+use super::capability::{self, Capabilities, Profile};
 use super::fault::Origin;
+use super::form::{Form, Lessons, Part};
 use super::http::Endpoint;
 use super::{Chunk, Failure, Model, Reply, Request};
 use crate::error::Error;
@@ -36,41 +40,38 @@ pub const BASE_VARIABLE: &str = "OPENAI_BASE_URL";
 /// How long to wait for the usage, which comes after the `finish_reason`, or never.
 const USAGE_LIMIT: Duration = Duration::from_secs(5);
 
+/// What servers and models may refuse, the more particular first.
+const PARTS: &[Part] = &[
+    Part::Usage,
+    Part::NewLimit,
+    Part::Strict,
+    Part::Format,
+    Part::Effort,
+    Part::MustCall,
+    Part::Thoughts,
+    Part::Pictures,
+    Part::System,
+];
+
 /// A model behind a Chat Completions API.
 #[derive(Debug)]
 pub struct OpenAi {
     name: String,
     model: String,
     endpoint: Endpoint,
-    rejects: Rejects,
-}
-
-/// The optional fields that this server has rejected.
-#[derive(Debug, Default)]
-struct Rejects {
-    stream_options: AtomicBool,
-    max_completion_tokens: AtomicBool,
+    profile: Profile,
+    lessons: Lessons,
 }
 
 impl OpenAi {
-    /// Makes the model that people call `name` and the server at `base` calls `model`. `variable`
-    /// is where `base` came from. Opens no connection; fails with a usage error when the URL or
-    /// the key cannot be.
-    pub fn new(
-        name: &str,
-        model: &str,
-        base: &str,
-        variable: &'static str,
-        key: Option<&str>,
-    ) -> Result<Self, Error> {
-        let key = key.map(str::trim);
-        let origin = Origin::new(name, key, KEY_VARIABLE, variable);
-        let bearer = key.map(|key| format!("Bearer {key}"));
-        let headers: Vec<_> = bearer.iter().map(|key| ("authorization", key.as_str())).collect();
-        let url = format!("{}/chat/completions", base.trim_end_matches('/'));
-        let endpoint = Endpoint::new(&url, &headers, origin)?;
-        let rejects = Rejects::default();
-        Ok(Self { name: name.to_owned(), model: model.to_owned(), endpoint, rejects })
+    /// Makes the model that people call `address.name` and the server at `address.base` calls
+    /// `model`. Opens no connection; fails with a usage error when the URL or the key cannot be.
+    pub fn new(model: &str, address: &Address) -> Result<Self, Error> {
+        let url = format!("{}/chat/completions", address.base.trim_end_matches('/'));
+        let endpoint = endpoint(&url, address)?;
+        let (name, model) = (address.name.clone(), model.to_owned());
+        let profile = capability::of_openai(&model);
+        Ok(Self { name, model, endpoint, profile, lessons: Lessons::new(PARTS) })
     }
 
     async fn answer(
@@ -78,13 +79,13 @@ impl OpenAi {
         request: &Request,
         chunks: &(dyn Fn(Chunk) + Send + Sync),
     ) -> Result<Reply, Failure> {
+        // What this try leaves out: a sibling may learn something while it is under way.
+        let mut form = self.lessons.form();
         loop {
-            // What this try leaves out: a sibling may learn something while it is under way.
-            let known = self.rejects.names();
-            match self.answer_once(request, chunks).await {
-                // Each try leaves out more, so this ends.
-                Err(failure) if self.rejects.learn_from(&failure.error, &known) => {}
-                answer => return answer,
+            match self.answer_once(request, form, chunks).await {
+                // Each form leaves out more, so this ends.
+                Err(failure) => form = self.lessons.amend(form, request, failure)?,
+                reply => return reply,
             }
         }
     }
@@ -92,10 +93,10 @@ impl OpenAi {
     async fn answer_once(
         &self,
         request: &Request,
+        form: Form,
         chunks: &(dyn Fn(Chunk) + Send + Sync),
     ) -> Result<Reply, Failure> {
-        let origin = self.endpoint.origin();
-        let body = Body::new(&self.model, request, &self.rejects).bytes();
+        let body = Body::new(&self.model, &self.profile, request, form).bytes();
         let mut events = self.endpoint.post(body, request.idle_timeout).await?;
         let mut draft = Draft::default();
         loop {
@@ -103,55 +104,33 @@ impl OpenAi {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
                 Err(_) if draft.is_whole() => break,
-                Err(failure) => return Err(failure),
+                Err(failure) => return Err(events.failed(failure, draft.usage())),
             };
             if event.data.trim() == "[DONE]" {
                 draft.close();
                 break;
             }
-            draft.take(&event.data, chunks).map_err(|trouble| origin.trouble(&trouble))?;
+            draft.take(&event.data, chunks).map_err(|trouble| {
+                events.failed(self.endpoint.origin().trouble(&trouble), draft.usage())
+            })?;
             if draft.is_whole() {
                 events.limit_silence(USAGE_LIMIT);
             }
         }
         if !draft.is_whole() {
-            return Err(origin.broken_stream("ended before its final event"));
+            return Err(events.failed(events.unfinished(), draft.usage()));
         }
+        let limits = events.limits();
         events.close().await;
-        Ok(draft.into_reply(&mut CallIds::of(request)))
+        Ok(draft.into_reply(limits, &mut CallIds::of(request)))
     }
 }
 
-impl Rejects {
-    /// Reports whether `error` rejects an optional field that was sent, and takes note of it.
-    /// `known` are those that had been left out.
-    fn learn_from(&self, error: &Error, known: &[&str]) -> bool {
-        let status = error.detail("status").and_then(serde_json::Value::as_u64);
-        if !matches!(status, Some(400 | 422)) {
-            return false;
-        }
-        let fields = [
-            ("stream_options", &self.stream_options),
-            ("max_completion_tokens", &self.max_completion_tokens),
-        ];
-        fields.into_iter().any(|(name, rejected)| {
-            let is_news = error.message.contains(name) && !known.contains(&name);
-            if is_news {
-                rejected.store(true, Ordering::Relaxed);
-            }
-            is_news
-        })
-    }
-
-    /// Returns the fields that are left out.
-    fn names(&self) -> Vec<&'static str> {
-        let fields = [
-            ("stream_options", &self.stream_options),
-            ("max_completion_tokens", &self.max_completion_tokens),
-        ];
-        let left_out = fields.iter().filter(|(_, rejected)| rejected.load(Ordering::Relaxed));
-        left_out.map(|(name, _)| *name).collect()
-    }
+/// Returns a place that takes the key as `OpenAI` does.
+pub(super) fn endpoint(url: &str, address: &Address) -> Result<Endpoint, Error> {
+    let bearer = address.key.as_deref().map(|key| format!("Bearer {}", key.trim()));
+    let headers: Vec<_> = bearer.iter().map(|key| ("authorization", key.as_str())).collect();
+    Endpoint::new(url, &headers, Origin::of(address))
 }
 
 impl Model for OpenAi {
@@ -161,6 +140,14 @@ impl Model for OpenAi {
 
     fn wire(&self) -> &'static str {
         WIRE
+    }
+
+    fn caches_prefixes(&self) -> bool {
+        self.endpoint.origin().host == "api.openai.com"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.lessons.lower(self.profile.capabilities)
     }
 
     fn ask<'a>(

@@ -1,16 +1,17 @@
-//! Asking until there is an answer, or no point in asking.
+//! When to ask again: how long to wait after a failure, and when there is no point in it.
 //!
 //! The pause before each further try is drawn from 0 to a limit that doubles (full jitter), on
 //! top of what the provider asked for: agents that were turned away together come back apart.
 //! An overloaded provider is waited for by the clock, anything else by the number of tries.
-//! Nothing of a failed try is kept, so a tool never runs twice or from half a message.
+//! Nothing of a failed try is kept, so a tool never runs twice or from half a message. It asks and
+//! waits for nothing itself.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::{Chunk, Failure, Model, Reply, Request, Retry};
+use super::{Failure, Retry};
 use crate::error::Error;
 
 /// How patient to be.
@@ -51,52 +52,88 @@ impl Policy {
     }
 }
 
-/// Asks `model` until it has answered, as `policy` says. `on_retry` hears the number of the try
-/// that failed, the pause that follows, and why. The error at the end says how often was asked.
-pub async fn ask_until_answered(
-    model: &dyn Model,
-    request: &Request,
-    policy: &Policy,
-    chunks: &(dyn Fn(Chunk) + Send + Sync),
-    on_retry: &(dyn Fn(u32, Duration, &Error) + Send + Sync),
-) -> Result<Reply, Error> {
-    let begun = Instant::now();
-    let mut first_failure = None;
-    let (mut attempt, mut other_failures) = (0, 0);
-    loop {
-        attempt += 1;
-        let Failure { error, retry, overloaded, .. } = match model.ask(request, chunks).await {
-            Ok(reply) => return Ok(reply),
-            Err(failure) => failure,
-        };
-        let failing_for = first_failure.get_or_insert_with(Instant::now).elapsed();
-        other_failures += u32::from(!overloaded);
-        let tries_left = overloaded || other_failures < policy.tries;
-        let pause = policy.pause(attempt, retry, share()).filter(|pause| {
-            let bounded = if overloaded { failing_for + *pause } else { *pause };
-            tries_left && bounded <= policy.patience
+/// The tries for one reply.
+#[derive(Clone, Debug)]
+pub struct Tries {
+    policy: Policy,
+    begun: Instant,
+    /// When whoever asks has to be done.
+    deadline: Option<Instant>,
+    first_failure: Option<Instant>,
+    attempts: u32,
+    other_failures: u32,
+}
+
+impl Tries {
+    /// Begins now.
+    pub fn new(policy: Policy, deadline: Option<Instant>) -> Self {
+        Self {
+            policy,
+            begun: Instant::now(),
+            deadline,
+            first_failure: None,
+            attempts: 0,
+            other_failures: 0,
+        }
+    }
+
+    /// Returns how often was asked in vain.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Returns until when a try may be put off.
+    pub fn last_start(&self) -> Instant {
+        let patient = self.first_failure.unwrap_or_else(Instant::now) + self.policy.patience;
+        self.deadline.map_or(patient, |deadline| deadline.min(patient))
+    }
+
+    /// Counts a failure, and returns the pause before the next try.
+    ///
+    /// # Errors
+    /// The failure's, with how often was asked, when there is no point in another try.
+    pub fn pause_after(&mut self, failure: &Failure) -> Result<Duration, Error> {
+        let Failure { error, retry, overloaded, .. } = failure;
+        self.attempts += 1;
+        let failing_for = self.first_failure.get_or_insert_with(Instant::now).elapsed();
+        self.other_failures += u32::from(!overloaded);
+        let tries_left = *overloaded || self.other_failures < self.policy.tries;
+        let pause = self.policy.pause(self.attempts, *retry, share()).filter(|pause| {
+            let bounded = if *overloaded { failing_for + *pause } else { *pause };
+            tries_left && bounded <= self.policy.patience
         });
-        let Some(pause) = pause else {
-            return Err(after_attempts(error, attempt, begun.elapsed()));
-        };
-        on_retry(attempt, pause, &error);
-        sleep(pause).await;
+        let Some(pause) = pause else { return Err(self.in_vain(error.clone())) };
+        let left = self.deadline.map(|deadline| deadline.duration_since(Instant::now()));
+        match (retry, left) {
+            (Retry::After(after), Some(left)) if *after > left => {
+                let mut error = error.clone();
+                error.message = format!(
+                    "{}; it asks for a pause of {:.0} s, and the agent has {:.0} s left",
+                    error.message,
+                    after.as_secs_f64().ceil(),
+                    left.as_secs_f64()
+                );
+                Err(self.in_vain(error).hint("raise `timeout`, or run fewer agents at once"))
+            }
+            _ => Ok(pause),
+        }
+    }
+
+    fn in_vain(&self, mut error: Error) -> Error {
+        if self.attempts > 1 {
+            let seconds = self.begun.elapsed().as_secs_f64();
+            error.message =
+                format!("{} ({} attempts over {seconds:.1} s)", error.message, self.attempts);
+        }
+        error
     }
 }
 
 /// Returns a random number from 0 to 1: the standard library seeds its hashers at random, and
 /// spreading pauses needs no more than that.
-fn share() -> f64 {
+pub fn share() -> f64 {
     let bits = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(u32::MAX);
     f64::from(bits) / f64::from(u32::MAX)
-}
-
-fn after_attempts(mut error: Error, attempts: u32, elapsed: Duration) -> Error {
-    if attempts > 1 {
-        let seconds = elapsed.as_secs_f64();
-        error.message = format!("{} ({attempts} attempts over {seconds:.1} s)", error.message);
-    }
-    error
 }
 
 #[cfg(test)]
@@ -104,13 +141,14 @@ fn after_attempts(mut error: Error, attempts: u32, elapsed: Duration) -> Error {
 mod tests {
     use std::sync::Mutex;
 
-    use futures_util::FutureExt as _;
+    use futures_util::FutureExt;
     use futures_util::future::BoxFuture;
 
     use super::*;
     use crate::error::Kind;
     use crate::model::anthropic::Anthropic;
     use crate::model::scripted::{Server, answer, reply, request, stream};
+    use crate::model::{Chunk, Model, Reply, Request};
 
     /// Fails in the given ways, then answers.
     struct Failing(Mutex<Vec<Failure>>);
@@ -146,10 +184,18 @@ mod tests {
 
     /// Returns the answer and how often it was asked again.
     async fn ask(model: &dyn Model, policy: &Policy) -> (Result<Reply, Error>, Vec<u32>) {
-        let retries = Mutex::new(Vec::new());
-        let note = |attempt, _, _: &Error| retries.lock().unwrap().push(attempt);
-        let answer = ask_until_answered(model, &request("hi"), policy, &|_| {}, &note).await;
-        (answer, retries.into_inner().unwrap())
+        let (mut tries, mut retries) = (Tries::new(*policy, None), Vec::new());
+        loop {
+            let failure = match model.ask(&request("hi"), &|_| {}).await {
+                Ok(reply) => return (Ok(reply), retries),
+                Err(failure) => failure,
+            };
+            match tries.pause_after(&failure) {
+                Ok(pause) => tokio::time::sleep(pause).await,
+                Err(error) => return (Err(error), retries),
+            }
+            retries.push(tries.attempts());
+        }
     }
 
     #[tokio::test]
@@ -186,6 +232,20 @@ mod tests {
         let model = Failing(Mutex::new(vec![failure(Retry::Backoff, true); 100_000]));
         let error = ask(&model, &policy).await.0.unwrap_err();
         assert!(error.message.contains("attempts over"), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_beyond_the_deadline_is_told_at_once() {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut tries = Tries::new(Policy::default(), Some(deadline));
+        let short = failure(Retry::After(Duration::from_secs(19)), true);
+        assert!(tries.pause_after(&short).is_ok());
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let long = failure(Retry::After(Duration::from_secs(16)), true);
+        let error = tries.pause_after(&long).unwrap_err();
+        let expected = "no; it asks for a pause of 16 s, and the agent has 15 s left (2 attempts";
+        assert!(error.message.starts_with(expected), "{error}");
+        assert_eq!(tries.last_start(), deadline);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Chunk, Failure, Message, Model, Reply, Request, ToolResult, ToolSpec};
+use super::address::Address;
+use super::{Chunk, Failure, Message, Model, Reply, Request, ToolCall, ToolResult, ToolSpec};
+use crate::media::Media;
 
 /// One step of an answer.
 #[derive(Clone)]
@@ -129,6 +131,33 @@ pub fn answer(status: u16, headers: &str, body: &str) -> Vec<Step> {
          {length}\r\nconnection: close\r\n\r\n{body}"
     );
     vec![Step::Send(head.into_bytes())]
+}
+
+/// Returns the address of a server with a key.
+pub fn address(name: &str, base: &str) -> Address {
+    Address {
+        name: name.to_owned(),
+        base: base.to_owned(),
+        base_variable: "THE_BASE".into(),
+        key: Some("sk-secret".to_owned()),
+        key_variable: "THE_KEY".into(),
+    }
+}
+
+/// Returns a user message with the result of a call that shows a picture and a document.
+pub fn showing(id: &str, content: &str) -> Message {
+    let media = [("image/png", &b"PNG"[..]), ("application/pdf", &b"%PDF"[..])];
+    let media = media.map(|(media_type, data)| Media { media_type, data: Arc::from(data) });
+    let result = ToolResult { media: media.to_vec(), ..result(id, content, false) };
+    Message::User { results: vec![result], texts: vec![] }
+}
+
+/// Returns a reply that called one tool, as it is rebuilt on every wire.
+pub fn called(id: &str) -> Message {
+    let mut reply = reply("elsewhere", Value::Null);
+    let input = Ok(json!({ "file_path": "/a" }));
+    reply.calls = vec![ToolCall { id: id.to_owned(), name: "Read".to_owned(), input }];
+    Message::Assistant(Arc::new(reply))
 }
 
 /// Returns a request with one user message.

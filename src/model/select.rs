@@ -1,23 +1,30 @@
-//! From the name of a model to a model: `anthropic/…`, `openai/…`, `ollama/…`.
+//! From the name of a model to a model: `anthropic/…`, `openai/…`, `ollama/…`, or a provider of the
+//! user's own.
+//!
+//! Behind `openai/` are two APIs. At `OpenAI` itself, models that reason are asked by the Responses
+//! API, which alone takes their thoughts back; everything else, and every model behind another
+//! `OPENAI_BASE_URL`, is asked by Chat Completions, which all servers speak. `openai-responses/…`
+//! asks for the former wherever that URL leads.
 //!
 //! It reads no process environment and no files; what it needs of them comes as an
 //! [`Environment`]. Models written in Lua are chosen elsewhere.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::Model;
+use super::address::Address;
 use super::anthropic::{self, Anthropic};
+use super::capability::is_reasoning;
 use super::openai::{self, OpenAi};
+use super::responses::Responses;
+use super::{Model, ollama};
+use crate::config::{Api, ProviderSettings};
 use crate::error::{Error, Kind};
 use crate::suggest::nearest;
 
-/// The providers that names may begin with.
-pub const PROVIDERS: [&str; 3] = ["anthropic", "openai", "ollama"];
-
-const OLLAMA_VARIABLE: &str = "OLLAMA_HOST";
-const OLLAMA_HOST: &str = "127.0.0.1:11434";
-const OLLAMA_PORT: u16 = 11434;
+/// The built-in providers that names may begin with.
+pub const PROVIDERS: [&str; 4] = ["anthropic", "openai", "openai-responses", "ollama"];
 
 /// Keys and hosts. Does not show keys when formatted.
 #[derive(Clone, Default)]
@@ -32,6 +39,8 @@ pub struct Environment {
     pub openai_base: Option<String>,
     /// `OLLAMA_HOST`: a URL, or host and port.
     pub ollama_host: Option<String>,
+    /// The user's own providers, each with its key where it has one.
+    own: BTreeMap<String, (ProviderSettings, Option<String>)>,
 }
 
 impl Environment {
@@ -46,8 +55,24 @@ impl Environment {
             anthropic_base: set(anthropic::BASE_VARIABLE),
             openai_key: set(openai::KEY_VARIABLE),
             openai_base: set(openai::BASE_VARIABLE),
-            ollama_host: set(OLLAMA_VARIABLE),
+            ollama_host: set(ollama::HOST_VARIABLE),
+            own: BTreeMap::new(),
         }
+    }
+
+    /// Adds the providers that the user has named, with their keys from the variables.
+    #[must_use]
+    pub fn with_providers(
+        mut self,
+        providers: &BTreeMap<String, ProviderSettings>,
+        variable: &dyn Fn(&str) -> Option<String>,
+    ) -> Self {
+        let with_key = |settings: &ProviderSettings| {
+            let key = settings.key_variable.as_deref().and_then(variable);
+            (settings.clone(), key.filter(|key| !key.trim().is_empty()))
+        };
+        self.own = providers.iter().map(|(name, own)| (name.clone(), with_key(own))).collect();
+        self
     }
 }
 
@@ -72,31 +97,83 @@ pub fn default_name(environment: &Environment) -> Option<&'static str> {
 /// Makes the model `name`. Opens no connection. Fails with a usage error for a name that is none,
 /// and with a model error for a key that is missing.
 pub fn select(name: &str, environment: &Environment) -> Result<Arc<dyn Model>, Error> {
-    let (provider, model) = split(name)?;
-    match provider {
-        "anthropic" => {
-            let base = environment.anthropic_base.as_deref();
-            let key = environment.anthropic_key.as_deref();
-            require_key(name, key.or(base), anthropic::KEY_VARIABLE)?;
-            let base = base.unwrap_or(anthropic::DEFAULT_BASE);
-            Ok(Arc::new(Anthropic::new(model, base, key)?))
-        }
-        "openai" => {
-            let base = environment.openai_base.as_deref();
-            let key = environment.openai_key.as_deref();
-            require_key(name, key.or(base), openai::KEY_VARIABLE)?;
-            let base = base.unwrap_or(openai::DEFAULT_BASE);
-            let full_name = format!("openai/{model}");
-            Ok(Arc::new(OpenAi::new(&full_name, model, base, openai::BASE_VARIABLE, key)?))
-        }
-        _ => {
-            let base = ollama_base(environment.ollama_host.as_deref().unwrap_or(OLLAMA_HOST));
-            Ok(Arc::new(OpenAi::new(name, model, &base, OLLAMA_VARIABLE, None)?))
-        }
+    let own = name.split_once('/').and_then(|(provider, model)| {
+        environment.own.get_key_value(provider).map(|(provider, own)| (provider, own, model))
+    });
+    if let Some((provider, (settings, key), model)) = own {
+        return select_own(provider, settings, key.as_deref(), model);
+    }
+    let (provider, model) = split(name, environment)?;
+    let Environment { anthropic_key, anthropic_base, openai_key, openai_base, ollama_host, .. } =
+        environment;
+    if provider == "anthropic" {
+        let key = anthropic_key.as_deref();
+        let base = anthropic_base.as_deref();
+        require_key(name, key.or(base), anthropic::KEY_VARIABLE)?;
+        let base = base.unwrap_or(anthropic::DEFAULT_BASE);
+        return Ok(Arc::new(Anthropic::new(model, base, key)?));
+    }
+    let mut address = Address {
+        name: format!("{provider}/{model}"),
+        base: openai_base.clone().unwrap_or_else(|| openai::DEFAULT_BASE.to_owned()),
+        base_variable: openai::BASE_VARIABLE.into(),
+        key: openai_key.clone(),
+        key_variable: openai::KEY_VARIABLE.into(),
+    };
+    if provider == "ollama" {
+        address.base = ollama::base(ollama_host.as_deref());
+        address.base_variable = ollama::HOST_VARIABLE.into();
+        address.key = None;
+        return Ok(Arc::new(OpenAi::new(model, &address)?));
+    }
+    require_key(name, openai_key.as_deref().or(openai_base.as_deref()), openai::KEY_VARIABLE)?;
+    let is_official = address.base.trim_end_matches('/') == openai::DEFAULT_BASE;
+    if provider == "openai-responses" || (is_official && is_reasoning(model)) {
+        Ok(Arc::new(Responses::new(model, &address)?))
+    } else {
+        Ok(Arc::new(OpenAi::new(model, &address)?))
     }
 }
 
-fn split(name: &str) -> Result<(&'static str, &str), Error> {
+/// Makes a model of a provider that the user has named.
+fn select_own(
+    provider: &str,
+    settings: &ProviderSettings,
+    key: Option<&str>,
+    model: &str,
+) -> Result<Arc<dyn Model>, Error> {
+    let name = format!("{provider}/{model}");
+    if model.trim().is_empty() {
+        return Err(Error::usage(format!("`{name}` names a provider but no model")));
+    }
+    if PROVIDERS.contains(&provider) {
+        return Err(Error::usage(format!(
+            "the provider `{provider}` of your config.toml is built in"
+        ))
+        .hint("give it another name; the built-in ones take their hosts from variables"));
+    }
+    if let Some(variable) = &settings.key_variable {
+        require_key(&name, key, variable)?;
+    }
+    let address = Address {
+        name,
+        base: settings.base_url.clone(),
+        base_variable: format!("providers.{provider}.base_url").into(),
+        key: key.map(str::to_owned),
+        key_variable: settings
+            .key_variable
+            .clone()
+            .unwrap_or_else(|| format!("providers.{provider}.key_variable"))
+            .into(),
+    };
+    Ok(match settings.api {
+        Api::Chat => Arc::new(OpenAi::new(model, &address)?),
+        Api::Responses => Arc::new(Responses::new(model, &address)?),
+        Api::Anthropic => Arc::new(Anthropic::at(model, &address)?),
+    })
+}
+
+fn split<'a>(name: &'a str, environment: &Environment) -> Result<(&'static str, &'a str), Error> {
     let (provider, model) = match name.split_once('/') {
         Some((provider, model)) => (provider, model),
         None => (provider_of(name).unwrap_or_default(), name),
@@ -107,7 +184,7 @@ fn split(name: &str) -> Result<(&'static str, &str), Error> {
             Err(Error::usage(format!("`{name}` names a provider but no model"))
                 .hint(example(known)))
         }
-        None => Err(unknown_provider(name, provider)),
+        None => Err(unknown_provider(name, provider, environment)),
     }
 }
 
@@ -123,22 +200,27 @@ fn provider_of(name: &str) -> Option<&'static str> {
     }
 }
 
-fn unknown_provider(name: &str, provider: &str) -> Error {
-    let known = PROVIDERS.map(|known| format!("`{known}/…`")).join(", ");
-    let message = format!("the model `{name}` has no provider that is known: {known}");
+fn unknown_provider(name: &str, provider: &str, environment: &Environment) -> Error {
+    let own = environment.own.keys().map(String::as_str);
+    let known: Vec<&str> = PROVIDERS.into_iter().chain(own).collect();
+    let list: Vec<String> = known.iter().map(|known| format!("`{known}/…`")).collect();
+    let message = format!("the model `{name}` has no provider that is known: {}", list.join(", "));
     // Without a slash it may be the provider that was typed.
     let typed = if provider.is_empty() { name } else { provider };
-    Error::usage(message).hint(match nearest(typed, PROVIDERS) {
+    Error::usage(message).hint(match nearest(typed, known) {
         Some(known) => format!("did you mean {}?", example(known)),
-        None => "for any other server, set OPENAI_BASE_URL and write `openai/…`".to_owned(),
+        None => "for any other server, set OPENAI_BASE_URL and write `openai/…`, or name it under \
+                 `[providers.…]` of your config.toml"
+            .to_owned(),
     })
 }
 
-fn example(provider: &str) -> &'static str {
+fn example(provider: &str) -> String {
     match provider {
-        "anthropic" => "anthropic/claude-sonnet-5",
-        "openai" => "openai/gpt-5",
-        _ => "ollama/qwen3",
+        "anthropic" => "anthropic/claude-sonnet-5".to_owned(),
+        "openai" | "openai-responses" => format!("{provider}/gpt-5"),
+        "ollama" => "ollama/qwen3".to_owned(),
+        own => format!("{own}/…"),
     }
 }
 
@@ -150,20 +232,6 @@ fn require_key(name: &str, either: Option<&str>, variable: &str) -> Result<(), E
     Err(Error::new(Kind::Model, format!("the model `{name}` needs a key: {variable} is not set"))
         .with("reason", "authentication_failed".into())
         .hint(format!("export {variable}=…, or use a model of your own: --model FILE.lua")))
-}
-
-/// Reads `OLLAMA_HOST` as Ollama does: scheme and port may be missing, and the address may be one
-/// that only a server can bind to.
-fn ollama_base(host: &str) -> String {
-    let (scheme, rest) = host.split_once("://").unwrap_or(("http", host));
-    let rest = rest.trim_end_matches('/').trim_end_matches("/v1");
-    let rest = rest.replacen("0.0.0.0", "127.0.0.1", 1);
-    let (authority, path) = rest.split_once('/').map_or((&*rest, ""), |(a, path)| (a, path));
-    let has_port = authority.rsplit(']').next().is_some_and(|end| end.contains(':'));
-    let port =
-        if has_port || host.contains("://") { String::new() } else { format!(":{OLLAMA_PORT}") };
-    let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-    format!("{scheme}://{authority}{port}{path}/v1")
 }
 
 #[cfg(test)]
@@ -191,8 +259,10 @@ mod tests {
             ("anthropic/claude-x", "anthropic/claude-x", "anthropic"),
             ("claude-x", "anthropic/claude-x", "anthropic"),
             ("openai/org/model:free", "openai/org/model:free", "openai"),
-            ("gpt-5", "openai/gpt-5", "openai"),
-            ("o3", "openai/o3", "openai"),
+            ("gpt-4o", "openai/gpt-4o", "openai"),
+            ("gpt-5", "openai/gpt-5", "responses"),
+            ("openai/o3", "openai/o3", "responses"),
+            ("openai-responses/x", "openai-responses/x", "responses"),
             ("ollama/qwen3:8b", "ollama/qwen3:8b", "openai"),
         ] {
             let model = select(name, &keys()).unwrap();
@@ -204,7 +274,8 @@ mod tests {
     fn unknown_providers_are_answered_with_the_known() {
         let error = refused("antropic/claude-x", &keys());
         assert_eq!(error.kind, Kind::Usage);
-        assert!(error.message.contains("`anthropic/…`, `openai/…`, `ollama/…`"), "{error}");
+        let known = "`anthropic/…`, `openai/…`, `openai-responses/…`, `ollama/…`";
+        assert!(error.message.contains(known), "{error}");
         assert_eq!(error.hint.as_deref(), Some("did you mean anthropic/claude-sonnet-5?"));
         let hint = refused("mistral-large", &keys()).hint.unwrap();
         assert!(hint.contains("OPENAI_BASE_URL"), "{hint}");
@@ -221,7 +292,58 @@ mod tests {
         assert!(refused("gpt-5", &environment(&[])).message.contains("OPENAI_API_KEY"));
         let own = environment(&[("OPENAI_BASE_URL", "http://127.0.0.1:8080/v1")]);
         assert!(select("openai/local", &own).is_ok());
+        // Another server need not speak the newer API.
+        assert_eq!(select("openai/gpt-5", &own).unwrap().wire(), "openai");
+        assert_eq!(select("openai-responses/gpt-5", &own).unwrap().wire(), "responses");
         assert!(select("ollama/qwen3", &environment(&[])).is_ok());
+    }
+
+    fn with_own(text: &[(&str, &str, Option<&str>, Api)], keys: &[(&str, &str)]) -> Environment {
+        let providers = text.iter().map(|(name, base_url, key_variable, api)| {
+            let key_variable = key_variable.map(str::to_owned);
+            (
+                (*name).to_owned(),
+                ProviderSettings { base_url: (*base_url).to_owned(), key_variable, api: *api },
+            )
+        });
+        environment(&[]).with_providers(&providers.collect(), &|name| {
+            keys.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn providers_of_ones_own_are_chosen_by_their_names() {
+        let own = with_own(
+            &[
+                ("groq", "https://api.groq.com/openai/v1", Some("GROQ_KEY"), Api::Chat),
+                ("azure", "https://a/v1", None, Api::Responses),
+                ("kimi", "https://k", None, Api::Anthropic),
+                ("bad", "k.example", None, Api::Chat),
+                ("openai", "https://o", None, Api::Chat),
+            ],
+            &[("GROQ_KEY", "gsk")],
+        );
+        for (name, wire) in
+            [("groq/a/b", "openai"), ("azure/gpt", "responses"), ("kimi/k2", "anthropic")]
+        {
+            let model = select(name, &own).unwrap();
+            assert_eq!((model.name(), model.wire()), (name, wire));
+        }
+        for (name, says) in [
+            ("bad/x", "providers.bad.base_url is no URL"),
+            ("groq/", "names a provider but no model"),
+            ("openai/x", "is built in"),
+            ("grok/x", "`groq/…`"),
+        ] {
+            let error = refused(name, &own);
+            assert_eq!(error.kind, Kind::Usage);
+            assert!(error.message.contains(says), "{error}");
+        }
+        assert_eq!(refused("grok/x", &own).hint.unwrap(), "did you mean groq/…?");
+        let keyless = with_own(&[("groq", "https://g", Some("GROQ_KEY"), Api::Chat)], &[]);
+        let error = refused("groq/x", &keyless);
+        assert_eq!(error.kind, Kind::Model);
+        assert!(error.message.contains("GROQ_KEY"), "{error}");
     }
 
     #[test]
@@ -234,22 +356,6 @@ mod tests {
             let error = refused(name, &environment(&[(variable, "ftp://host")]));
             assert_eq!(error.kind, Kind::Usage);
             assert!(error.message.contains(variable), "{error}");
-        }
-    }
-
-    #[test]
-    fn ollama_hosts_are_read_as_ollama_does() {
-        for (host, base) in [
-            ("127.0.0.1:11434", "http://127.0.0.1:11434/v1"),
-            ("0.0.0.0", "http://127.0.0.1:11434/v1"),
-            ("box", "http://box:11434/v1"),
-            ("[::1]", "http://[::1]:11434/v1"),
-            ("[::1]:99", "http://[::1]:99/v1"),
-            ("https://box/", "https://box/v1"),
-            ("http://box:99/v1/", "http://box:99/v1"),
-            ("https://box/ollama", "https://box/ollama/v1"),
-        ] {
-            assert_eq!(ollama_base(host), base, "{host}");
         }
     }
 

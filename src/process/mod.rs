@@ -5,7 +5,7 @@
 //! library forks instead of `posix_spawn`, which costs hundreds of milliseconds in a large process.
 //!
 //! Commands of agents and scripts go through [`Processes`]: they have limits, and the [`guardian`]
-//! ends them when the host is gone. Programs of the host itself go through [`output()`].
+//! ends them when the host is gone; so it does with a [`Service`], which runs until it is ended. Programs of the host itself go through [`output()`].
 
 pub mod alive;
 pub mod capture;
@@ -15,11 +15,13 @@ pub mod guardian;
 mod locate;
 pub mod output;
 pub mod run;
+pub mod service;
 
 pub use capture::{Captured, Spill};
 pub use guardian::{GUARDIAN_ARG, guardian_main};
 pub use output::{Command, Output, output};
 pub use run::{Ended, Finished, Invocation, Limits, Processes, What};
+pub use service::{LastWords, Service};
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]

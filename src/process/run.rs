@@ -31,14 +31,14 @@ use super::guardian::Guard;
 use super::locate::located;
 
 /// How long a command that is called off has between TERM and KILL.
-const GRACE: Duration = Duration::from_millis(200);
+pub(super) const GRACE: Duration = Duration::from_millis(200);
 /// How long output is waited for that background children of an ended command still hold open.
 const SETTLE: Duration = Duration::from_millis(100);
 /// How long a killed process may take to be gone.
 const REAP: Duration = Duration::from_secs(5);
 
 /// Waits for a line; the rest of standard input is the command's.
-const GATE: &str = "IFS= read -r _ || exit 125; ";
+pub(super) const GATE: &str = "IFS= read -r _ || exit 125; ";
 /// The same, for commands that read nothing: a pipe would make some programs wait for it.
 const GATE_NO_STDIN: &str = "IFS= read -r _ || exit 125; exec </dev/null; ";
 /// Becomes the command.
@@ -112,10 +112,51 @@ pub struct Finished {
     pub duration: Duration,
 }
 
+impl Finished {
+    /// Says how it failed, as what follows a command's name in a sentence; nothing when it went well.
+    /// `timeout` is the time that it had. Being called off is for the caller to see first.
+    pub fn failure(&self, timeout: Duration) -> Option<String> {
+        Some(match (self.ended, self.code, self.signal) {
+            (Ended::Exited, Some(0), _) => return None,
+            // What a shell says of a command that it cannot run.
+            (Ended::Exited, Some(127), _) => {
+                "failed with exit code 127: a command was not found".to_owned()
+            }
+            (Ended::Exited, Some(126), _) => {
+                "failed with exit code 126: a command cannot be run".to_owned()
+            }
+            (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
+            (Ended::Exited, None, Some(signal)) => format!("was ended by signal {signal}"),
+            (Ended::Exited, None, None) => "failed".to_owned(),
+            (Ended::TimedOut, ..) => format!("was not done after {}", spoken(timeout)),
+            (Ended::Cancelled, ..) => "was called off".to_owned(),
+        })
+    }
+}
+
+/// Returns a duration as people say it.
+fn spoken(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds >= 7_200 && seconds.is_multiple_of(3_600) => {
+            format!("{} h", seconds / 3_600)
+        }
+        seconds if seconds >= 120 && seconds.is_multiple_of(60) => {
+            format!("{} minutes", seconds / 60)
+        }
+        _ => {
+            format!("{:.3}", duration.as_secs_f64())
+                .trim_end_matches('0')
+                .trim_end_matches('.')
+                .to_owned()
+                + " s"
+        }
+    }
+}
+
 /// Starts commands and sees to their end; clones share one guardian.
 #[derive(Clone)]
 pub struct Processes {
-    guard: Arc<Guard>,
+    pub(super) guard: Arc<Guard>,
 }
 
 impl Processes {
@@ -140,7 +181,8 @@ impl Processes {
         let mut stderr = Capture::new(limits.keep(".stderr"));
         // Listens before there is a child, so that no end is missed.
         let mut ends = signal(SignalKind::child())?;
-        let (mut leader, pipes) = Leader::start(&self.guard, &invocation)?;
+        let gate = if invocation.stdin.is_empty() { GATE_NO_STDIN } else { GATE };
+        let (mut leader, pipes) = Leader::start(&self.guard, &invocation, gate)?;
         let ended = {
             let feed = open_gate(pipes.stdin, invocation.stdin);
             let read = join(stdout.fill(Some(pipes.stdout)), stderr.fill(pipes.stderr));
@@ -213,23 +255,27 @@ async fn open_gate(mut gate: Sender, stdin: Vec<u8>) {
 }
 
 /// Our ends of a child's streams.
-struct Pipes {
-    stdin: Sender,
-    stdout: Receiver,
-    stderr: Option<Receiver>,
+pub(super) struct Pipes {
+    pub(super) stdin: Sender,
+    pub(super) stdout: Receiver,
+    pub(super) stderr: Option<Receiver>,
 }
 
 /// The first process of a group, registered with the guardian until it is dropped.
-struct Leader {
+pub(super) struct Leader {
     child: Child,
-    group: Group,
+    pub(super) group: Group,
     guard: Arc<Guard>,
 }
 
 impl Leader {
     /// Starts a command as far as its gate.
-    fn start(guard: &Arc<Guard>, invocation: &Invocation) -> io::Result<(Self, Pipes)> {
-        let (child, pipes) = spawn(invocation)?;
+    pub(super) fn start(
+        guard: &Arc<Guard>,
+        invocation: &Invocation,
+        gate: &str,
+    ) -> io::Result<(Self, Pipes)> {
+        let (child, pipes) = spawn(invocation, gate)?;
         let group = Group::new(child.id())?;
         let leader = Self { child, group, guard: Arc::clone(guard) };
         guard.register(leader.id())?;
@@ -237,7 +283,7 @@ impl Leader {
     }
 
     /// Waits until the leader has ended, and leaves it unreaped: its number stays its own.
-    async fn exit(&self, ends: &mut Signals) -> io::Result<()> {
+    pub(super) async fn exit(&self, ends: &mut Signals) -> io::Result<()> {
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         while waitid(WaitId::Pid(self.group.leader()), look)?.is_none() {
             ends.recv().await;
@@ -249,7 +295,7 @@ impl Leader {
         self.group.leader().as_raw_pid()
     }
 
-    async fn reap(&mut self) -> io::Result<ExitStatus> {
+    pub(super) async fn reap(&mut self) -> io::Result<ExitStatus> {
         let status = timeout(REAP, self.child.wait()).await.map_err(|_| {
             let text = format!("process {} does not end", self.id());
             io::Error::new(io::ErrorKind::TimedOut, text)
@@ -266,10 +312,9 @@ impl Drop for Leader {
     }
 }
 
-fn spawn(invocation: &Invocation) -> io::Result<(Child, Pipes)> {
+fn spawn(invocation: &Invocation, gate: &str) -> io::Result<(Child, Pipes)> {
     let cwd = &invocation.cwd;
     let path = invocation.env.get("PATH").map(OsStr::new);
-    let gate = if invocation.stdin.is_empty() { GATE_NO_STDIN } else { GATE };
     let mut command = match &invocation.what {
         What::Shell(script) => shell_command(gate, script, invocation),
         What::Program(program, args) => {

@@ -73,6 +73,29 @@ async fn tells_how_a_command_ended() {
 }
 
 #[tokio::test]
+async fn a_failure_is_told_in_words() {
+    for (script, told) in [
+        ("true", None),
+        ("exit 3", Some("failed with exit code 3")),
+        ("kill -KILL $$", Some("was ended by signal 9")),
+        ("no-such-command", Some("failed with exit code 127: a command was not found")),
+        ("/", Some("failed with exit code 126: a command cannot be run")),
+    ] {
+        assert_eq!(run(script).await.failure(LONG).as_deref(), told, "{script}");
+    }
+    let late = run_for("sleep 600", Duration::from_millis(50)).await;
+    for (timeout, told) in [
+        (Duration::from_millis(1_500), "1.5 s"),
+        (Duration::from_secs(90), "90 s"),
+        (Duration::from_mins(30), "30 minutes"),
+        (Duration::from_hours(1), "60 minutes"),
+        (Duration::from_hours(24), "24 h"),
+    ] {
+        assert_eq!(late.failure(timeout).unwrap(), format!("was not done after {told}"));
+    }
+}
+
+#[tokio::test]
 async fn a_script_sees_an_ordinary_bash() {
     let script = "echo \"$0 $#\"\nset -o pipefail; false | true; echo $?\necho \"${LINENO}\"\nif";
     let done = run(script).await;

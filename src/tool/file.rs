@@ -46,7 +46,7 @@ pub(super) fn load_existing(
 pub(super) fn missing(workspace: &dyn Workspace, path: &WorkPath) -> ToolError {
     let mut near: Vec<(f64, WorkPath)> = Vec::new();
     let mut left = CANDIDATES;
-    let walk = workspace.walk(&WorkPath::root(), &mut |other| {
+    let walk = workspace.walk(&path.top(), &mut |other| {
         left -= 1;
         let likeness = likeness(path, &other);
         if likeness > 0.85 {

@@ -69,7 +69,7 @@ impl Tool for Glob {
 fn files(workspace: &dyn Workspace, input: &Input, watch: &Watch) -> ToolOutput {
     let base = workspace.path(input.path.as_deref().unwrap_or("."))?;
     // Models give the pattern with the directory in front at times.
-    let dir = workspace.root().join(base.as_path());
+    let dir = base.whole(workspace.root());
     let pattern = Path::new(&input.pattern).strip_prefix(dir).ok().and_then(Path::to_str);
     let pattern = pattern.unwrap_or(&input.pattern).trim_start_matches("./");
     let matcher = matcher(pattern)?;

@@ -10,13 +10,18 @@ pub mod edit;
 mod file;
 pub mod glob;
 pub mod grep;
+mod http;
 mod input;
 mod line_ends;
 mod matches;
+pub mod mcp;
+pub mod output;
 pub mod read;
 pub mod registry;
 pub mod seen;
+pub mod sight;
 mod watch;
+pub mod web_fetch;
 pub mod write;
 
 use std::collections::BTreeMap;
@@ -54,6 +59,8 @@ pub struct Context {
     pub branch: Option<String>,
     /// The turn that is under way.
     pub turn: AtomicU32,
+    /// What the model sees beside text.
+    pub sees: sight::Sees,
 }
 
 /// Why a call has no result.

@@ -1,4 +1,4 @@
-//! Read: a file's lines with their numbers.
+//! Read: a file's lines with their numbers, or a picture or PDF as it is.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,9 @@ use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Context, Tool, ToolError, ToolOutput, blocking, file, input};
+use super::sight::Sees;
+use super::{Context, Output, Tool, ToolError, ToolOutput, blocking, file, input};
+use crate::media::{Media, media_type};
 use crate::workspace::{Denied, WorkPath};
 
 /// How many lines are shown unless told.
@@ -27,6 +29,7 @@ struct Input {
     file_path: String,
     offset: Option<usize>,
     limit: Option<usize>,
+    pages: Option<String>,
 }
 
 impl Tool for Read {
@@ -35,8 +38,9 @@ impl Tool for Read {
     }
 
     fn description(&self) -> &'static str {
-        "Reads a text file. Answers numbered lines (number, tab, text), 2,000 unless `limit` says \
-         otherwise; lines are cut at 2,000 characters. Read a file before changing it."
+        "Reads a text file, or shows a picture (PNG, JPEG, GIF, WebP) or PDF. Answers numbered lines \
+         (number, tab, text), 2,000 unless `limit` says otherwise; lines are cut at 2,000 \
+         characters. Read a file before changing it."
     }
 
     fn input_schema(&self) -> Value {
@@ -64,19 +68,42 @@ impl Tool for Read {
         Box::pin(async move {
             let input: Input = input::parse(self.name(), input)?;
             let (workspace, seen) = (context.workspace.clone(), context.seen.clone());
+            let eyes = context.sees;
             blocking::unless_cancelled(&context.cancel, move || {
                 let path = workspace.path(&input.file_path)?;
                 if let Err(Denied::NotFound(_)) = workspace.metadata(&path) {
                     return Err(file::missing(&*workspace, &path));
                 }
                 let bytes = file::load(&*workspace, &path)?;
-                let text = view(&path, &bytes, &input)?;
+                let output = match media_type(&bytes) {
+                    Some(kind) => sight(&path, kind, &bytes, &input, eyes)?,
+                    None => view(&path, &bytes, &input)?,
+                };
                 seen.note(&path, &bytes);
-                Ok(text)
+                Ok(output)
             })
             .await
         })
     }
+}
+
+/// Returns a picture or document, for a model that sees this much.
+fn sight(
+    path: &WorkPath,
+    media_type: &'static str,
+    bytes: &[u8],
+    input: &Input,
+    sees: Sees,
+) -> ToolOutput {
+    let media = Media { media_type, data: bytes.into() };
+    let about = sees.admit(&media).map_err(|why| {
+        let way =
+            if media.is_document() { ": take its text out with Bash (`pdftotext`)" } else { "" };
+        ToolError::Reply(format!("`{path}` {why}{way}"))
+    })?;
+    // Providers take documents whole.
+    let whole = if input.pages.is_some() { "; `pages` does not count, all are here" } else { "" };
+    Ok(Output { text: format!("[`{path}`: {about}{whole}]"), media: vec![media] })
 }
 
 /// Returns what the model sees of a file with this content.

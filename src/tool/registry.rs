@@ -28,6 +28,12 @@ impl Registry {
         Self(vec![read, write, edit, Arc::new(Bash), Arc::new(Glob), Arc::new(Grep)])
     }
 
+    /// Returns the names of the built-in tools that an agent has only when its rules list them;
+    /// `Agent` is made by the agent layer.
+    pub fn optional() -> [&'static str; 2] {
+        ["WebFetch", "Agent"]
+    }
+
     /// Adds a tool at the end.
     pub fn add(&mut self, tool: Arc<dyn Tool>) {
         self.0.push(tool);

@@ -14,13 +14,13 @@ use super::*;
 use crate::process::{Processes, env};
 use crate::workspace::disk::Disk;
 
-struct Agent {
-    dir: TempDir,
-    context: Context,
+pub(super) struct Agent {
+    pub(super) dir: TempDir,
+    pub(super) context: Context,
 }
 
 impl Agent {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("work")).unwrap();
         let context = Context {
@@ -34,6 +34,7 @@ impl Agent {
             branch: None,
             turn: 1.into(),
             agent: "agent-0001".to_owned(),
+            sees: sight::Sees::default(),
         };
         Self { dir, context }
     }
@@ -134,13 +135,45 @@ async fn schemas_and_inputs_agree() {
         let told = agent.call(tool.name(), json!({ "no_such": 1 })).await.unwrap_err();
         let (_, fields) = told.split_once("expected").unwrap();
         let mut taken: Vec<_> = fields.split('`').skip(1).step_by(2).collect();
-        // Taken in order to be refused with a reason.
-        taken.retain(|field| *field != "run_in_background");
+        // Taken in order to be answered with a reason.
+        taken.retain(|field| !["run_in_background", "pages"].contains(field));
         taken.sort_unstable();
         let mut offered: Vec<_> = schema["properties"].as_object().unwrap().keys().collect();
         offered.sort_unstable();
         assert_eq!(taken, offered, "{}", tool.name());
     }
+}
+
+#[tokio::test]
+async fn read_shows_pictures_and_documents_to_those_who_see_them() {
+    let mut agent = Agent::new();
+    let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x01\0\0\0\0\x80\x08\x06\0\0\0";
+    let mut vast = png.to_vec();
+    vast[18] = 0x20;
+    vast[17] = 0x01;
+    agent.put("a.png", png);
+    agent.put("vast.png", vast);
+    agent.put("large.png", [&png[..], &vec![0; 4 << 20]].concat());
+    agent.put("a.pdf", "%PDF-1.7\n");
+    agent.put("large.pdf", [b"%PDF-1.7\n", &vec![0; 23 << 20][..]].concat());
+    assert_no(agent.read("a.png").await, &["`a.png` is a picture", "does not take pictures"]);
+    assert_no(agent.read("a.pdf").await, &["does not take documents", "pdftotext"]);
+    agent.context.sees = sight::Sees { images: true, documents: true };
+    let pages = json!({ "file_path": "a.pdf", "pages": "1-2" });
+    for (input, told, kind) in [
+        (json!({ "file_path": "a.png" }), "[`a.png`: image/png, 256×128, 29 bytes]", "image/png"),
+        (json!({ "file_path": "a.pdf" }), "[`a.pdf`: application/pdf, 9 bytes]", "application/pdf"),
+        (pages, "9 bytes; `pages` does not count, all are here]", "application/pdf"),
+    ] {
+        let output = Registry::builtin().call("Read", input, &agent.context).await.unwrap();
+        assert!(output.text.ends_with(told), "{}", output.text);
+        assert_eq!(output.media[0].media_type, kind);
+    }
+    assert_no(agent.read("vast.png").await, &["73728×128 pixels", "8000 a side"]);
+    assert_no(agent.read("large.png").await, &["more than the 3932160 that can be shown"]);
+    assert_no(agent.read("large.pdf").await, &["more than the 23068672 that can be shown"]);
+    // A picture that was seen may be replaced.
+    assert!(agent.write("a.png", "x").await.is_ok());
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@
 //! in one runs in its agent's place. Values cross as JSON. When the caller gives up, its task is
 //! cancelled; when the script has ended, a call fails instead of hanging.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, LocalBoxFuture};
 use mlua::prelude::*;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -22,8 +23,27 @@ use super::value;
 use crate::error::{Error, Kind, Result};
 
 enum Request {
-    Call { id: u64, args: Vec<Value>, reply: oneshot::Sender<Result<Vec<Value>>> },
+    Call { id: u64, call: Call },
     Drop(u64),
+}
+
+/// What is done with a function and its owner, on the Lua thread.
+type Call = Box<dyn FnOnce(Served) -> LocalBoxFuture<'static, ()> + Send>;
+
+/// A function that is called, with everything that takes.
+struct Served {
+    lua: Lua,
+    main: LuaFunction,
+    function: LuaFunction,
+    owner: Rc<Task>,
+}
+
+/// The arguments of a call.
+pub struct Given {
+    /// They.
+    pub values: Vec<LuaValue>,
+    /// What has to live as long as the call.
+    pub guard: Box<dyn Any>,
 }
 
 struct Slot {
@@ -49,9 +69,30 @@ impl Callback {
     /// # Errors
     /// What it raised; `cancelled` when the script has ended.
     pub async fn call(&self, args: Vec<Value>) -> Result<Vec<Value>> {
+        let given = move |lua: &Lua| {
+            let values: LuaResult<_> = args.iter().map(|arg| value::to_lua(lua, arg)).collect();
+            Ok(Given { values: values?, guard: Box::new(()) })
+        };
+        self.call_with(given, |lua, values| {
+            values.iter().map(|value| value::to_json(lua, value, "the returned value")).collect()
+        })
+        .await
+    }
+
+    /// Calls it with what `given` makes on the Lua thread, and returns what `read` makes there of what
+    /// it returned; else as [`Callback::call`].
+    ///
+    /// # Errors
+    /// As [`Callback::call`], and what `read` says.
+    pub async fn call_with<T: Send + 'static>(
+        &self,
+        given: impl FnOnce(&Lua) -> LuaResult<Given> + Send + 'static,
+        read: impl FnOnce(&Lua, &[LuaValue]) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
         let ended = || Error::new(Kind::Cancelled, "the script has ended");
-        self.0.requests.send(Request::Call { id: self.0.id, args, reply }).map_err(|_| ended())?;
+        let call: Call = Box::new(|served| served.answer(given, read, reply).boxed_local());
+        self.0.requests.send(Request::Call { id: self.0.id, call }).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
     }
 }
@@ -82,12 +123,11 @@ impl Callbacks {
                 let Some(callbacks) = table.upgrade() else { return };
                 match request {
                     Request::Drop(id) => drop(callbacks.functions.borrow_mut().remove(&id)),
-                    Request::Call { id, args, reply } => {
+                    Request::Call { id, call } => {
                         let found = callbacks.functions.borrow().get(&id).cloned();
                         if let Some((function, owner)) = found {
-                            let call =
-                                answer(lua.clone(), main.clone(), function, owner, args, reply);
-                            tokio::task::spawn_local(call);
+                            let (lua, main) = (lua.clone(), main.clone());
+                            tokio::task::spawn_local(call(Served { lua, main, function, owner }));
                         }
                     }
                 }
@@ -105,43 +145,41 @@ impl Callbacks {
     }
 }
 
-async fn answer(
-    lua: Lua,
-    main: LuaFunction,
-    function: LuaFunction,
-    owner: Rc<Task>,
-    args: Vec<Value>,
-    mut reply: oneshot::Sender<Result<Vec<Value>>>,
-) {
-    let args: LuaResult<Vec<LuaValue>> = args.iter().map(|arg| value::to_lua(&lua, arg)).collect();
-    let args = match args {
-        Ok(args) => args,
-        Err(fault) => {
-            let _ = reply.send(Err(Error::internal(fault.to_string())));
-            return;
-        }
-    };
-    let task = owner.callback_child();
-    task.excuse();
-    task.start(&lua, &main, function, LuaMultiValue::from_vec(args));
-    let ending = tokio::select! {
-        ending = task.join() => ending,
-        () = reply.closed() => {
-            task.stopper().stop(Error::new(Kind::Cancelled, "the agent has ended"));
-            return;
-        }
-    };
-    let answer = match ending {
-        Ok(values) => {
-            values.iter().map(|value| value::to_json(&lua, value, "the returned value")).collect()
-        }
-        Err(raised) => {
-            let Uncaught { mut error, raw, .. } = Uncaught::new(&lua, &task, &raised);
-            if raw {
-                error.kind = Kind::Tool;
+impl Served {
+    async fn answer<T>(
+        self,
+        given: impl FnOnce(&Lua) -> LuaResult<Given>,
+        read: impl FnOnce(&Lua, &[LuaValue]) -> Result<T>,
+        mut reply: oneshot::Sender<Result<T>>,
+    ) {
+        let Self { lua, main, function, owner } = self;
+        let Given { values, guard: _guard } = match given(&lua) {
+            Ok(given) => given,
+            Err(fault) => {
+                let _ = reply.send(Err(Error::internal(fault.to_string())));
+                return;
             }
-            Err(error)
-        }
-    };
-    let _ = reply.send(answer);
+        };
+        let task = owner.callback_child();
+        task.excuse();
+        task.start(&lua, &main, function, LuaMultiValue::from_vec(values));
+        let ending = tokio::select! {
+            ending = task.join() => ending,
+            () = reply.closed() => {
+                task.stopper().stop(Error::new(Kind::Cancelled, "the agent has ended"));
+                return;
+            }
+        };
+        let answer = match ending {
+            Ok(values) => read(&lua, &values.into_vec()),
+            Err(raised) => {
+                let Uncaught { mut error, raw, .. } = Uncaught::new(&lua, &task, &raised);
+                if raw {
+                    error.kind = Kind::Tool;
+                }
+                Err(error)
+            }
+        };
+        let _ = reply.send(answer);
+    }
 }

@@ -99,6 +99,13 @@ impl Group {
         Some((key, ending))
     }
 
+    /// Returns the call paths of the members but for `winner`.
+    pub fn losers(&self, winner: &LuaValue) -> Vec<String> {
+        let members = self.members.borrow();
+        let losers = members.iter().filter(|member| member.key != *winner);
+        losers.map(|member| member.task.path().to_owned()).collect()
+    }
+
     /// Cancels what still runs.
     pub fn cancel(&self, why: &str) {
         for member in self.members.borrow().iter() {

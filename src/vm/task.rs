@@ -26,6 +26,7 @@ use super::trail::Trail;
 use crate::agent::fleet::Live;
 use crate::agent::place::Places;
 use crate::error::{Error, Kind, Result};
+use crate::event::log::Log;
 
 /// How long a cancelled task may take to unwind.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -63,6 +64,8 @@ pub struct Task {
     /// Hears of children that failed while nobody awaited them.
     on_lost: RefCell<Option<Lost>>,
     agent: RefCell<Option<Arc<Live>>>,
+    /// Keeps the events of agents that it and what it starts ask, where it has a handle.
+    log: RefCell<Option<Arc<Log>>>,
 }
 
 thread_local! {
@@ -124,6 +127,7 @@ impl Task {
             on_done: RefCell::new(None),
             on_lost: RefCell::new(None),
             agent: RefCell::new(None),
+            log: RefCell::new(None),
         }
     }
 
@@ -323,6 +327,21 @@ impl Task {
         self.agent.borrow().clone()
     }
 
+    /// Keeps the events of its agents from now on, until it ends.
+    pub fn keep_events(&self) {
+        *self.log.borrow_mut() = Some(Arc::default());
+    }
+
+    /// Returns its events, if they are kept.
+    pub fn log(&self) -> Option<Arc<Log>> {
+        self.log.borrow().clone()
+    }
+
+    /// Returns every log that keeps the events of an agent that it asks: its own, its parent's, ….
+    pub fn logs(self: &Rc<Self>) -> Vec<Arc<Log>> {
+        self.lineage().filter_map(|task| task.log()).collect()
+    }
+
     /// Starts `body` as this task. `main` is the prelude's protected call.
     pub fn start(
         self: &Rc<Self>,
@@ -398,6 +417,9 @@ impl Task {
     fn finish(self: &Rc<Self>, ending: Ending) {
         let failed = ending.is_err();
         *self.ending.borrow_mut() = Some(ending);
+        if let Some(log) = &*self.log.borrow() {
+            log.close();
+        }
         if let Some(parent) = self.parent.as_ref().and_then(Weak::upgrade) {
             if let (Some(tell), Some(Err(value)), false, false) = (
                 &*parent.on_lost.borrow(),

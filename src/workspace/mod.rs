@@ -1,18 +1,22 @@
-//! The files an agent's tools see: a tree of regular files beneath one root, and nothing else.
+//! The files an agent's tools see: a tree of regular files beneath one root, those of directories
+//! that the script adds, and nothing else.
 //!
 //! A tool names files by [`WorkPath`], a relative path that cannot climb; a [`Workspace`] opens them
 //! beneath its root without a moment in which a swapped symlink could lead out. On disk that is
 //! [`disk::Disk`]; later a base tree with an overlay, with no checkout at all. Methods block; callers
 //! run them off the async threads.
 
+pub mod checkout;
 pub mod disk;
 pub mod path;
+mod tree;
 mod walk;
 
 use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 
+pub use checkout::Checkouts;
 pub use path::WorkPath;
 
 /// Why a workspace said no. The text is for the model: it names the path and the rule.
@@ -61,7 +65,8 @@ pub trait Workspace: Send + Sync {
     /// Returns the directory that commands run in and that absolute paths of the model start with.
     fn root(&self) -> &Path;
 
-    /// Turns what a model wrote (absolute beneath the root, or relative) into a path.
+    /// Turns what a model wrote (absolute beneath the root or an added directory, or relative to the
+    /// root) into a path.
     ///
     /// # Errors
     /// [`Denied::Refused`] for paths that lead out.

@@ -7,12 +7,18 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use super::Denied;
 
-/// A path beneath the root of a workspace; the empty path is the root.
+/// A path beneath the root of a workspace, or beneath a directory that was added to it; the empty
+/// path is the root, or that directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct WorkPath(PathBuf);
+pub struct WorkPath {
+    /// The added directory.
+    base: Option<Arc<Path>>,
+    path: PathBuf,
+}
 
 impl WorkPath {
     /// Returns the root.
@@ -25,7 +31,26 @@ impl WorkPath {
     /// # Errors
     /// [`Denied::Refused`] for paths that are absolute, climb out, or name `.git`.
     pub fn new(text: impl AsRef<Path>) -> Result<Self, Denied> {
-        let text = text.as_ref();
+        Self::of(None, text.as_ref())
+    }
+
+    /// Makes a path beneath an added directory, as [`WorkPath::new`] does beneath the root.
+    ///
+    /// # Errors
+    /// [`Denied::Refused`] for the same paths.
+    pub fn beneath(base: Arc<Path>, text: impl AsRef<Path>) -> Result<Self, Denied> {
+        Self::of(Some(base), text.as_ref())
+    }
+
+    /// Makes a path beneath the directory that this one is beneath.
+    ///
+    /// # Errors
+    /// [`Denied::Refused`] for the same paths.
+    pub fn with(&self, text: impl AsRef<Path>) -> Result<Self, Denied> {
+        Self::of(self.base.clone(), text.as_ref())
+    }
+
+    fn of(base: Option<Arc<Path>>, text: &Path) -> Result<Self, Denied> {
         let refuse = |rule: &str| Denied::Refused(format!("`{}` {rule}", text.display()));
         if text.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(refuse("contains a NUL byte"));
@@ -42,33 +67,56 @@ impl WorkPath {
                 _ => return Err(refuse("leads out of the workspace")),
             }
         }
-        Ok(Self(path))
+        Ok(Self { base, path })
     }
 
-    /// Returns it for the operating system; empty for the root.
+    /// Returns it from the root or the added directory, for the operating system.
     pub fn as_path(&self) -> &Path {
-        &self.0
+        &self.path
+    }
+
+    /// Returns the added directory that it is beneath.
+    pub fn base(&self) -> Option<&Path> {
+        self.base.as_deref()
+    }
+
+    /// Returns the whole path, in a workspace with this root.
+    pub fn whole(&self, root: &Path) -> PathBuf {
+        self.base().unwrap_or(root).join(&self.path)
+    }
+
+    /// Returns the root, or the added directory.
+    #[must_use]
+    pub fn top(&self) -> Self {
+        Self { base: self.base.clone(), path: PathBuf::new() }
     }
 
     /// Reports whether it is the root.
     pub fn is_root(&self) -> bool {
-        self.0.as_os_str().is_empty()
+        self.base.is_none() && self.path.as_os_str().is_empty()
     }
 
     /// Returns the directory it is in; the root has none.
     pub fn parent(&self) -> Option<Self> {
-        self.0.parent().map(|parent| Self(parent.to_owned()))
+        let path = self.path.parent()?.to_owned();
+        Some(Self { base: self.base.clone(), path })
     }
 
     /// Returns its last name; the root has none.
     pub fn file_name(&self) -> Option<&OsStr> {
-        self.0.file_name()
+        self.path.file_name()
     }
 }
 
 impl fmt::Display for WorkPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.is_root() { f.write_str(".") } else { self.0.display().fmt(f) }
+        match &self.base {
+            // Those who read it know the root, and not every directory beside it.
+            Some(base) if self.path.as_os_str().is_empty() => base.display().fmt(f),
+            Some(base) => base.join(&self.path).display().fmt(f),
+            None if self.is_root() => f.write_str("."),
+            None => self.path.display().fmt(f),
+        }
     }
 }
 

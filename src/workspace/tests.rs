@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, renameat_with};
@@ -263,4 +264,94 @@ fn nothing_is_written_once_it_is_closed() {
     disk.close();
     assert!(disk.write(&path, b"2").is_err());
     assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), b"1");
+}
+
+#[test]
+fn added_directories_are_named_by_their_whole_paths_and_confine_too() {
+    let place = Place::new();
+    let added = place.dir.path().join("added");
+    for sub in ["added/deep", "added/.git"] {
+        fs::create_dir_all(place.dir.path().join(sub)).unwrap();
+    }
+    fs::remove_dir(added.join(".git")).unwrap();
+    fs::write(added.join("file"), "beside").unwrap();
+    fs::write(added.join(".gitignore"), "ignored").unwrap();
+    fs::write(added.join("ignored"), "").unwrap();
+    symlink("../outside", added.join("way")).unwrap();
+    let dirs = [added.clone(), added.join("deep")];
+    let disk = Disk::open(&place.at("")).unwrap().adding(&dirs, Checkouts::All).unwrap();
+    let place = Place { disk, ..place };
+    let real = added.canonicalize().unwrap();
+    let at = |path: &str| added.join(path).to_str().unwrap().to_owned();
+
+    assert_eq!(place.read(&at("file")).unwrap(), "beside");
+    place.write(&at("made/file"), "new").unwrap();
+    assert_eq!(fs::read_to_string(added.join("made/file")).unwrap(), "new");
+    let path = place.disk.path(&at("file")).unwrap();
+    assert_eq!(path.to_string(), real.join("file").display().to_string());
+    assert_ne!(path, place.disk.path("file").unwrap());
+    assert_eq!(place.disk.path(&at("deep/x")).unwrap().base(), Some(&*real.join("deep")));
+    let listed =
+        [".gitignore", "file", "made/file"].map(|name| real.join(name).display().to_string());
+    assert_eq!(place.files(&at("")), listed);
+    // What is written there is not the agent's work.
+    place.write("mine", "x").unwrap();
+    assert_eq!(place.disk.take_written(), [PathBuf::from("mine")]);
+
+    for path in ["../outside/file", "../added-2/file", "way/file"] {
+        assert!(matches!(place.read(&at(path)), Err(Denied::Refused(_))), "{path}");
+        assert!(matches!(place.write(&at(path), "x"), Err(Denied::Refused(_))), "{path}");
+    }
+    assert_refused(place.read(&at(".git/config")), "`.git`");
+    assert_refused(place.read("../added/file"), "leads out");
+    place.disk.close();
+    assert!(place.write(&at("late"), "x").is_err());
+}
+
+#[test]
+fn checkouts_in_added_directories_are_only_read() {
+    let place = Place::new();
+    let dir = place.dir.path().canonicalize().unwrap();
+    for (path, text) in [
+        ("around/main/.git/HEAD", ""),
+        ("around/main/sub/file", "kept"),
+        ("around/linked/.git", "gitdir: ../main/.git/worktrees/l\n"),
+        ("around/main/.git/worktrees/l/commondir", "../..\n"),
+        ("around/other/.git/HEAD", ""),
+        ("around/main/module/.git", "gitdir: ../.git/modules/m\n"),
+        ("around/bare/HEAD", ""),
+        ("around/bare/objects/x", ""),
+        ("around/bare/refs/x", ""),
+    ] {
+        fs::create_dir_all(dir.join(path).parent().unwrap()).unwrap();
+        fs::write(dir.join(path), text).unwrap();
+    }
+    symlink("main/sub", dir.join("around/door")).unwrap();
+    let disk = |guarded| {
+        let disk = Disk::open(&place.at("")).unwrap();
+        disk.adding(&[dir.join("around")], guarded).unwrap()
+    };
+    let write = |disk: &Disk, name: &str| {
+        let path = dir.join("around").join(name).join("file");
+        disk.write(&disk.path(path.to_str().unwrap()).unwrap(), b"x")
+    };
+    let own = disk(Checkouts::Of(dir.join("around/main/.git")));
+    for name in ["main", "main/sub", "linked", "linked/new", "main/module", "door"] {
+        assert_refused(write(&own, name), "is only read: it is in the checkout");
+    }
+    for name in ["other", "bare", "."] {
+        write(&own, name).unwrap();
+    }
+    let all = disk(Checkouts::All);
+    for name in ["main", "linked", "other", "bare", "bare/hooks", "door"] {
+        assert_refused(write(&all, name), "is only read");
+    }
+    write(&all, ".").unwrap();
+    let read = own.path(dir.join("around/main/sub/file").to_str().unwrap()).unwrap();
+    assert!(own.open(&read).is_ok(), "they are read");
+    assert_eq!(fs::read_to_string(dir.join("around/main/sub/file")).unwrap(), "kept");
+
+    let scope = Arc::new(crate::git::Scope::parse(&["src".to_owned()]).unwrap());
+    let scoped = disk(Checkouts::All).scoped(Some(scope));
+    assert_refused(write(&scoped, "."), "outside the scope");
 }

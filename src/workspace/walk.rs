@@ -14,7 +14,7 @@ use ignore::Match;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use rustix::fs::OFlags;
 
-use super::disk::name_of;
+use super::tree::name_of;
 use super::{WorkPath, path};
 
 /// The most bytes of an ignore file that are read.
@@ -65,7 +65,7 @@ pub(super) fn walk(root: &Dir, base: &WorkPath, visit: &mut dyn FnMut(WorkPath) 
             }
             if kind.is_dir() {
                 pending.push((path, Arc::clone(&rules)));
-            } else if kind.is_file() && !WorkPath::new(&path).is_ok_and(&mut *visit) {
+            } else if kind.is_file() && !base.with(&path).is_ok_and(&mut *visit) {
                 return;
             }
         }

@@ -24,6 +24,9 @@ local model = agent.model {
 }
 local tool = agent.tool { name = "t", description = "d", run = print }
 
+-- A limit on money needs a price.
+agent.config { prices = { player = { input = 1, output = 1 } } }
+
 -- What is uncommitted would keep agents with `dirty = "fail"` from beginning.
 sh.check("git add --all && git commit --quiet --allow-empty --message=walk")
 
@@ -39,13 +42,27 @@ local kept = agent.query {
     end,
   },
 }
+local scorer = agent.model {
+  reply = function()
+    return '{ "score": 1 }'
+  end,
+}
+-- An MCP server without tools: it only introduces itself.
+local server = [[
+while read -r line; do
+  case $line in *'"initialize"'*)
+    id=$(printf %s "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
+    echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"protocolVersion":"2025-06-18",' \
+      '"capabilities":{},"serverInfo":{"name":"s","version":"1"}}}' ;;
+  esac
+done]]
 local query = {
   { "label", "x" },
   { "model", model },
   { "effort", "high" },
   { "system_prompt", "x" },
   { "append_system_prompt", "x" },
-  { "fallback_model", "openai/x" },
+  { "fallback_model", { model } },
   { "worktree", true },
   { "worktree", { sparse = { "src" } } },
   { "worktree", { include = true, setup = "true", submodules = true } },
@@ -65,15 +82,15 @@ local query = {
   { "disallowed_tools", { "Read" } },
   { "tools", { tool } },
   { "can_use_tool", print },
-  { "on_event", print },
+  { "on_event", function() end },
   { "max_turns", 2 },
   { "max_budget_usd", 1 },
   { "max_output_tokens", 100 },
   { "timeout", 60 },
   { "idle_timeout", 60 },
-  { "schema", { score = "integer" } },
+  { "schema", { score = "integer" }, model = scorer },
   { "verify", "true" },
-  { "verify", print },
+  { "verify", function() end },
   { "verify_attempts", 3 },
   { "commit", true },
   { "commit", false },
@@ -83,13 +100,14 @@ local query = {
   { "add_dirs", { "." } },
   { "env", { A = "b" } },
   { "hooks", { pre_tool_use = print } },
-  { "mcp_servers", { s = { command = "true" } } },
-  { "resume", "agent-1" },
-  { "fork", "agent-1" },
+  { "mcp_servers", { s = { command = "sh", args = { "-c", server } } } },
+  { "resume", kept.id },
+  { "fork", kept.session_id },
 }
 for _, case in ipairs(query) do
   local name, value = case[1], case[2]
-  local spec = { prompt = "x", model = model, worktree = case.worktree, branch = case.branch }
+  local spec =
+    { prompt = "x", model = case.model or model, worktree = case.worktree, branch = case.branch }
   local shown = type(value) == "table" and (next(value)) or value
   spec[name] = value
   try("agent.query " .. name .. " = " .. tostring(shown):gsub(":.*", ""), agent.query, spec)
@@ -164,7 +182,10 @@ local calls = {
   { "agent.map", list, fn, { limit = 1 } },
   { "agent.map_settled", list, fn, { limit = 1 } },
   { "agent.pipeline", list, { fn }, { limit = 1 } },
-  { "agent.integrate", { branches = { "first" }, branch = "i", into = "main", verify = "true" } },
+  {
+    "agent.integrate",
+    { branches = { "first" }, branch = "i", into = "main", verify = "true", model = model },
+  },
   {
     "agent.tool",
     { name = "t", description = "d", input = { a = "string?" }, run = fn, read_only = true },
@@ -202,7 +223,7 @@ local calls = {
   { "git.merge", { branch = "first", verify = "true" } },
   { "git.merge", { branch = "first", verify = fn } },
   { "git.merge", { branch = "first", on_conflict = fn } },
-  { "git.merge", { branch = "first", on_conflict = { prompt = "x" } } },
+  { "git.merge", { branch = "first", on_conflict = { prompt = "x", model = model } } },
   { "git.merge", { branches = { "first" }, all = true } },
   { "git.conflicts", { "main", "first" }, { repo = "." } },
   { "git.worktrees", { repo = "." } },

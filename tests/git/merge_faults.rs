@@ -4,7 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use agentlua::error::{Error, Kind};
-use agentlua::git::{Lane, Merge, Proposed, Strategy, Trial, conflicts, merge};
+use agentlua::git::{
+    Footing, Lane, Merge, Proposed, Strategy, Trial, conflicts, merge, propose_resolved,
+};
 use serde_json::{Value, json};
 
 use crate::repo::Repo;
@@ -219,14 +221,15 @@ async fn long_ids_are_merged_too() {
     let Proposed::Conflicted(conflict) = lane.propose(&of("clash"), &tip).await.unwrap() else {
         panic!("it conflicts");
     };
-    let trial = Trial::of_conflict(&opened, &conflict, &repo.beside("state")).await.unwrap();
+    let root = repo.beside("state");
+    let trial = Trial::of_conflict(&opened, &conflict, &root, Footing::Commit).await.unwrap();
     let folder = trial.worktree().path().to_owned();
     assert_eq!(repo.git_in(&folder, &["status", "--porcelain"]), "UU one");
     assert!(trial.resolution(&conflict, true).await.is_err(), "it has markers");
     std::fs::write(folder.join("one"), "both\n").unwrap();
-    let tree = trial.resolution(&conflict, true).await.unwrap();
+    let tree = trial.resolution(&conflict, true).await.unwrap().tree;
     trial.close().await.unwrap();
-    let proposal = lane.propose_resolved(&of("clash"), &conflict, &tree).await.unwrap();
+    let proposal = propose_resolved(&opened, &of("clash"), &conflict, &tree).await.unwrap();
     assert!(lane.land(&proposal).await.unwrap());
     assert_eq!(std::fs::read_to_string(repo.path().join("one")).unwrap(), "both\n");
     assert_eq!(repo.git(&["status", "--porcelain"]), "");

@@ -105,7 +105,10 @@ fn a_spent_account_is_never_asked_again_and_what_was_done_is_kept() {
         let before = stage.repo.fingerprint(&["agentlua/", "refs/agentlua/"]);
         let prompt = |name: &str, fault: &str| {
             let scenario = format!("write file={name}.txt content=kept fault={fault}@2");
-            json!({ "prompt": format!("{name}: [[scenario {scenario}]]"), "worktree": true })
+            // A model each: the end of one account is not that of the other.
+            let model = format!("{}-{name}", wire.model());
+            let prompt = format!("{name}: [[scenario {scenario}]]");
+            json!({ "prompt": prompt, "worktree": true, "model": model })
         };
         let queries = json!({ "spent": prompt("spent", "spend"), "paid": prompt("paid", "402") });
         let settled = stage.settle(&queries, &[]);

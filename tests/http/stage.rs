@@ -31,6 +31,7 @@ print(json.encode(report))
 pub enum Wire {
     Anthropic,
     OpenAi,
+    Responses,
 }
 
 impl Wire {
@@ -41,6 +42,7 @@ impl Wire {
         match self {
             Self::Anthropic => "anthropic/standin",
             Self::OpenAi => "openai/standin",
+            Self::Responses => "openai-responses/standin",
         }
     }
 
@@ -48,7 +50,7 @@ impl Wire {
     pub fn variables(self) -> [&'static str; 2] {
         match self {
             Self::Anthropic => ["ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"],
-            Self::OpenAi => ["OPENAI_API_KEY", "OPENAI_BASE_URL"],
+            Self::OpenAi | Self::Responses => ["OPENAI_API_KEY", "OPENAI_BASE_URL"],
         }
     }
 }
@@ -89,7 +91,7 @@ impl Stage {
     /// Returns a command of the binary that speaks to the server.
     pub fn command(&self, args: &[&str]) -> Command {
         let [key, base] = self.wire.variables();
-        let path = if self.wire == Wire::OpenAi { "/v1" } else { "" };
+        let path = if self.wire == Wire::Anthropic { "" } else { "/v1" };
         let mut command = self.home.command(args);
         command
             .env(key, "sk-dummy")
@@ -136,13 +138,33 @@ impl Stage {
         self.server.report()
     }
 
+    /// Returns where the server listens, without a path.
+    pub fn base_url(&self) -> &str {
+        &self.server.base_url
+    }
+
+    /// Returns the bodies of the requests so far, in their order.
+    pub fn bodies(&self) -> Vec<Value> {
+        let log = std::fs::read_to_string(self.beside("requests")).unwrap();
+        let notes = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        notes.map(|mut note| note["request"].take()).collect()
+    }
+
     /// Returns how many requests there were whose prompt begins with `name` and a colon.
     pub fn requests_of(&self, name: &str) -> usize {
+        self.bodies_of(name).len()
+    }
+
+    /// Returns the bodies of these requests.
+    pub fn bodies_of(&self, name: &str) -> Vec<Value> {
         let log = std::fs::read_to_string(self.beside("requests")).unwrap();
         let start = format!("{name}: ");
         // The last line may still be growing.
         let notes = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-        notes.filter(|note| prompt_of(note).starts_with(&start)).count()
+        notes
+            .filter(|note: &Value| prompt_of(note).starts_with(&start))
+            .map(|mut note| note["request"].take())
+            .collect()
     }
 
     /// Returns a command that leaves one line in the marks of `name` each time it runs.
@@ -262,7 +284,8 @@ pub fn processes_with(word: &str) -> Vec<String> {
 
 /// Returns what the user said first in a logged request.
 fn prompt_of(note: &Value) -> String {
-    let messages = note["request"]["messages"].as_array().unwrap();
+    let request = &note["request"];
+    let messages = request["messages"].as_array().or(request["input"].as_array()).unwrap();
     let first = messages.iter().find(|message| message["role"] == "user").unwrap();
     match &first["content"] {
         Value::String(text) => text.clone(),

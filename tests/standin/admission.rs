@@ -12,11 +12,13 @@ pub fn admitted(wire: Wire, headers: &HeaderMap, options: &Options) -> Checked {
     let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let given = match wire {
         Wire::Anthropic => header("x-api-key").or(bearer),
-        Wire::OpenAi => bearer,
+        Wire::OpenAi | Wire::Responses => bearer,
     };
     let (required, wrong) = match wire {
         Wire::Anthropic => ("x-api-key header is required", "invalid x-api-key"),
-        Wire::OpenAi => ("You didn't provide an API key.", "Incorrect API key provided."),
+        Wire::OpenAi | Wire::Responses => {
+            ("You didn't provide an API key.", "Incorrect API key provided.")
+        }
     };
     let denied = |why| Err(Complaint::plain(401, "authentication_error", why));
     match (given.filter(|given| !given.trim().is_empty()), &options.key) {

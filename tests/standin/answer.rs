@@ -8,7 +8,7 @@ use super::body::{self, Piece};
 use super::fault::{self, Fault};
 use super::out::{self, Envelope, FrameKind};
 use super::talk::{Part, Reply, Wire};
-use super::{anthropic_out, openai_out};
+use super::{anthropic_out, openai_out, responses_out};
 
 /// How to answer.
 pub struct Plan {
@@ -50,6 +50,7 @@ pub fn pieces(
         let message = match wire {
             Wire::Anthropic => anthropic_out::message(reply, envelope),
             Wire::OpenAi => openai_out::message(reply, envelope),
+            Wire::Responses => responses_out::message(reply, envelope),
         };
         return body::whole(&message.to_string(), fault);
     }
@@ -63,6 +64,9 @@ pub fn pieces(
             let text = format!("data: {overloaded}\n\n");
             (openai_out::frames(reply, envelope), out::Frame { text, kind: FrameKind::Other })
         }
+        Wire::Responses => {
+            (responses_out::frames(reply, envelope), responses_out::error_event("Overloaded"))
+        }
     };
     body::events(&frames, fault, Duration::from_millis(reply.pace_ms), &error)
 }
@@ -75,7 +79,7 @@ pub fn request_id(wire: Wire) -> (&'static str, String) {
 pub fn error_body(wire: Wire, kind: &str, message: &str, code: Option<&str>) -> Value {
     match wire {
         Wire::Anthropic => anthropic_out::error(kind, message, code),
-        Wire::OpenAi => openai_out::error(kind, message, code),
+        Wire::OpenAi | Wire::Responses => openai_out::error(kind, message, code),
     }
 }
 

@@ -11,6 +11,7 @@ use super::complaint::{
     Checked, Complaint, ensure, has_words, is_tool_name, stray_field, tool_schema,
 };
 use super::measure::unmarked;
+use super::schema;
 use super::talk::{Call, Outcome, Step, Talk, UNKNOWN_TOOL};
 
 type Fields = Map<String, Value>;
@@ -47,7 +48,14 @@ const MARKS: usize = 4;
 pub fn read(body: &Value) -> Checked<Talk> {
     let body = object(body, "request body")?;
     top_level(body)?;
+    output_config(body)?;
     let tools = tools(body)?;
+    if let Some(choice) = body.get("tool_choice").filter(|choice| choice["type"] == "tool") {
+        let name = choice["name"].as_str().unwrap_or_default();
+        ensure(tools.contains(name), || {
+            format!("tool_choice: Tool '{name}' not found in provided tools")
+        })?;
+    }
     system(body)?;
     let talk = messages(body, &tools)?;
     pairing(&talk)?;
@@ -114,6 +122,32 @@ fn top_level(body: &Fields) -> Checked {
         )?;
     }
     Ok(())
+}
+
+fn output_config(body: &Fields) -> Checked {
+    if let Some(thinking) = body.get("thinking") {
+        ensure(
+            thinking["type"] == "adaptive",
+            || "thinking.type: Input tag does not match any of the expected tags: 'adaptive'",
+        )?;
+    }
+    let Some(config) = body.get("output_config") else { return Ok(()) };
+    let config = object(config, "output_config")?;
+    only(config, &["effort", "format"], "output_config.")?;
+    ensure(!config.is_empty(), || "output_config: at least one field is required")?;
+    if let Some(effort) = config.get("effort") {
+        let known = ["low", "medium", "high", "xhigh", "max"];
+        ensure(
+            effort.as_str().is_some_and(|effort| known.contains(&effort)),
+            || "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'",
+        )?;
+    }
+    let Some(format) = config.get("format") else { return Ok(()) };
+    ensure(
+        format["type"] == "json_schema",
+        || "output_config.format.type: Input should be 'json_schema'",
+    )?;
+    schema::closed(&format["schema"], "output_config.format.schema")
 }
 
 fn tools(body: &Fields) -> Checked<HashSet<&str>> {
@@ -277,7 +311,22 @@ fn outcome(fields: &Fields, id: &str, at: &str) -> Checked<Outcome> {
                     let text = part["text"].as_str().unwrap_or_default();
                     words(text, "messages")?;
                     texts.push(text);
+                    continue;
                 }
+                ensure(fields.get("is_error").is_none_or(|failed| failed == false), || {
+                    format!("{at}content: all content must be type \"text\" if `is_error` is true")
+                })?;
+                let source = &part["source"];
+                let media = source["media_type"].as_str().unwrap_or_default();
+                let is_shown = match part["type"].as_str() {
+                    Some("image") => media.starts_with("image/"),
+                    Some("document") => media == "application/pdf",
+                    _ => false,
+                };
+                ensure(
+                    is_shown && source["type"] == "base64" && source["data"].is_string(),
+                    || format!("{at}content: a part is neither text, image nor document"),
+                )?;
             }
             texts.join("\n")
         }

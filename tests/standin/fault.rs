@@ -86,6 +86,11 @@ impl Fault {
         }
     }
 
+    /// Reports whether the answer ends somewhere in its middle.
+    pub fn breaks_off(&self) -> bool {
+        matches!(self, Self::CutText | Self::CutTool | Self::ErrorEvent | Self::Silence)
+    }
+
     /// Reports whether the client gets a whole, good answer in spite of it.
     pub fn is_harmless(&self) -> bool {
         matches!(self, Self::Drip(_))

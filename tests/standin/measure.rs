@@ -24,6 +24,14 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Adds what an answer is billed; of one that breaks off in the middle half of what comes out.
+    pub fn add(&mut self, other: &Self, breaks_off: bool) {
+        self.input += other.input;
+        self.output += if breaks_off { other.output / 2 } else { other.output };
+        self.cache_read += other.cache_read;
+        self.cache_creation += other.cache_creation;
+    }
+
     /// Parses `INPUT/OUTPUT/READ/CREATED`, with which a directive fixes it.
     pub fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split('/').map(|number| number.parse().ok());
@@ -108,7 +116,11 @@ impl Measure {
         let empty = Vec::new();
         let list = |value: &'_ Value| value.as_array().cloned();
         let tools = body["tools"].as_array().unwrap_or(&empty);
-        let messages = body["messages"].as_array().unwrap_or(&empty);
+        let (messages, system) = match wire {
+            Wire::Responses => (&body["input"], &body["instructions"]),
+            _ => (&body["messages"], &body["system"]),
+        };
+        let messages = messages.as_array().unwrap_or(&empty);
         let mut prefix = Gauge::default();
         let mut chain = Gauge::default();
         chain.json(&body["model"]);
@@ -122,7 +134,7 @@ impl Measure {
             let marked = chain.add(tool);
             piece(&chain, 0, chain.bytes, marked);
         }
-        let system = list(&body["system"]).unwrap_or_else(|| match &body["system"] {
+        let system = list(system).unwrap_or_else(|| match system {
             Value::Null => Vec::new(),
             text => vec![json!({"type": "text", "text": text})],
         });
@@ -175,7 +187,7 @@ impl Measure {
         let tokens = |bytes: u64| bytes / 4 + 1;
         let total = tokens(self.pieces.last().map_or(0, |piece| piece.bytes));
         let hit = |piece: &Piece| cached(piece.digest).then_some(tokens(piece.bytes));
-        if wire == Wire::OpenAi {
+        if wire != Wire::Anthropic {
             let cache_read = self.pieces.iter().rev().find_map(hit).unwrap_or(0);
             let writes = self.pieces.iter().map(|piece| piece.digest).collect();
             return (

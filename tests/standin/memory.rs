@@ -216,6 +216,9 @@ fn without_input(raw: &Value) -> Value {
         if block["type"] == "tool_use" {
             block["input"] = Value::Null;
         }
+        if block["type"] == "function_call" {
+            block["arguments"] = Value::Null;
+        }
     }
     let calls = raw.get_mut("tool_calls").and_then(Value::as_array_mut);
     for call in calls.into_iter().flatten() {

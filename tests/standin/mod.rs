@@ -1,5 +1,5 @@
-//! A strict stand-in for language models over real HTTP: the Messages API and Chat
-//! Completions, as one JSON body or a stream.
+//! A strict stand-in for language models over real HTTP: the Messages API, Chat Completions and the
+//! Responses API, as one JSON body or a stream.
 //!
 //! A prompt says what happens: `[[scenario fix file=a.py from="- b" to="+ b" test="python3 t.py"]]`
 //! (see `scenario`), with `fault=429@2x3;cut_tool@4` (see `fault`), `delay=MS` before each answer
@@ -25,7 +25,10 @@ mod openai;
 mod openai_out;
 mod options;
 mod out;
+mod responses;
+mod responses_out;
 mod scenario;
+mod schema;
 mod state;
 mod talk;
 mod work;
@@ -85,6 +88,7 @@ pub async fn serve(options: Options) -> io::Result<Handle> {
     let router = Router::new()
         .route("/v1/messages", post(messages))
         .route("/v1/chat/completions", post(chat_completions))
+        .route("/v1/responses", post(responses_api))
         .route("/standin/report", get(report))
         .route("/standin/reset", post(reset))
         .with_state(Arc::clone(&state));
@@ -121,6 +125,10 @@ async fn messages(Shared(state): Shared<Arc<State>>, request: Request) -> Respon
 
 async fn chat_completions(Shared(state): Shared<Arc<State>>, request: Request) -> Response<Body> {
     exchange(state, Wire::OpenAi, request).await
+}
+
+async fn responses_api(Shared(state): Shared<Arc<State>>, request: Request) -> Response<Body> {
+    exchange(state, Wire::Responses, request).await
 }
 
 async fn exchange(state: Arc<State>, wire: Wire, request: Request) -> Response<Body> {

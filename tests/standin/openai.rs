@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::complaint::{
     Checked, Complaint, ensure, has_words, is_tool_name, stray_field, tool_schema,
 };
+use super::schema;
 use super::talk::{Call, Outcome, Step, Talk, UNKNOWN_TOOL};
 
 type Fields = Map<String, Value>;
@@ -50,6 +51,12 @@ pub fn read(body: &Value) -> Checked<Talk> {
         .ok_or_else(|| Complaint::invalid("We could not parse the JSON body of your request."))?;
     top_level(body)?;
     let tools = tools(body)?;
+    if let Some(choice) = body.get("tool_choice").filter(|choice| choice.is_object()) {
+        let name = choice["function"]["name"].as_str().unwrap_or_default();
+        ensure(choice["type"] == "function" && tools.contains(name), || {
+            format!("Tool choice '{name}' not found in 'tools' parameter.")
+        })?;
+    }
     messages(body, &tools)
 }
 
@@ -96,6 +103,16 @@ fn top_level(body: &Fields) -> Checked {
     ensure(
         body.contains_key("tools") || !body.contains_key("tool_choice"),
         || "'tool_choice' is only allowed when 'tools' are specified.",
+    )?;
+    if let Some(format) = body.get("response_format") {
+        ensure(format["type"] == "json_schema", || "Invalid value: 'response_format.type'.")?;
+        schema::named(&format["json_schema"], "response_format.json_schema")?;
+    }
+    let efforts = ["none", "minimal", "low", "medium", "high", "xhigh"];
+    ensure(
+        body.get("reasoning_effort")
+            .is_none_or(|effort| effort.as_str().is_some_and(|effort| efforts.contains(&effort))),
+        || "Invalid value for 'reasoning_effort'.",
     )?;
     ensure(
         body.contains_key("tools") || !body.contains_key("parallel_tool_calls"),
@@ -196,6 +213,9 @@ fn content(fields: &Fields, at: &str) -> Checked<String> {
     let joined = match fields.get("content") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Array(parts)) => {
+            ensure(parts.iter().all(is_part), || {
+                format!("Invalid '{at}content': a part is neither text, picture nor file.")
+            })?;
             let text = |part: &Value| part["text"].as_str().map(str::to_owned);
             let texts: Vec<String> = parts.iter().filter_map(text).collect();
             ensure(texts.iter().all(|text| has_words(text)), || {
@@ -213,8 +233,24 @@ fn content(fields: &Fields, at: &str) -> Checked<String> {
     Ok(joined)
 }
 
-/// Returns the text of a tool message, which may be empty.
+fn is_part(part: &Value) -> bool {
+    let is_data = |uri: &Value| {
+        uri.as_str().is_some_and(|uri| uri.starts_with("data:") && uri.contains(";base64,"))
+    };
+    match part["type"].as_str() {
+        Some("text") => part["text"].is_string(),
+        Some("image_url") => is_data(&part["image_url"]["url"]),
+        Some("file") => is_data(&part["file"]["file_data"]),
+        _ => false,
+    }
+}
+
+/// Returns the text of a tool message, which may be empty, and can be nothing but text.
 fn result_text(fields: &Fields, at: &str) -> Checked<String> {
+    let parts = fields.get("content").and_then(Value::as_array);
+    ensure(parts.is_none_or(|parts| parts.iter().all(|part| part["type"] == "text")), || {
+        format!("Invalid '{at}content': only text is allowed in a tool message.")
+    })?;
     match fields.get("content") {
         Some(Value::String(text)) => Ok(text.clone()),
         _ => content(fields, at),

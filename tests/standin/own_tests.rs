@@ -5,5 +5,6 @@ mod standin;
 
 mod client;
 mod faults_test;
+mod responses_test;
 mod scenario_test;
 mod strictness_test;

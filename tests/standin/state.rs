@@ -19,7 +19,7 @@ use super::options::Options;
 use super::out::{self, Envelope};
 use super::scenario::{self, FAILED, Stray, Turn};
 use super::talk::{Part, Reply, Step, Talk, Wire};
-use super::{anthropic, anthropic_out, openai, openai_out};
+use super::{anthropic, anthropic_out, openai, openai_out, responses, responses_out};
 
 const MOST_NOTES: usize = 100;
 
@@ -36,6 +36,7 @@ struct Counts {
     violations: Vec<String>,
     violation_count: u64,
     failed: Vec<String>,
+    billed: Usage,
 }
 
 #[derive(Default)]
@@ -122,6 +123,12 @@ impl State {
             "distinct_prefixes": memory.prefixes.len(),
             "prefix_bytes": memory.prefixes.values().copied().max().unwrap_or(0),
             "rewritten_histories": memory.rewritten,
+            "billed": {
+                "input_tokens": counts.billed.input,
+                "output_tokens": counts.billed.output,
+                "cache_read_input_tokens": counts.billed.cache_read,
+                "cache_creation_input_tokens": counts.billed.cache_creation,
+            },
         })
     }
 
@@ -173,6 +180,7 @@ impl State {
         let talk = match wire {
             Wire::Anthropic => anthropic::read(body)?,
             Wire::OpenAi => openai::read(body)?,
+            Wire::Responses => responses::read(body)?,
         };
         Ok(Asking { wire, body, talk, measure: Measure::new(wire, body) })
     }
@@ -243,10 +251,12 @@ fn write(inner: &mut Inner, asking: &Asking<'_>, saying: &Saying, quirks: bool) 
     let known = &inner.memory.cached;
     let (usage, writes) =
         measure.usage(*wire, |prefix| known.contains(&prefix), answer::output_tokens(reply));
+    let usage = saying.fixed_usage.unwrap_or(usage);
+    inner.counts.billed.add(&usage, fault.as_ref().is_some_and(Fault::breaks_off));
     let envelope = Envelope {
         model: body["model"].as_str().unwrap_or_default(),
         mint: saying.conversation.clone(),
-        usage: saying.fixed_usage.unwrap_or(usage),
+        usage,
         include_usage: body["stream_options"]["include_usage"] == true,
         quirks,
     };
@@ -255,6 +265,9 @@ fn write(inner: &mut Inner, asking: &Asking<'_>, saying: &Saying, quirks: bool) 
             (anthropic_out::PREFIX, Value::Array(anthropic_out::content(reply, &envelope)))
         }
         Wire::OpenAi => (openai_out::PREFIX, openai_out::content(reply, &envelope)),
+        Wire::Responses => {
+            (responses_out::PREFIX, Value::Array(responses_out::content(reply, &envelope)))
+        }
     };
     let calls = out::calls(reply, &envelope, prefix);
     let sent = Sent {

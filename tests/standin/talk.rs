@@ -7,13 +7,15 @@ use serde_json::Value;
 /// A tool name that no client declares; the only one that may be used undeclared.
 pub const UNKNOWN_TOOL: &str = "NoSuchTool";
 
-/// The two wire formats.
+/// The wire formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Wire {
     /// Anthropic's Messages API.
     Anthropic,
     /// Chat Completions.
     OpenAi,
+    /// The Responses API.
+    Responses,
 }
 
 impl Wire {
@@ -22,6 +24,7 @@ impl Wire {
         match self {
             Self::Anthropic => "anthropic",
             Self::OpenAi => "openai",
+            Self::Responses => "responses",
         }
     }
 }

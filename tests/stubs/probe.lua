@@ -3,6 +3,7 @@
 local task, worktree = ...
 local modules = {
   agent = agent,
+  budget = agent.budget,
   fs = fs,
   git = git,
   github = github,
@@ -60,6 +61,7 @@ local taken = {
   ["agent.query: worktree"] = options(function(worktree)
     agent.query { prompt = "x", worktree = worktree }
   end),
+  ["agent.integrate"] = options(agent.integrate),
   ["agent.list"] = options(agent.list),
   ["agent.map"] = options(agent.map, {}, print),
   ["agent.model"] = options(agent.model),
@@ -97,8 +99,17 @@ local function see(class, record)
   seen[class] = names
 end
 
+local names = {}
 local outcome = agent.query {
   prompt = "look",
+  on_event = function(event)
+    for name in pairs(event) do
+      names[name] = true
+    end
+    if event.type == "assistant" then
+      see("agent.Message", event.message)
+    end
+  end,
   allowed_tools = { "Bash(echo *)" },
   tools = {
     agent.tool {
@@ -124,6 +135,12 @@ local outcome = agent.query {
     end,
   },
 }
+-- Events are tables of many makes; the rest of a result's fields are the outcome's.
+for name in pairs(outcome) do
+  names[name] = nil
+end
+names.subtype = true
+see("agent.Event", names)
 see("agent.Usage", outcome.usage)
 see("agent.Denial", outcome.permission_denials[1])
 local _, e = pcall(agent.query, { promt = "x" })

@@ -1,8 +1,9 @@
 //! `git.merge` and `git.conflicts`.
 
-mod script;
+pub(in crate::api) mod script;
 
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use mlua::prelude::*;
@@ -10,13 +11,13 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{options, repo};
-use crate::api::{result, revision};
-use crate::error::{Error, Kind, Result};
+use crate::api::{result, revision, team};
+use crate::error::{Kind, Result};
 use crate::git::{self, Merge, Strategy};
 use crate::host::Host;
-use crate::host::merge::{Gate, Resolver, Train, Verify};
+use crate::host::merge::{Gate, Landed, OnConflict, Team, Train, Verify};
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Options, Raised, Shape, Task};
+use crate::vm::{Args, Options, Raised, Runtime, Shape, Task};
 use script::{Call, Outlet, Script};
 
 const MERGE: Shape = Shape {
@@ -49,19 +50,22 @@ enum Job {
 struct Asked {
     job: Job,
     verify: Option<LuaValue>,
-    on_conflict: Option<LuaFunction>,
+    on_conflict: Option<Asking>,
     repo: Arc<git::Repo>,
 }
 
-/// Merges a branch or several. `main` is the prelude's protected call.
-pub async fn merge(
-    lua: Lua,
-    host: Arc<Host>,
-    main: LuaFunction,
-    mut args: Args,
-) -> Returned<LuaTable> {
-    let script = Script { task: Task::current()?, main };
-    let Asked { job, verify, on_conflict, repo } = read(&lua, &host, &mut args.any()).await?;
+/// Who resolves conflicts, as the script said it.
+pub(in crate::api) enum Asking {
+    Function(LuaFunction),
+    Agents(Box<Team>),
+}
+
+/// Merges a branch or several.
+pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
+    let lua = runtime.lua().clone();
+    let script = Script { task: Task::current()?, main: runtime.main().clone() };
+    let asked = read(&runtime, &host, &script.task, &mut args.any()).await?;
+    let Asked { job, verify, on_conflict, repo } = asked;
     host.recover(&repo).await;
     let outlet = Outlet::default();
     let call = |function: LuaFunction| Call::new(&lua, &script, function, &outlet);
@@ -70,18 +74,26 @@ pub async fn merge(
         Some(LuaValue::String(command)) => (Some(command.to_string_lossy()), None),
         _ => (None, None),
     };
-    let resolver = on_conflict.map(call);
+    let (resolver, team) = match on_conflict {
+        Some(Asking::Function(function)) => (Some(call(function)), None),
+        Some(Asking::Agents(team)) => (None, Some(team)),
+        None => (None, None),
+    };
     let verify = match (command, &verifier) {
         (Some(command), _) => Some(Verify::Command(command)),
         (None, verifier) => verifier.as_ref().map(|call| Verify::Call(call)),
     };
     let cancel = CancellationToken::new();
-    let on_conflict = resolver.as_ref().map(|call| call as &dyn Resolver);
+    let on_conflict = match (&resolver, &team) {
+        (Some(call), _) => Some(OnConflict::Call(call)),
+        (None, team) => team.as_deref().map(OnConflict::Ask),
+    };
     let gate = Gate {
         verify,
         setup: host.config().worktree.setup.clone(),
         on_conflict,
         cancel: cancel.clone(),
+        ..Gate::default()
     };
     let mut work = pin!(run(&host, &repo, &job, &gate));
     let done = tokio::select! {
@@ -119,8 +131,10 @@ async fn run(
     let fields = |merged: &git::Merged| json!({ "status": merged.status, "commit": merged.commit, "into": merged.into });
     match job {
         Job::One(merge) => {
-            let merged = host.merge(repo, merge.clone(), gate).await?;
-            Ok((fields(&merged), None))
+            let Landed { merged, account } = host.merge(repo, merge.clone(), gate).await?;
+            let mut fields = fields(&merged);
+            account.tell(&mut fields);
+            Ok((fields, None))
         }
         Job::Train(train) => {
             let trained = host.merge_train(repo, train, gate).await?;
@@ -129,41 +143,28 @@ async fn run(
     }
 }
 
-async fn read(lua: &Lua, host: &Arc<Host>, first: &mut LuaValue) -> Returned<Asked> {
+async fn read(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    task: &Rc<Task>,
+    first: &mut LuaValue,
+) -> Returned<Asked> {
     let is_table_of_options = matches!(&first, LuaValue::Table(table)
         if table.metatable().is_none() && table.raw_get::<LuaValue>("base_commit")?.is_nil());
     let LuaValue::Table(table) = &first else { return plain(host, first).await };
     if !is_table_of_options {
         return plain(host, first).await;
     }
-    let mut options = Options::read(lua, table, &MERGE)?;
+    let mut options = Options::read(runtime.lua(), table, &MERGE)?;
     let strategy = strategy(&mut options)?;
     let message = options.text("message")?;
     let into = match options.any("into") {
         Some(into) => Some(revision::read(&into, "`git.merge`: option `into`")?.rev),
         None => None,
     };
-    let verify = match options.any("verify") {
-        None => None,
-        Some(LuaValue::String(text)) if text.to_string_lossy().trim().is_empty() => {
-            return Err(options.bad("verify", "is empty").into());
-        }
-        Some(value @ (LuaValue::Function(_) | LuaValue::String(_))) => Some(value),
-        Some(other) => {
-            return Err(options.wrong("verify", "a command or a function", &other).into());
-        }
-    };
-    let on_conflict = match options.any("on_conflict") {
-        None => None,
-        Some(LuaValue::Function(function)) => Some(function),
-        Some(LuaValue::Table(_)) => {
-            let what = "`git.merge`: a query as `on_conflict`";
-            return Err(Error::not_built(what)
-                .hint("a function can ask an agent: on_conflict = function(conflict) … end")
-                .into());
-        }
-        Some(other) => return Err(options.wrong("on_conflict", "a function", &other).into()),
-    };
+    let verify = verify(&mut options)?;
+    let setup = host.config().worktree.setup.clone();
+    let on_conflict = on_conflict(runtime, host, task, &mut options, setup)?;
     if on_conflict.is_some() && matches!(strategy, Strategy::Rebase | Strategy::FastForward) {
         let why = "goes with the strategies `merge` and `squash`";
         return Err(options.bad("on_conflict", why).into());
@@ -202,6 +203,37 @@ async fn read(lua: &Lua, host: &Arc<Host>, first: &mut LuaValue) -> Returned<Ask
     };
     let repo = repo(host, Some(&mut options)).await?;
     Ok(Asked { job, verify, on_conflict, repo })
+}
+
+/// Reads the option `verify`: a command or a function.
+pub(in crate::api) fn verify(options: &mut Options) -> Result<Option<LuaValue>> {
+    match options.any("verify") {
+        Some(LuaValue::String(text)) if text.to_string_lossy().trim().is_empty() => {
+            Err(options.bad("verify", "is empty"))
+        }
+        value @ (None | Some(LuaValue::Function(_) | LuaValue::String(_))) => Ok(value),
+        Some(other) => Err(options.wrong("verify", "a command or a function", &other)),
+    }
+}
+
+/// Reads the option `on_conflict`: a function, or the query of agents.
+pub(in crate::api) fn on_conflict(
+    runtime: &Rc<Runtime>,
+    host: &Arc<Host>,
+    task: &Rc<Task>,
+    options: &mut Options,
+    setup: Option<String>,
+) -> Result<Option<Asking>> {
+    match options.any("on_conflict") {
+        None => Ok(None),
+        Some(LuaValue::Function(function)) => Ok(Some(Asking::Function(function))),
+        Some(LuaValue::Table(table)) => {
+            let place = format!("`{}`: option `on_conflict`", options.function());
+            let team = team::read(runtime, host, task, &table, &place, setup)?;
+            Ok(Some(Asking::Agents(Box::new(team))))
+        }
+        Some(other) => Err(options.wrong("on_conflict", "a function or a query", &other)),
+    }
 }
 
 /// Reads a call with nothing but a branch.

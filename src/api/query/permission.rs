@@ -14,8 +14,10 @@ use crate::vm::Options;
 pub(super) fn rules(options: &mut Options, site: &Site, custom: &[Arc<dyn Tool>]) -> Result<Rules> {
     let allowed = options.strings("allowed_tools")?;
     let denied = options.strings("disallowed_tools")?.unwrap_or_default();
-    let names: Vec<String> =
-        Registry::builtin_names().chain(custom.iter().map(|tool| tool.name().to_owned())).collect();
+    let names: Vec<String> = Registry::builtin_names()
+        .chain(Registry::optional().map(str::to_owned))
+        .chain(custom.iter().map(|tool| tool.name().to_owned()))
+        .collect();
     let rules = Rules::parse(allowed.as_deref(), &denied, &names).map_err(|mut error| {
         error.message = format!("`agent.query`: {}", error.message);
         error

@@ -10,27 +10,36 @@
 //! before. No `git merge` runs, so nothing of one can be left behind; no hook runs either. What a
 //! crash leaves is finished or taken back from its intent (`recover`).
 
+mod additions;
 mod attempt;
+mod brief;
 mod checkout;
+mod hunk;
 mod land;
 mod lane;
+mod loss;
 mod mend;
 mod proposal;
 mod rebase;
 mod recover;
 mod resolve;
+mod sides;
 mod target;
 mod train;
 mod trial;
 
 pub use attempt::ConflictedPath;
+pub use brief::{Brief, Clash, PathBrief};
 pub(super) use land::KIND;
 pub use lane::Lane;
 pub(super) use lane::Lanes;
-pub use proposal::{Conflict, Proposal, Proposed};
+pub use loss::{Loss, Losses};
+pub use proposal::{Conflict, Proposal, Proposed, committed, propose, propose_resolved};
 pub(super) use recover::recover;
+pub use resolve::Examined;
 pub use train::order;
-pub use trial::Trial;
+pub(super) use trial::is_one as is_trial;
+pub use trial::{Footing, Trial};
 
 use std::sync::Arc;
 

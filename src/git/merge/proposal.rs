@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::attempt::{Attempt, HalfMerged, attempt, with_names};
-use super::{Lane, Merge, Merged, Strategy, listed, rebase, refused};
+use super::{Lane, Merge, Merged, Strategy, additions, listed, rebase, refused};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::repo::Repo;
 
@@ -88,32 +88,76 @@ impl Conflict {
     }
 }
 
+impl Conflict {
+    /// Keeps both sides' additions where that settles a file; returns what is left to decide, and the
+    /// paths that are settled.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the files cannot be read or written.
+    pub async fn simplified(self, repo: &Repo) -> Result<(Self, Vec<String>)> {
+        let trouble = || trouble(&self.branch, &self.into);
+        let settled = additions::settle(repo, self.half.clone(), &self.ours).await;
+        let (half, paths) = settled.or_kind(Kind::Git, trouble)?;
+        Ok((Self { half, ..self }, paths))
+    }
+
+    /// Returns the merged tree, if nothing is left to decide.
+    pub fn settled(&self) -> Option<&str> {
+        let open = !self.half.unmerged.is_empty() || !self.half.conflicts.is_empty();
+        (!open).then_some(&*self.half.tree)
+    }
+}
+
 impl Lane {
     /// Makes the commit that the target is to move to, on top of `ours`; writes objects only.
     ///
     /// # Errors
-    /// [`Kind::Git`], with the detail `merge` where the merge is refused.
+    /// As [`propose`].
     pub async fn propose(&self, merge: &Merge, ours: &str) -> Result<Proposed> {
-        // Of a turn's snapshot, a commit without the turns before it: they are nobody's history.
-        let theirs = self.repo.resolve_base(&merge.branch).await?;
-        let make = Make { repo: &self.repo, into: self.branch(), merge, ours, theirs: &theirs };
-        make.proposed().await
+        propose(&self.repo, self.branch(), merge, ours).await
     }
+}
 
-    /// Makes the commit of a merge whose conflicts somebody has resolved to `tree`.
-    ///
-    /// # Errors
-    /// [`Kind::Git`] when the commit cannot be written.
-    pub async fn propose_resolved(
-        &self,
-        merge: &Merge,
-        conflict: &Conflict,
-        tree: &str,
-    ) -> Result<Proposal> {
-        let (ours, theirs) = (&*conflict.ours, &*conflict.theirs);
-        let make = Make { repo: &self.repo, into: self.branch(), merge, ours, theirs };
-        make.committed(tree).await
-    }
+/// Makes the commit of a merge on top of `ours`, which is or is to become the branch `into`; writes
+/// objects only.
+///
+/// # Errors
+/// [`Kind::Git`], with the detail `merge` where the merge is refused.
+pub async fn propose(repo: &Arc<Repo>, into: &str, merge: &Merge, ours: &str) -> Result<Proposed> {
+    // Of a turn's snapshot, a commit without the turns before it: they are nobody's history.
+    let theirs = repo.resolve_base(&merge.branch).await?;
+    Make { repo, into, merge, ours, theirs: &theirs }.proposed().await
+}
+
+/// Makes the commit of a merge whose conflicts somebody has resolved to `tree`.
+///
+/// # Errors
+/// [`Kind::Git`] when the commit cannot be written.
+pub async fn propose_resolved(
+    repo: &Arc<Repo>,
+    merge: &Merge,
+    conflict: &Conflict,
+    tree: &str,
+) -> Result<Proposal> {
+    let (ours, theirs) = (&*conflict.ours, &*conflict.theirs);
+    Make { repo, into: &conflict.into, merge, ours, theirs }.committed(tree).await
+}
+
+/// Commits a tree on top of a proposal, as one more step of it.
+///
+/// # Errors
+/// [`Kind::Git`] when the commit cannot be written.
+pub async fn committed(
+    repo: &Arc<Repo>,
+    onto: &Proposal,
+    tree: &str,
+    message: &str,
+) -> Result<Proposal> {
+    let trouble = || format!("cannot commit what was changed after merging `{}`", onto.name);
+    let sign = repo.signs().await.or_kind(Kind::Git, trouble)?;
+    let commit = repo.commit_tree(tree, &[&onto.commit], message, sign).await;
+    let commit = commit.or_kind(Kind::Git, trouble)?;
+    Ok(Proposal { status: "merged", commit, ..onto.clone() })
 }
 
 /// A merge with its names resolved.

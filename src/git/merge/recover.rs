@@ -12,8 +12,8 @@ use crate::error::{Kind, Result, ResultExt};
 use crate::git::ledger::Pledge;
 use crate::git::repo::Repo;
 use crate::git::to_the_end;
-use crate::git::worktree::require_place;
-use crate::journal::Intent;
+use crate::git::worktree::{self, require_place};
+use crate::journal::{Intent, Store};
 
 /// What a merge writes down before it does it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,11 +25,12 @@ pub(super) enum Step {
     Trial(trial::Record),
 }
 
-/// Sees to every merge that was cut off; returns what to tell people.
+/// Sees to every landing that was cut off; returns what to tell people. Temporary worktrees are in
+/// nobody's way, and wait for the next start.
 pub(super) async fn recover_all(repo: &Arc<Repo>) -> Result<Vec<String>> {
     let mut told = Vec::new();
     for intent in repo.store().await?.unsettled().await? {
-        if intent.kind == KIND && !intent.alive {
+        if intent.kind == KIND && !intent.alive && intent.detail["step"] == "land" {
             told.extend(recover(repo, &intent).await?);
         }
     }
@@ -61,7 +62,10 @@ pub(in crate::git) async fn recover(repo: &Arc<Repo>, intent: &Intent) -> Result
                     Pledge::adopted(store, id).settle("not ours").await;
                     return Err(error);
                 }
-                trial::remove(&repo, &record).map(|()| None)?
+                if is_occupied(&store, &record).await? {
+                    return Ok(None);
+                }
+                trial::remove(&repo, &record).await.map(|()| None)?
             }
             Step::Land(landing) => landed(&repo, id, &landing).await.or_kind(Kind::Git, || {
                 format!("cannot finish the merge into `{subject}` that was cut off")
@@ -72,6 +76,13 @@ pub(in crate::git) async fn recover(repo: &Arc<Repo>, intent: &Intent) -> Result
         Ok(told)
     };
     to_the_end(work, |_| async {}).await
+}
+
+/// Tells whether the work of an agent in a temporary worktree is not taken in yet.
+async fn is_occupied(store: &Store, record: &trial::Record) -> Result<bool> {
+    let path = serde_json::to_value(&record.path).or_kind(Kind::Git, || "cannot read a path")?;
+    let open = store.unsettled().await?;
+    Ok(open.iter().any(|intent| intent.kind == worktree::KIND && intent.detail["path"] == path))
 }
 
 async fn landed(repo: &Repo, intent: i64, landing: &Landing) -> anyhow::Result<Option<String>> {

@@ -1,5 +1,6 @@
-//! A temporary worktree, on no branch, for files that are looked at before they land: a merged tree
-//! that is verified, a half-merged one that is resolved.
+//! A temporary worktree for files that are looked at: a merged tree that is verified before it
+//! lands, a half-merged one that is resolved, a base on which an agent has not begun. It is on no
+//! branch, save for an agent that is to work in it: then on one of its own that goes with it.
 //!
 //! It is made outside the repository, locked, written down before and removed after. Nothing in it is
 //! anybody's work until a commit is made of it, so it goes whatever is in it.
@@ -23,10 +24,13 @@ use crate::git::ledger::Pledge;
 use crate::git::repo::Repo;
 use crate::git::to_the_end;
 use crate::git::trash;
-use crate::git::worktree::{self, LOCK_REASON, Worktree};
+use crate::git::worktree::{self, Furnish, LOCK_REASON, Worktree};
 
 /// How often to try again when another git changes the registry at the same moment.
 const TRIES: u32 = 6;
+
+/// What begins the ids of temporary worktrees, and so the names of their folders.
+const PREFIX: &str = "merge-";
 
 /// What is written down about a temporary worktree.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +39,27 @@ pub(super) struct Record {
     pub id: String,
     /// Its folder.
     pub path: PathBuf,
+    /// Its branch, if it is on one.
+    #[serde(default)]
+    pub branch: Option<String>,
+}
+
+/// What a temporary worktree is on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Footing {
+    /// A commit.
+    #[default]
+    Commit,
+    /// A branch of its own, as agents need it.
+    Branch,
+}
+
+/// What a temporary worktree holds.
+enum Files {
+    /// A tree.
+    Tree(String),
+    /// Those of its commit, as an agent would find them.
+    Furnished(Furnish),
 }
 
 /// A temporary worktree.
@@ -51,9 +76,28 @@ impl Trial {
     ///
     /// # Errors
     /// [`Kind::Git`] when it cannot be made; nothing of it is left behind.
-    pub async fn of(repo: &Arc<Repo>, proposal: &Proposal, root: &Path) -> Result<Self> {
+    pub async fn of(
+        repo: &Arc<Repo>,
+        proposal: &Proposal,
+        root: &Path,
+        footing: Footing,
+    ) -> Result<Self> {
         let commit = proposal.commit.clone();
-        Self::make(repo, root, &proposal.old, commit.clone(), commit).await
+        Self::make(repo, root, &proposal.old, commit.clone(), Files::Tree(commit), footing).await
+    }
+
+    /// Makes one with the files of a commit, and what a worktree gets beside them.
+    ///
+    /// # Errors
+    /// As [`Trial::of`].
+    pub async fn of_base(
+        repo: &Arc<Repo>,
+        commit: &str,
+        furnish: Furnish,
+        root: &Path,
+    ) -> Result<Self> {
+        let files = Files::Furnished(furnish);
+        Self::make(repo, root, commit, commit.to_owned(), files, Footing::Commit).await
     }
 
     /// Makes one with the files of a merge that stopped at conflicts, its index with all sides of
@@ -61,9 +105,15 @@ impl Trial {
     ///
     /// # Errors
     /// As [`Trial::of`].
-    pub async fn of_conflict(repo: &Arc<Repo>, conflict: &Conflict, root: &Path) -> Result<Self> {
+    pub async fn of_conflict(
+        repo: &Arc<Repo>,
+        conflict: &Conflict,
+        root: &Path,
+        footing: Footing,
+    ) -> Result<Self> {
         let (ours, tree) = (conflict.ours.clone(), conflict.half.tree.clone());
-        let trial = Self::make(repo, root, &conflict.ours, ours, tree).await?;
+        let trial =
+            Self::make(repo, root, &conflict.ours, ours, Files::Tree(tree), footing).await?;
         match trial.show_sides(conflict).await {
             Ok(()) => Ok(trial),
             Err(error) => {
@@ -73,9 +123,14 @@ impl Trial {
         }
     }
 
-    /// Returns the worktree. It has no branch.
+    /// Returns the worktree.
     pub fn worktree(&self) -> &Worktree {
         &self.worktree
+    }
+
+    /// Removes what is kept of the files for an agent that has worked in it; its snapshots stay.
+    pub fn forget(&self, agent: &str) {
+        worktree::discard_indexes(self.worktree.repo(), agent);
     }
 
     /// Removes it, whatever is in it.
@@ -86,24 +141,26 @@ impl Trial {
         let step = async move {
             let Self { worktree, record, pledge } = self;
             let _lock = worktree.repo().lock().await?;
-            remove(worktree.repo(), &record)?;
+            remove(worktree.repo(), &record).await?;
             pledge.settle("removed").await;
             Ok(())
         };
         to_the_end(step, |()| async {}).await
     }
 
-    /// Makes one at `commit`, with the files of `files`; its diff is that to `base`.
+    /// Makes one at `commit`, with these files; its diff is that to `base`.
     async fn make(
         repo: &Arc<Repo>,
         root: &Path,
         base: &str,
         commit: String,
-        files: String,
+        files: Files,
+        footing: Footing,
     ) -> Result<Self> {
         let folder = worktree::folder(repo, root)?;
         let id = unused_id();
-        let record = Record { path: folder.join(&id), id };
+        let branch = (footing == Footing::Branch).then(|| format!("agentlua/{id}"));
+        let record = Record { path: folder.join(&id), id, branch };
         let (repo, base) = (Arc::clone(repo), base.to_owned());
         let step = async move {
             let pledge = repo.intend(KIND, &record.id, &Step::Trial(record.clone())).await?;
@@ -113,9 +170,9 @@ impl Trial {
                 Ok(worktree) => Ok(Self { worktree, record, pledge }),
                 Err(error) => {
                     let _lock = repo.lock().await?;
-                    remove(&repo, &record)?;
+                    remove(&repo, &record).await?;
                     pledge.settle("failed").await;
-                    Err(error).or_kind(Kind::Git, || "cannot make a worktree for a merge")
+                    Err(error).or_kind(Kind::Git, || "cannot make a temporary worktree")
                 }
             }
         };
@@ -149,14 +206,22 @@ async fn make(
     record: &Record,
     base: &str,
     commit: &str,
-    files: &str,
+    files: &Files,
 ) -> anyhow::Result<Worktree> {
     {
         let _lock = repo.lock().await?;
         add(repo, record, commit).await?;
     }
     crash::point("trial.registered");
-    let worktree = Worktree::open(repo, &record.id, "", base, &record.path)?;
+    let branch = record.branch.as_deref().unwrap_or_default();
+    let worktree = Worktree::open(repo, &record.id, branch, base, &record.path)?;
+    let files = match files {
+        Files::Tree(tree) => tree,
+        Files::Furnished(furnish) => {
+            worktree::furnish(&worktree, furnish).await?;
+            return Ok(worktree);
+        }
+    };
     let git = repo.git_at(&worktree.own(), "read-tree").limit(LONG);
     git.args(["-m", "-u", files]).bytes().await?;
     crash::point("trial.files");
@@ -171,13 +236,23 @@ async fn make(
 /// Registers it with git, locked, with no file in it.
 async fn add(repo: &Repo, record: &Record, commit: &str) -> anyhow::Result<()> {
     let reason = format!("{LOCK_REASON}{}", record.id);
-    if worktree::registry::make(repo, &record.path, &reason, commit).await? {
-        return Ok(());
+    let name = record.branch.as_ref().map(|branch| format!("refs/heads/{branch}"));
+    let head = name.as_ref().map_or_else(|| commit.to_owned(), |name| format!("ref: {name}"));
+    if worktree::registry::make(repo, &record.path, &reason, &head).await? {
+        return match name {
+            Some(name) => repo.move_ref(&name, commit, None, "branch: created by agentlua").await,
+            None => Ok(()),
+        };
     }
     let mut tries = 0;
     loop {
-        let git = repo.git("worktree").args(["add", "--quiet", "--no-checkout", "--detach"]);
-        let git = git.args(["--lock", "--reason", &reason]).arg(&record.path).arg(commit);
+        let git = repo.git("worktree").args(["add", "--quiet", "--no-checkout"]);
+        let git = git.args(["--lock", "--reason", &reason]);
+        let git = match &record.branch {
+            Some(branch) => git.args(["--no-track", "-b", branch]),
+            None => git.arg("--detach"),
+        };
+        let git = git.arg(&record.path).arg(commit);
         let output = git.run().await?;
         if output.code == Some(0) {
             return Ok(());
@@ -188,14 +263,14 @@ async fn add(repo: &Repo, record: &Record, commit: &str) -> anyhow::Result<()> {
         if !said.contains("commondir") || tries == TRIES {
             bail!("git worktree add: {said}");
         }
-        remove(repo, record)?;
+        remove(repo, record).await?;
         tokio::time::sleep(Duration::from_millis(20 << tries)).await;
     }
 }
 
-/// Removes folder, records and index; each step goes on where the one before had nothing to do. Called
-/// with the repository's lock.
-pub(super) fn remove(repo: &Repo, record: &Record) -> Result<()> {
+/// Removes folder, records, index and branch; each step goes on where the one before had nothing to do.
+/// Called with the repository's lock.
+pub(super) async fn remove(repo: &Repo, record: &Record) -> Result<()> {
     let path = &record.path;
     let trouble = || format!("cannot remove the temporary worktree `{}`", path.display());
     let admin = worktree::admin_dir(repo.common_dir(), path).or_kind(Kind::Io, trouble)?;
@@ -203,11 +278,25 @@ pub(super) fn remove(repo: &Repo, record: &Record) -> Result<()> {
         trash::retire(repo, &record.id, &admin).or_kind(Kind::Io, trouble)?;
     }
     trash::discard(path).or_kind(Kind::Io, trouble)?;
-    let _ = std::fs::remove_file(repo.state_dir().join("index").join(&record.id));
+    for kept in ["index", "setup"] {
+        let _ = std::fs::remove_file(repo.state_dir().join(kept).join(&record.id));
+    }
     if let Some(folder) = path.parent() {
         let _ = std::fs::remove_dir(folder);
     }
+    let Some(branch) = &record.branch else { return Ok(()) };
+    let name = format!("refs/heads/{branch}");
+    let trouble = || format!("cannot remove the temporary branch `{branch}`");
+    // What an agent committed on it is nobody's: its snapshots are kept, and so is what came of it.
+    if let Some(tip) = repo.tip(&name).await.or_kind(Kind::Git, trouble)? {
+        repo.delete_ref(&name, &tip).await.or_kind(Kind::Git, trouble)?;
+    }
     Ok(())
+}
+
+/// Tells whether a folder is that of a temporary worktree.
+pub(in crate::git) fn is_one(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()))
 }
 
 /// Returns a name that no worktree has had.
@@ -215,5 +304,5 @@ fn unused_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let next = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("merge-{:x}-{:x}-{next}", since.as_nanos(), std::process::id())
+    format!("{PREFIX}{:x}-{:x}-{next}", since.as_nanos(), std::process::id())
 }

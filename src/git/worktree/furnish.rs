@@ -31,7 +31,10 @@ pub struct Furnish {
 }
 
 /// Fills a registered worktree; the caller takes it back when that fails.
-pub(super) async fn furnish(worktree: &Worktree, furnish: &Furnish) -> anyhow::Result<Included> {
+pub(in crate::git) async fn furnish(
+    worktree: &Worktree,
+    furnish: &Furnish,
+) -> anyhow::Result<Included> {
     check_out(worktree, furnish.sparse.as_ref())
         .await
         .map_err(|error| full(worktree.path(), error))?;

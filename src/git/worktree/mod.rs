@@ -37,10 +37,11 @@ pub use sparse::Cone;
 pub use unwritten::UNWRITTEN;
 
 pub(super) use create::{folder, require_place};
+pub(super) use furnish::furnish;
 pub(super) use list::admin_dir;
 pub(super) use operation::{is_parked, operation};
 pub(super) use release::{has_modules, ignored, links_are_ours};
-pub(super) use undo::{discard_private, take_back, unlock_refs};
+pub(super) use undo::{discard_indexes, discard_private, take_back, unlock_refs};
 pub(super) use unwritten::discard_unwritten;
 
 use std::path::{Path, PathBuf};

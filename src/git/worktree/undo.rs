@@ -77,14 +77,7 @@ async fn delete_branch(repo: &Repo, life: &Life) -> anyhow::Result<()> {
 /// Removes what agentlua keeps about a worktree beside the repository and beside the worktree: its
 /// indexes, what a private git directory held, the folder of worktrees if it was the last one.
 pub(in crate::git) fn discard_private(repo: &Repo, id: &str, path: &Path) -> anyhow::Result<()> {
-    let indexes = repo.state_dir().join("index");
-    for entry in std::fs::read_dir(&indexes).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let own = name.to_str().and_then(|name| name.strip_prefix(id));
-        if own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
+    discard_indexes(repo, id);
     trash::discard(&repo.state_dir().join("entered").join(id))?;
     if let Some(name) = path.file_name() {
         let _ = std::fs::remove_file(repo.state_dir().join("setup").join(name));
@@ -96,6 +89,18 @@ pub(in crate::git) fn discard_private(repo: &Repo, id: &str, path: &Path) -> any
     let _ = std::fs::remove_file(folder.join(format!("{id}.pointer")));
     let _ = std::fs::remove_dir(folder);
     Ok(())
+}
+
+/// Removes the indexes with which snapshots of a worktree were taken.
+pub(in crate::git) fn discard_indexes(repo: &Repo, id: &str) {
+    let indexes = repo.state_dir().join("index");
+    for entry in std::fs::read_dir(&indexes).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let own = name.to_str().and_then(|name| name.strip_prefix(id));
+        if own.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// Returns git's records of the worktree, however far git came with them.

@@ -1,5 +1,5 @@
-//! Who is asked before a merge lands: a command or a function that verifies it, a function that
-//! resolves its conflicts.
+//! Who is asked before a merge lands: a command or a function that verifies it, a function or agents that
+//! resolve its conflicts.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::Host;
+use super::{Host, Team};
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::{Conflict, Lane, Proposal, Trial, Worktree};
+use crate::git::{Conflict, Footing, Proposal, Repo, Trial, Worktree};
 use crate::process::{Ended, Invocation, Limits, What, env};
 
 /// A day, as for every command of a script.
@@ -37,15 +37,25 @@ pub trait Resolver {
 /// What came of resolving conflicts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resolved {
-    /// The files are as they are to be.
-    Done,
+    /// The files are as they are to be; perhaps with the reason why lines of a side are not in them.
+    Done(Option<String>),
     /// Nothing was said: the files have to speak for themselves.
     Unsaid,
     /// They are not, perhaps with a reason.
     Not(Option<String>),
 }
 
+/// Who resolves conflicts.
+#[derive(Clone, Copy)]
+pub enum OnConflict<'a> {
+    /// A function.
+    Call(&'a dyn Resolver),
+    /// Agents.
+    Ask(&'a Team),
+}
+
 /// How merged files are verified.
+#[derive(Clone)]
 pub enum Verify<'a> {
     /// A command that has to succeed.
     Command(String),
@@ -54,33 +64,38 @@ pub enum Verify<'a> {
 }
 
 /// Who is asked before a merge lands.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Gate<'a> {
     /// How the merged files are verified.
     pub verify: Option<Verify<'a>>,
     /// The command that prepares the worktree in which that is done.
     pub setup: Option<String>,
     /// Who resolves conflicts.
-    pub on_conflict: Option<&'a dyn Resolver>,
+    pub on_conflict: Option<OnConflict<'a>>,
+    /// Whether a merge that has lost lines of a side is refused unless there is a reason for that; by
+    /// agents it always is.
+    pub keeps_all: bool,
+    /// A commit that was verified before.
+    pub verified: Option<String>,
     /// Calls the merge off. What has begun to land is landed.
     pub cancel: CancellationToken,
 }
 
 impl Gate<'_> {
     /// Refuses to go on with a merge that was called off.
-    pub(super) fn require_going(&self) -> Result<()> {
+    pub(in crate::host) fn require_going(&self) -> Result<()> {
         if self.cancel.is_cancelled() { Err(called_off()) } else { Ok(()) }
     }
 }
 
-pub(super) fn called_off() -> Error {
+pub(in crate::host) fn called_off() -> Error {
     Error::new(Kind::Cancelled, "the merge was called off before anything moved")
 }
 
 /// A verification that said no.
-pub(super) struct Failure {
+pub(in crate::host) struct Failure {
     /// What said no, and how: the beginning of a sentence.
-    what: String,
+    pub what: String,
     /// Its last lines.
     pub output: String,
 }
@@ -103,17 +118,18 @@ impl Failure {
 
 impl Host {
     /// Verifies the merged files in a temporary worktree; returns how that failed, if it did.
-    pub(super) async fn verified(
+    pub(in crate::host) async fn verified(
         &self,
-        lane: &Arc<Lane>,
+        repo: &Arc<Repo>,
         proposal: &Proposal,
         gate: &Gate<'_>,
     ) -> Result<Option<Failure>> {
         let Some(verify) = &gate.verify else { return Ok(None) };
         gate.require_going()?;
         let root = self.worktree_root()?;
-        let (repo, proposal) = (Arc::clone(lane.repo()), proposal.clone());
-        let trial = self.beside(async move { Trial::of(&repo, &proposal, &root).await }).await??;
+        let (repo, proposal) = (Arc::clone(repo), proposal.clone());
+        let make = async move { Trial::of(&repo, &proposal, &root, Footing::Commit).await };
+        let trial = self.beside(make).await??;
         let verdict = self.judged(trial.worktree(), verify, gate).await;
         self.close_trial(Arc::new(trial)).await;
         gate.require_going()?;
@@ -164,14 +180,10 @@ impl Host {
             .beside(async move { processes.run(invocation, limits, &cancel).await })
             .await?
             .or_kind(Kind::Io, || format!("cannot run `{command}`"))?;
-        let how = match (finished.ended, finished.code, finished.signal) {
-            (Ended::Cancelled, ..) => return Err(called_off()),
-            (Ended::TimedOut, ..) => format!("was not done after {} h", TIMEOUT.as_secs() / 3600),
-            (Ended::Exited, Some(0), _) => return Ok(None),
-            (Ended::Exited, Some(code), _) => format!("failed with exit code {code}"),
-            (Ended::Exited, None, Some(signal)) => format!("was ended by signal {signal}"),
-            (Ended::Exited, None, None) => "failed".to_owned(),
-        };
+        if finished.ended == Ended::Cancelled {
+            return Err(called_off());
+        }
+        let Some(how) = finished.failure(TIMEOUT) else { return Ok(None) };
         let output = finished.stdout.text();
         Ok(Some(Failure { what: format!("`{command}` {how}"), output: last(&output) }))
     }

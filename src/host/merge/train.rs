@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::Host;
 use super::gate::{Failure, Gate};
+use super::{Account, Host, Made};
 use crate::error::{Error, Kind, Result};
 use crate::git::{self, Lane, Merge, Merged, Proposal, Repo, TRIES};
 
@@ -37,6 +37,7 @@ pub struct Trained {
 struct Car {
     which: usize,
     proposal: Proposal,
+    account: Account,
 }
 
 /// A train that is being put together.
@@ -58,7 +59,7 @@ impl Host {
     /// `merge` says what became of the target (`status`, `commit`, `into`) and of each branch
     /// (`merges`). As [`Host::merge`] for what concerns all of them; nothing has landed then.
     pub async fn merge_train(
-        &self,
+        self: &Arc<Self>,
         repo: &Arc<Repo>,
         train: &Train,
         gate: &Gate<'_>,
@@ -83,7 +84,11 @@ impl Host {
     }
 
     /// Couples what can be merged and verifies it, until what is coupled is good.
-    async fn assemble(&self, assembly: &mut Assembly<'_>, order: Vec<usize>) -> Result<()> {
+    async fn assemble(
+        self: &Arc<Self>,
+        assembly: &mut Assembly<'_>,
+        order: Vec<usize>,
+    ) -> Result<()> {
         let (mut good, mut base_is_good, mut next) = (0, false, order.clone());
         loop {
             for which in std::mem::take(&mut next) {
@@ -95,14 +100,16 @@ impl Host {
             if count == good {
                 return Ok(());
             }
-            let Some(mut failure) = self.verified(assembly.lane, &tip, assembly.gate).await? else {
+            let Some(mut failure) =
+                self.verified(assembly.lane.repo(), &tip, assembly.gate).await?
+            else {
                 return Ok(());
             };
             let mut bad = count;
             while bad - good > 1 {
                 let middle = good + (bad - good) / 2;
                 let tip = assembly.tip(middle);
-                match self.verified(assembly.lane, &tip, assembly.gate).await? {
+                match self.verified(assembly.lane.repo(), &tip, assembly.gate).await? {
                     None => good = middle,
                     Some(earlier) => (bad, failure) = (middle, earlier),
                 }
@@ -116,14 +123,15 @@ impl Host {
     }
 
     /// Merges one branch on top of those that are coupled.
-    async fn couple(&self, assembly: &mut Assembly<'_>, which: usize) -> Result<()> {
+    async fn couple(self: &Arc<Self>, assembly: &mut Assembly<'_>, which: usize) -> Result<()> {
         let ours = assembly.tip(assembly.cars.len()).commit;
         let Assembly { lane, train, gate, .. } = &*assembly;
-        match self.proposed(lane, &train.merges[which], ours, gate).await {
-            Ok(proposal) => {
+        let merge = &train.merges[which];
+        match self.proposed(lane.repo(), lane.branch(), merge, ours, gate, None).await {
+            Ok(Made { proposal, account }) => {
                 assembly.failed[which] = None;
                 if !proposal.is_up_to_date() {
-                    assembly.cars.push(Car { which, proposal });
+                    assembly.cars.push(Car { which, proposal, account });
                 }
                 Ok(())
             }
@@ -137,7 +145,7 @@ impl Host {
     }
 
     async fn require_good_base(&self, assembly: &Assembly<'_>) -> Result<()> {
-        match self.verified(assembly.lane, &assembly.tip(0), assembly.gate).await? {
+        match self.verified(assembly.lane.repo(), &assembly.tip(0), assembly.gate).await? {
             None => Ok(()),
             Some(failure) => Err(failure.error_of_base(assembly.lane.branch())),
         }
@@ -203,13 +211,19 @@ impl Assembly<'_> {
                 let mut fate = error.detail("merge").cloned().unwrap_or_else(|| json!({}));
                 fate["branch"] = json!(merge.name);
                 fate["message"] = json!(error.message);
+                if let Some(outcome) = error.detail("outcome") {
+                    fate["outcome"] = outcome.clone();
+                }
                 return fate;
             }
             let car = self.cars.iter().find(|car| car.which == which);
             match car {
                 Some(_) if held_back => json!({ "branch": merge.name, "status": "held_back" }),
-                Some(Car { proposal: Proposal { status, commit, .. }, .. }) => {
-                    json!({ "branch": merge.name, "status": status, "commit": commit })
+                Some(Car { proposal: Proposal { status, commit, .. }, account, .. }) => {
+                    let mut fate =
+                        json!({ "branch": merge.name, "status": status, "commit": commit });
+                    account.tell(&mut fate);
+                    fate
                 }
                 None => json!({ "branch": merge.name, "status": "up_to_date" }),
             }

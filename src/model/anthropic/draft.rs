@@ -10,7 +10,8 @@ use super::WIRE;
 use super::body::broken_input;
 use crate::model::call_id::CallIds;
 use crate::model::fault::Trouble;
-use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage, rate};
+use crate::model::rate::RateLimits;
+use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage};
 
 /// What has come so far.
 #[derive(Debug, Default)]
@@ -35,12 +36,18 @@ impl Draft {
         self.is_whole
     }
 
-    /// Takes the data of one event.
+    /// Returns the tokens that were counted so far.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Takes the data of one event, or a message in one piece.
     pub fn take(&mut self, data: &str) -> Result<Option<Chunk>, Trouble> {
         let mut event: Value = serde_json::from_str(data)
             .map_err(|_| Trouble::Broken("holds an event that is no JSON"))?;
         match event["type"].as_str().unwrap_or_default() {
             "message_start" => self.count(&event["message"]["usage"]),
+            "message" => self.take_whole(event)?,
             "content_block_start" => {
                 let block = event["content_block"].take();
                 return self.start(event["index"].as_u64(), block);
@@ -60,6 +67,19 @@ impl Draft {
             _ => {}
         }
         Ok(None)
+    }
+
+    fn take_whole(&mut self, mut message: Value) -> Result<(), Trouble> {
+        self.count(&message["usage"]);
+        self.stop = message["stop_reason"].as_str().map(str::to_owned);
+        let Value::Array(blocks) = message["content"].take() else {
+            return Err(Trouble::Broken("is a message without content"));
+        };
+        for (index, block) in (0..).zip(blocks) {
+            self.start(Some(index), block)?;
+        }
+        self.is_whole = true;
+        Ok(())
     }
 
     /// Counts are cumulative, and some gateways give them only at the end or as 0 there.
@@ -117,7 +137,7 @@ impl Draft {
     }
 
     /// Makes the reply of a whole message.
-    pub fn into_reply(self, ids: &mut CallIds) -> Reply {
+    pub fn into_reply(self, limits: RateLimits, ids: &mut CallIds) -> Reply {
         let stop = self.stop.as_deref().map(stop_reason);
         let mut reply = Reply {
             text: String::new(),
@@ -126,7 +146,7 @@ impl Draft {
             usage: self.usage,
             wire: Value::Null,
             wire_format: WIRE,
-            limits: rate::RateLimits::default(),
+            limits,
         };
         let mut wire = Vec::with_capacity(self.blocks.len());
         let mut was_text = true;

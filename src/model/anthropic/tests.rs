@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,9 @@ use serde_json::json;
 
 use super::body::Body;
 use super::{Anthropic, WIRE};
+use crate::model::capability::of_anthropic;
+use crate::model::form::Form;
+use crate::model::rate::RateLimits;
 use crate::model::scripted::{
     Server, Step, answer, ask, head, reply, request, result, stream, tool, user,
 };
@@ -232,7 +237,8 @@ async fn odd_values_in_any_field_do_not_panic() {
             let mut draft = super::Draft::default();
             let _ = draft.take(&block(0, &json!({ "type": "tool_use" })).to_string());
             let _ = draft.take(&changed.to_string());
-            let _ = draft.into_reply(&mut super::CallIds::of(&request("hi")));
+            let _ =
+                draft.into_reply(RateLimits::default(), &mut super::CallIds::of(&request("hi")));
         }
     }
 }
@@ -349,8 +355,13 @@ async fn the_question_is_these_bytes() {
     assert!(!format!("{model:?}").contains("sk-secret"));
 }
 
+fn body_of(model: &str, request: &crate::model::Request) -> String {
+    let profile = of_anthropic(model);
+    String::from_utf8(Body::new(model, &profile, request, Form::default()).bytes()).unwrap()
+}
+
 fn body(request: &crate::model::Request) -> String {
-    String::from_utf8(Body::new("claude-x", request).bytes()).unwrap()
+    body_of("claude-x", request)
 }
 
 #[test]
@@ -415,8 +426,8 @@ fn nothing_empty_is_sent_and_foreign_replies_are_rebuilt() {
 fn limits_follow_the_request_and_the_generation() {
     let mut request = request("hi");
     let limit = |model: &str, request: &crate::model::Request| {
-        let bytes = Body::new(model, request).bytes();
-        serde_json::from_slice::<serde_json::Value>(&bytes).unwrap()["max_tokens"].clone()
+        serde_json::from_str::<serde_json::Value>(&body_of(model, request)).unwrap()["max_tokens"]
+            .clone()
     };
     assert_eq!(limit("claude-3-5-haiku-latest", &request), 8192);
     request.max_output_tokens = Some(99);

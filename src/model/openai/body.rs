@@ -1,17 +1,22 @@
 //! The question in the wire format of Chat Completions.
 //!
 //! Results come first, one `tool` message per call, as servers take nothing between a call and its
-//! result; the texts of the turn follow as one user message. Earlier messages are written with
-//! the same bytes in each turn, so automatic prompt caches hold.
+//! result; what they show, which a `tool` message cannot hold, and the texts of the turn follow as
+//! one user message. Earlier messages are written with the same bytes in each turn, so automatic
+//! prompt caches hold.
 
 use std::borrow::Cow;
-use std::sync::atomic::Ordering;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Rejects, WIRE};
-use crate::model::{Message, Reply, Request, ToolCall, ToolResult, ToolSpec};
+use super::WIRE;
+use super::draft::REASONING;
+use crate::media::Media;
+use crate::model::capability::Profile;
+use crate::model::form::{Form, Part};
+use crate::model::shown::{Eyes, data_uri};
+use crate::model::{Effort, Message, Reply, Request, ToolCall, ToolResult, ToolSpec, format};
 
 /// What stands for a message that has nothing to say: servers differ in what they make of none.
 const NOTHING: &str = "(nothing)";
@@ -27,6 +32,12 @@ pub struct Body<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_effort: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_choice: Option<Value>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tools: Vec<Tool<'a>>,
     messages: Vec<Entry<'a>>,
@@ -61,31 +72,28 @@ enum Entry<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Writes `request` for `model`, without what the server has rejected.
-    pub(super) fn new(model: &'a str, request: &'a Request, rejects: &Rejects) -> Self {
-        let rejects_options = rejects.stream_options.load(Ordering::Relaxed);
-        let is_old = rejects.max_completion_tokens.load(Ordering::Relaxed);
-        let mut messages = Vec::with_capacity(request.messages.len() + 1);
-        if !request.system.trim().is_empty() {
-            messages.push(Entry::said("system", &*request.system));
-        }
-        for message in &request.messages {
-            match message {
-                Message::User { results, texts } => {
-                    messages.extend(results.iter().map(Entry::result));
-                    messages.extend(Entry::user(texts, results.is_empty()));
-                }
-                Message::Assistant(reply) => messages.push(Entry::reply(reply)),
-            }
-        }
+    /// Writes `request` for `model`, of which `profile` is known, as `form` says.
+    pub(super) fn new(model: &'a str, profile: &Profile, request: &'a Request, form: Form) -> Self {
+        let limit = form.limit(request.max_output_tokens);
+        let has_new_limit = form.has(Part::NewLimit);
+        let effort = profile.effort(request.effort).filter(|_| form.has(Part::Effort));
+        let schema = request.format.as_deref().filter(|_| form.has(Part::Format));
+        let tool = request.must_call.as_deref().filter(|_| form.has(Part::MustCall));
         Self {
             model,
             stream: true,
-            stream_options: (!rejects_options).then_some(StreamOptions { include_usage: true }),
-            max_completion_tokens: request.max_output_tokens.filter(|_| !is_old),
-            max_tokens: request.max_output_tokens.filter(|_| is_old),
+            stream_options: form.has(Part::Usage).then_some(StreamOptions { include_usage: true }),
+            max_completion_tokens: limit.filter(|_| has_new_limit),
+            max_tokens: limit.filter(|_| !has_new_limit),
+            reasoning_effort: effort.map(Effort::as_str),
+            response_format: schema.map(|schema| {
+                let schema = format::for_openai(schema, form.has(Part::Strict));
+                json!({ "type": "json_schema", "json_schema": schema })
+            }),
+            tool_choice: tool
+                .map(|name| json!({ "type": "function", "function": { "name": name } })),
             tools: request.tools.iter().map(Tool::new).collect(),
-            messages,
+            messages: entries(request, Eyes::new(profile.capabilities, form), form),
         }
     }
 
@@ -94,6 +102,32 @@ impl<'a> Body<'a> {
         // Strings and JSON values always serialise.
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+fn entries(request: &Request, eyes: Eyes, form: Form) -> Vec<Entry<'_>> {
+    let mut entries = Vec::with_capacity(request.messages.len() + 1);
+    let mut preface = None;
+    if !request.system.trim().is_empty() {
+        if form.has(Part::System) {
+            entries.push(Entry::said("system", &*request.system));
+        } else {
+            preface = Some(&*request.system);
+        }
+    }
+    for message in &request.messages {
+        match message {
+            Message::User { results, texts } => {
+                entries.extend(results.iter().map(|result| Entry::result(result, eyes)));
+                let texts: Vec<&str> =
+                    preface.take().into_iter().chain(texts.iter().map(String::as_str)).collect();
+                entries.extend(Entry::user(results, &texts, eyes));
+            }
+            Message::Assistant(reply) => {
+                entries.push(Entry::reply(reply, form.has(Part::Thoughts)));
+            }
+        }
+    }
+    entries
 }
 
 impl<'a> Tool<'a> {
@@ -108,31 +142,48 @@ impl<'a> Entry<'a> {
         Self::Said { role, content: content.into() }
     }
 
-    /// One string, as many servers take no list of parts.
-    fn user(texts: &'a [String], must_speak: bool) -> Option<Self> {
+    /// One string, as many servers take no list of parts; a list only where something is shown.
+    fn user(results: &'a [ToolResult], texts: &[&'a str], eyes: Eyes) -> Option<Self> {
+        let mut parts: Vec<Value> = Vec::new();
+        for result in results {
+            let mut shown = eyes.seen(result).map(part).peekable();
+            if shown.peek().is_some() {
+                let ToolResult { name, id, .. } = result;
+                parts.push(
+                    json!({ "type": "text", "text": format!("What `{name}` ({id}) shows:") }),
+                );
+                parts.extend(shown);
+            }
+        }
+        if !parts.is_empty() {
+            parts.extend(texts.iter().map(|text| json!({ "type": "text", "text": text })));
+            return Some(Self::Rebuilt(json!({ "role": "user", "content": parts })));
+        }
         match texts {
-            [] => must_speak.then(|| Self::said("user", NOTHING)),
-            [text] => Some(Self::said("user", text.as_str())),
+            [] => results.is_empty().then(|| Self::said("user", NOTHING)),
+            [text] => Some(Self::said("user", *text)),
             texts => Some(Self::said("user", texts.join("\n\n"))),
         }
     }
 
     /// The format has no flag for failure, so the text says it.
-    fn result(result: &'a ToolResult) -> Self {
-        let content = if result.is_error {
-            Cow::Owned(format!("Error: {}", result.content))
-        } else {
-            Cow::Borrowed(result.content.as_str())
-        };
+    fn result(result: &'a ToolResult, eyes: Eyes) -> Self {
+        let text = eyes.text(result);
+        let content = if result.is_error { Cow::Owned(format!("Error: {text}")) } else { text };
         Self::Result { role: "tool", tool_call_id: &result.id, content }
     }
 
-    fn reply(reply: &'a Reply) -> Self {
+    fn reply(reply: &'a Reply, thinks: bool) -> Self {
         if reply.is_empty() {
             return Self::said("assistant", NOTHING);
         }
-        if reply.wire_format == WIRE && reply.wire.is_object() {
-            return Self::Verbatim(&reply.wire);
+        if let (WIRE, Value::Object(fields)) = (reply.wire_format, &reply.wire) {
+            if thinks {
+                return Self::Verbatim(&reply.wire);
+            }
+            let mut fields = fields.clone();
+            fields.retain(|name, _| !REASONING.contains(&name.as_str()));
+            return Self::Rebuilt(Value::Object(fields));
         }
         let text = (!reply.text.is_empty()).then_some(reply.text.as_str());
         let mut message = json!({ "role": "assistant", "content": text });
@@ -140,6 +191,15 @@ impl<'a> Entry<'a> {
             message["tool_calls"] = reply.calls.iter().map(call).collect();
         }
         Self::Rebuilt(message)
+    }
+}
+
+fn part(media: &Media) -> Value {
+    let uri = data_uri(media);
+    if media.is_document() {
+        json!({ "type": "file", "file": { "filename": "document.pdf", "file_data": uri } })
+    } else {
+        json!({ "type": "image_url", "image_url": { "url": uri } })
     }
 }
 
@@ -157,6 +217,6 @@ fn call(call: &ToolCall) -> Value {
 
 /// Returns the arguments that stand for text that is no JSON object: many servers parse what is
 /// sent back and fail on it, and the model has to see what it wrote.
-pub(super) fn broken_arguments(text: &str) -> String {
+pub(in crate::model) fn broken_arguments(text: &str) -> String {
     json!({ "INVALID_JSON": text }).to_string()
 }

@@ -11,10 +11,11 @@ use super::WIRE;
 use super::body::broken_arguments;
 use crate::model::call_id::CallIds;
 use crate::model::fault::Trouble;
-use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage, rate};
+use crate::model::rate::RateLimits;
+use crate::model::{Chunk, Reply, StopReason, ToolCall, Usage};
 
 /// The names under which servers send reasoning.
-const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_details"];
+pub(super) const REASONING: [&str; 3] = ["reasoning_content", "reasoning", "reasoning_details"];
 
 /// What has come so far.
 #[derive(Debug, Default)]
@@ -49,7 +50,12 @@ impl Draft {
         self.is_closed = true;
     }
 
-    /// Takes the data of one event.
+    /// Returns the tokens that were counted so far.
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Takes the data of one event, or a completion in one piece.
     pub fn take(
         &mut self,
         data: &str,
@@ -66,6 +72,9 @@ impl Draft {
         }
         if event["usage"].is_object() {
             self.usage = usage(&event["usage"]);
+        }
+        if choice["finish_reason"] == "error" {
+            return Err(Trouble::Broken("ended with an error"));
         }
         // Some servers send the whole message at once.
         let delta = if choice["delta"].is_object() { &choice["delta"] } else { &choice["message"] };
@@ -141,7 +150,7 @@ impl Draft {
     }
 
     /// Makes the reply of a whole message.
-    pub fn into_reply(self, ids: &mut CallIds) -> Reply {
+    pub fn into_reply(self, limits: RateLimits, ids: &mut CallIds) -> Reply {
         let stop = self.stop();
         let mut calls: Vec<ToolCall> = Vec::with_capacity(self.calls.len());
         let mut wire_calls = Vec::with_capacity(self.calls.len());
@@ -175,21 +184,15 @@ impl Draft {
             wire.insert("tool_calls".to_owned(), wire_calls.into());
         }
         let wire = Value::Object(wire);
-        Reply {
-            text,
-            calls,
-            stop,
-            usage: self.usage,
-            wire,
-            wire_format: WIRE,
-            limits: rate::RateLimits::default(),
-        }
+        Reply { text, calls, stop, usage: self.usage, wire, wire_format: WIRE, limits }
     }
 
     fn stop(&self) -> StopReason {
         match self.finish.as_deref() {
             Some("length") => StopReason::MaxTokens,
             Some("content_filter") => StopReason::Refusal,
+            // Mistral's word.
+            Some("model_length") => StopReason::ContextOverflow,
             _ if !self.calls.is_empty() => StopReason::ToolUse,
             _ if !self.refusal.is_empty() => StopReason::Refusal,
             None | Some("stop" | "tool_calls" | "function_call") => StopReason::EndTurn,
@@ -199,7 +202,7 @@ impl Draft {
 }
 
 /// Reads the arguments of a call: an object, or nothing for an empty one.
-fn read(arguments: &str) -> Result<Value, String> {
+pub(in crate::model) fn read(arguments: &str) -> Result<Value, String> {
     if arguments.trim().is_empty() {
         return Ok(Value::Object(Map::new()));
     }

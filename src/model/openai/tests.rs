@@ -2,16 +2,20 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::body::Body;
-use super::{BASE_VARIABLE, OpenAi, Rejects, WIRE};
-use crate::error::{Error, Kind};
+use super::{OpenAi, WIRE};
+use crate::model::capability::of_openai;
+use crate::model::form::Form;
+use crate::model::rate::RateLimits;
 use crate::model::scripted::{
-    Server, Step, answer, ask, head, reply, request, result, stream, tool, user,
+    Server, Step, address, answer, ask, head, reply, request, result, stream, tool, user,
 };
 use crate::model::{Chunk, Failure, Message, Reply, Retry, StopReason, ToolCall, Usage};
 
@@ -39,8 +43,7 @@ data: [DONE]
 "#;
 
 fn model(server: &Server) -> OpenAi {
-    let base = format!("{}/v1/", server.url);
-    OpenAi::new("openai/gpt-x", "gpt-x", &base, BASE_VARIABLE, Some("sk-secret")).unwrap()
+    OpenAi::new("gpt-x", &address("openai/gpt-x", &format!("{}/v1/", server.url))).unwrap()
 }
 
 async fn ask_for(script: Vec<Step>) -> Result<Reply, Failure> {
@@ -315,7 +318,8 @@ async fn odd_values_in_any_field_do_not_panic() {
                 let mut draft = super::Draft::default();
                 let _ = draft.take(&changed.to_string(), &|_| {});
                 let _ = draft.take(&event.to_string(), &|_| {});
-                let _ = draft.into_reply(&mut super::CallIds::of(&request("hi")));
+                let _ = draft
+                    .into_reply(RateLimits::default(), &mut super::CallIds::of(&request("hi")));
             }
         }
     }
@@ -397,7 +401,7 @@ fn results_come_first_and_replies_go_back_verbatim_or_rebuilt() {
     turns.messages.push(Message::User { results: vec![result("c", "", false)], texts: vec![] });
     turns.messages.push(Message::Assistant(Arc::new(reply(WIRE, json!({ "content": null })))));
     turns.messages.push(user("go"));
-    let body = String::from_utf8(Body::new("m", &turns, &Rejects::default()).bytes()).unwrap();
+    let body = body_of("m", &turns);
     let expected = concat!(
         r#"{"role":"user","content":"hi"},"#,
         r#"{"role":"assistant","content":null,"tool_calls":[],"z":1},"#,
@@ -413,14 +417,7 @@ fn results_come_first_and_replies_go_back_verbatim_or_rebuilt() {
     assert!(body.ends_with(expected), "{body}");
 }
 
-#[test]
-fn siblings_learn_of_a_rejected_field_each_for_itself() {
-    let rejects = Rejects::default();
-    let error = Error::new(Kind::Model, "unknown field: stream_options").with("status", json!(400));
-    assert!(rejects.learn_from(&error, &[]));
-    // A sibling that had sent the field, too, before this one learned.
-    assert!(rejects.learn_from(&error, &[]));
-    assert!(!rejects.learn_from(&error, &rejects.names()), "it was left out, and still refused");
-    let other = Error::new(Kind::Model, "stream_options").with("status", json!(500));
-    assert!(!rejects.learn_from(&other, &[]));
+fn body_of(model: &str, request: &crate::model::Request) -> String {
+    let profile = of_openai(model);
+    String::from_utf8(Body::new(model, &profile, request, Form::default()).bytes()).unwrap()
 }

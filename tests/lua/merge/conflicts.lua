@@ -83,8 +83,7 @@ assert(fs.read("shared") == "both\n" and fs.read("gone") == "y" and fs.exists("w
 assert(#git.worktrees() == 1, "no worktree is left")
 
 for options, message in pairs {
-  [{ branch = "work", on_conflict = { prompt = "x" } }] = "is not built yet",
-  [{ branch = "work", on_conflict = 1 }] = "must be a function",
+  [{ branch = "work", on_conflict = 1 }] = "must be a function or a query",
   [{ branch = "work", strategy = "rebase", on_conflict = print }] = "goes with",
 } do
   local ok, e = pcall(git.merge, options)

@@ -8,6 +8,7 @@ use futures_util::FutureExt;
 use mlua::prelude::*;
 use serde_json::json;
 
+use crate::api::objection::{objection, said};
 use crate::api::result;
 use crate::api::worktree::Lent;
 use crate::error::{Error, Kind, Result};
@@ -87,7 +88,7 @@ struct Raised {
 impl Verifier for Call<'_> {
     fn verify(&self, worktree: Worktree) -> Answer<'_, Option<String>> {
         async move {
-            let lent = Lent::new(worktree);
+            let lent = Lent::new(worktree, "merge");
             let handle = lent.value(self.lua).map(LuaValue::UserData);
             Ok(match self.run("verify", handle).await? {
                 Ok(values) => objection(&values),
@@ -104,7 +105,7 @@ impl Verifier for Call<'_> {
 impl Resolver for Call<'_> {
     fn resolve<'a>(&'a self, conflict: &'a Conflict, worktree: Worktree) -> Answer<'a, Resolved> {
         async move {
-            let lent = Lent::new(worktree);
+            let lent = Lent::new(worktree, "merge");
             let table = self.shown(conflict, &lent).map(LuaValue::Table);
             let values = match self.run("on_conflict", table).await? {
                 Ok(values) => values,
@@ -118,7 +119,7 @@ impl Resolver for Call<'_> {
                 [LuaValue::Nil | LuaValue::Boolean(false), why @ ..] => {
                     Resolved::Not(why.first().and_then(said))
                 }
-                [LuaValue::Boolean(true), ..] => Resolved::Done,
+                [LuaValue::Boolean(true), why @ ..] => Resolved::Done(why.first().and_then(said)),
                 [other, ..] => {
                     let why = "`git.merge`: `on_conflict` must return true, or false and a reason";
                     let kind = other.type_name();
@@ -142,41 +143,5 @@ impl Call<'_> {
         let table = result::table(self.lua, "conflict", &fields)?;
         table.raw_set("worktree", lent.value(self.lua)?)?;
         Ok(table)
-    }
-}
-
-/// Returns what is wrong by what a `verify` function returned: nothing, unless that is false, nil and
-/// a reason, or a table whose `ok` is false.
-fn objection(values: &[LuaValue]) -> Option<String> {
-    let unsaid = || "it returned false".to_owned();
-    match values {
-        [LuaValue::Boolean(false), why @ ..] => {
-            Some(why.first().and_then(said).unwrap_or_else(unsaid))
-        }
-        [LuaValue::Nil, why, ..] if !why.is_nil() => {
-            Some(said(why).unwrap_or_else(|| "it returned nil and no text".to_owned()))
-        }
-        [LuaValue::Table(table), ..] => {
-            // What `:sh` returns, say; an unknown field of a result would raise.
-            let ok: LuaValue = table.raw_get("ok").unwrap_or(LuaValue::Nil);
-            if ok != LuaValue::Boolean(false) {
-                return None;
-            }
-            let text = |name: &str| {
-                let text: Option<LuaString> = table.raw_get(name).ok().flatten();
-                text.map(|text| text.to_string_lossy()).unwrap_or_default()
-            };
-            let output = format!("{}{}", text("stdout"), text("stderr"));
-            Some(if output.is_empty() { "its `ok` is false".to_owned() } else { output })
-        }
-        _ => None,
-    }
-}
-
-fn said(value: &LuaValue) -> Option<String> {
-    match value {
-        LuaValue::Nil => None,
-        LuaValue::Table(table) => table.raw_get::<Option<String>>("message").ok().flatten(),
-        other => other.to_string().ok(),
     }
 }
