@@ -124,7 +124,9 @@ impl History {
     /// its result.
     pub fn sum_up(&mut self, summary: &str, from: usize, longest: usize) -> Result<()> {
         let is_reply = |at| matches!(self.messages.get(at), Some(Message::Assistant(_)));
-        if from == 0 || from > self.messages.len() || (from < self.messages.len() && !is_reply(from))
+        if from == 0
+            || from > self.messages.len()
+            || (from < self.messages.len() && !is_reply(from))
         {
             return Err(Error::internal("a summary cannot end in the middle of a turn"));
         }
@@ -153,9 +155,7 @@ impl History {
     /// Cuts the middle out of all results of more than `longest` bytes, but for the last `whole` messages
     /// that have results.
     pub(super) fn shorten_old(&mut self, whole: usize, longest: usize) {
-        let has_results = |message: &&mut Message| {
-            matches!(message, Message::User { results, .. } if !results.is_empty())
-        };
+        let has_results = |message: &&mut Message| matches!(message, Message::User { results, .. } if !results.is_empty());
         let old = self.messages.iter_mut().rev().filter(has_results).skip(whole);
         old.for_each(|message| shorten(message, longest));
     }

@@ -105,9 +105,8 @@ mod tests {
         for _ in 0..200 {
             let inbox = Inbox::default();
             let (taken, sent) = std::thread::scope(|scope| {
-                let sender = scope.spawn(|| {
-                    (0..20).filter(|n| inbox.send(format!("{n}")).unwrap()).count()
-                });
+                let sender =
+                    scope.spawn(|| (0..20).filter(|n| inbox.send(format!("{n}")).unwrap()).count());
                 let mut taken = 0;
                 loop {
                     let texts = inbox.take_or_close();

@@ -26,7 +26,8 @@ pub(super) fn load(top: &Path, directory: &Path) -> Option<String> {
     let disk = Disk::open(top).ok()?;
     let top = top.canonicalize().ok()?;
     let below = directory.canonicalize().ok()?.strip_prefix(&top).ok()?.to_owned();
-    let mut reading = Reading { disk: &disk, told: HashSet::new(), text: String::new(), left: MOST };
+    let mut reading =
+        Reading { disk: &disk, told: HashSet::new(), text: String::new(), left: MOST };
     let mut folders: Vec<PathBuf> = below.ancestors().map(Path::to_owned).collect();
     folders.reverse();
     for folder in folders {
@@ -220,8 +221,13 @@ mod tests {
         std::fs::create_dir_all(folder.path().join(".claude/CLAUDE.md")).unwrap();
         let (names, text) = told(&folder, "");
         assert_eq!(names, ["AGENTS.md", "big.md"]);
-        assert!(text.len() < MOST + 500 && text.contains("[cut here: read `big.md`"), "{}", text.len());
-        let chain: Vec<_> = (0..9).map(|n| (format!("{n}.md"), format!("@{}.md {n}", n + 1))).collect();
+        assert!(
+            text.len() < MOST + 500 && text.contains("[cut here: read `big.md`"),
+            "{}",
+            text.len()
+        );
+        let chain: Vec<_> =
+            (0..9).map(|n| (format!("{n}.md"), format!("@{}.md {n}", n + 1))).collect();
         for (name, text) in &chain {
             std::fs::write(folder.path().join(name), text).unwrap();
         }

@@ -45,9 +45,10 @@ impl Ancestor {
     /// Returns what the model is told in front of its new task; `now` is the commit that its worktree
     /// is at.
     pub(super) fn note(&self, now: Option<&str>) -> String {
-        let mut note = "<resumed>\nThis conversation goes on after a break. Files may have changed \
+        let mut note =
+            "<resumed>\nThis conversation goes on after a break. Files may have changed \
                         since: read them again before you edit them."
-            .to_owned();
+                .to_owned();
         if let (Some(then), Some(now)) = (&self.head_commit, now)
             && then != now
         {
@@ -72,11 +73,7 @@ pub(super) struct Beginning {
 ///
 /// # Errors
 /// Usage, when nothing was said there; io, when it cannot be read.
-pub(super) async fn begin(
-    order: &Order,
-    id: &str,
-    mut texts: Vec<String>,
-) -> Result<Beginning> {
+pub(super) async fn begin(order: &Order, id: &str, mut texts: Vec<String>) -> Result<Beginning> {
     let store = &order.store;
     let mut transcript = Transcript::new(Arc::clone(store), id, order.events.clone());
     texts.extend(order.live.inbox.take());
@@ -85,8 +82,10 @@ pub(super) async fn begin(
         return Ok(Beginning { history: History::new(texts), transcript });
     };
     let Some((mut history, entries)) = load(store, past, &*order.query.model).await? else {
-        return Err(Error::usage(format!("nothing is kept of what `{past}` said: it cannot go on"))
-            .hint("it may have ended before it began, or too long ago: ask a new agent"));
+        return Err(Error::usage(format!(
+            "nothing is kept of what `{past}` said: it cannot go on"
+        ))
+        .hint("it may have ended before it began, or too long ago: ask a new agent"));
     };
     transcript.add(&Entry::Past { agent: Cow::Borrowed(past), entries }).await;
     transcript.add(&Entry::Said { texts: Cow::Borrowed(&texts) }).await;

@@ -54,11 +54,7 @@ pub struct Surroundings<'a> {
 
 /// Returns the texts with which a task is given: what stands before it, the task, then what differs
 /// between siblings.
-pub fn first_message(
-    before: Option<String>,
-    task: &str,
-    around: &Surroundings<'_>,
-) -> Vec<String> {
+pub fn first_message(before: Option<String>, task: &str, around: &Surroundings<'_>) -> Vec<String> {
     before.into_iter().chain([task.to_owned(), environment(around)]).collect()
 }
 

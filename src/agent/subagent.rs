@@ -113,7 +113,8 @@ impl SubAgent {
                 sees: parent.sees,
             },
         };
-        let texts = conversation::opening(&query, parent.workspace.root(), self.before.clone(), None);
+        let texts =
+            conversation::opening(&query, parent.workspace.root(), self.before.clone(), None);
         let mut session = setting.session(History::new(texts));
         // Boxed: a session that runs tools that run sessions has no size.
         let ending = session.run().boxed().await;

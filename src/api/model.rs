@@ -244,12 +244,7 @@ fn reply(returned: &Value, request: &Request) -> Result<Reply, String> {
     })
 }
 
-fn tool_call(
-    call: &Value,
-    index: usize,
-    turn: u32,
-    ids: &mut CallIds,
-) -> Result<ToolCall, String> {
+fn tool_call(call: &Value, index: usize, turn: u32, ids: &mut CallIds) -> Result<ToolCall, String> {
     let Some(name) = call.get("name").and_then(Value::as_str) else {
         return Err(format!("call {} of `tools` has no `name`", index + 1));
     };

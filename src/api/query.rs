@@ -1,10 +1,10 @@
 //! The options of `agent.query`: a table (or a prompt) in, a checked [`Query`] out.
 
+mod dirs;
 mod effort;
 mod finish;
 mod listen;
 pub(super) mod money;
-mod dirs;
 mod past;
 mod permission;
 mod servers;

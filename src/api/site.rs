@@ -123,7 +123,9 @@ pub fn inherited(host: &Host, options: &mut Options) -> Result<(Site, Option<Str
         return Err(Error::internal("a branch that was there before"));
     };
     if taken == Taken::Continue {
-        return Err(options.bad("if_exists", "cannot be `continue` beside `fork`: it is a new branch"));
+        return Err(
+            options.bad("if_exists", "cannot be `continue` beside `fork`: it is a new branch")
+        );
     }
     let (furnish, setup) = defaults_of(host)?;
     let start = Start::Past { branch: branch.clone(), taken };

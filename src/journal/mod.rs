@@ -15,10 +15,10 @@ mod intent;
 mod run;
 mod schema;
 mod store;
-mod transcript;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
+mod transcript;
 mod writer;
 
 pub use agent::{AgentChange, AgentFilter, AgentRow, Status};

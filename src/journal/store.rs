@@ -125,7 +125,8 @@ impl Store {
     /// When it, or an earlier change, could not be written.
     pub async fn add_said(&self, id: &str, number: u32, entry: String, kept: bool) -> Result<()> {
         let id = id.to_owned();
-        let act = move |connection: &Connection| transcript::insert(connection, &id, number, &entry);
+        let act =
+            move |connection: &Connection| transcript::insert(connection, &id, number, &entry);
         if kept {
             return self.written(act).await.map(drop);
         }
