@@ -31,9 +31,9 @@ assert(seen.messages[1].content[1].text == "one", "the conversation is there")
 agent.query { prompt = "two", resume = first, model = player {} }
 assert(#seen.messages == 5, tostring(#seen.messages))
 local deeper = agent.query { prompt = "deeper", fork = forks.left, model = player { write "deep" } }
-assert(#seen.messages == 9 and deeper.base_commit == forks.left.head_commit, "from the fork")
+assert(#seen.messages == 11 and deeper.base_commit == forks.left.head_commit, "from the fork")
 local back = agent.query { prompt = "back", resume = deeper, model = player {} }
-assert(back.session_id == deeper.session_id and #seen.messages == 11, tostring(#seen.messages))
+assert(back.session_id == deeper.session_id and #seen.messages == 13, tostring(#seen.messages))
 
 for _, name in ipairs { "base", "dirty", "worktree" } do
   local spec = { prompt = "x", fork = first, model = player {} }
