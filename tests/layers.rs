@@ -36,7 +36,18 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("html5ever", &["tool/web_fetch"]),
     ("grep_searcher", &["tool"]),
     ("strsim", &["suggest"]),
-    ("ignore", &["tool", "workspace", "files", "cli/agents", "git/worktree/include"]),
+    // `agent/permission`: rules about files are written as in `.gitignore`.
+    (
+        "ignore",
+        &[
+            "tool",
+            "workspace",
+            "files",
+            "cli/agents",
+            "git/worktree/include",
+            "agent/permission/path",
+        ],
+    ),
 ];
 
 fn source_files(dir: &Path, found: &mut Vec<PathBuf>) {

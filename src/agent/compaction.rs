@@ -120,6 +120,7 @@ impl Session<'_> {
         if self.room.squeezed > TRIES {
             return Err(self.no_room());
         }
+        self.tell_compaction("auto").await?;
         let before = weight_of(self.history.messages());
         let summary = self.summary_of(told).await?;
         let share = if self.room.squeezed == 1 { before / KEPT } else { 0 };

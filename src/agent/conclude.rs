@@ -37,7 +37,7 @@ impl Session<'_> {
     pub(super) async fn foretell(&mut self) -> Result<()> {
         if let Some(structured) = &self.structured {
             let told = structured.announcement();
-            self.history.nudge(&told);
+            self.keep_said(vec![told]).await?;
         }
         self.take_baseline().await
     }
@@ -80,7 +80,12 @@ impl Session<'_> {
     /// Asks those who look at the work of an agent that says it is done.
     async fn approve(&mut self) -> Result<Verdict> {
         let text = self.last_text.clone();
-        let verdict = self.verify(&text).await?;
+        let mut verdict = self.verify(&text).await?;
+        if let Verdict::Accepted = verdict
+            && let Some(told) = self.ask_stop_hook(&text).await?
+        {
+            verdict = Verdict::Again(vec![told]);
+        }
         if let (Verdict::Again(_), Some(structured)) = (&verdict, &self.structured) {
             structured.reopen();
         }

@@ -104,7 +104,7 @@ pub(super) async fn hold(
     let mut tools = offered(query, &servers);
     let instructions = instructions_for(order, ground).await;
     let bench = Bench::new(fleet, order, ground);
-    let tab = is_listed(query, subagent::NAME).then(|| {
+    let tab = query.rules.offers(subagent::NAME).then(|| {
         let (asker, before) = (Asker::new(fleet, order), instructions.clone());
         let (tool, tab) = SubAgent::new(order, tools.clone(), asker, bench.clone(), before);
         tools.add(Arc::new(tool));
@@ -136,6 +136,7 @@ pub(super) async fn hold(
         asker: Asker::new(fleet, order),
         bench,
         base_commit: ground.worktree().map(|worktree| worktree.base_commit().to_owned()),
+        conversation: order.events.session().unwrap_or_default().to_owned(),
         context: Context {
             workspace: Arc::clone(&workspace) as _,
             seen: Seen::default(),
@@ -156,8 +157,11 @@ pub(super) async fn hold(
     session.live = Arc::clone(&order.live);
     session.structured = structured;
     session.tab = tab;
-    let ending = session.run().await;
+    let mut ending = session.run().await;
     session.settle_tab();
+    if let (Err(error), None) = (session.tell_end(ending.subtype.as_str()).await, &ending.error) {
+        ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) };
+    }
     // They write no more when the work is taken in.
     servers.end().await;
     // A write that outlived its agent's time must not come after the work was taken in.
@@ -189,13 +193,14 @@ pub(super) struct Setting<'a> {
     pub(super) asker: Asker,
     pub(super) bench: Bench,
     pub(super) base_commit: Option<String>,
+    pub(super) conversation: String,
     pub(super) context: Context,
 }
 
 impl<'a> Setting<'a> {
     /// Makes a session that nobody writes down or talks to.
     pub(super) fn session(self, history: History) -> Session<'a> {
-        let Self { query, tools, events, asker, bench, base_commit, context } = self;
+        let Self { query, tools, events, asker, bench, base_commit, conversation, context } = self;
         let system =
             prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
         Session {
@@ -222,6 +227,8 @@ impl<'a> Setting<'a> {
             structured: None,
             verifying: Verifying::default(),
             bench,
+            conversation,
+            stops: 0,
         }
     }
 }
@@ -254,11 +261,6 @@ async fn instructions_for(order: &Order, ground: &Ground) -> Option<String> {
     tokio::task::spawn_blocking(loading).await.ok().flatten()
 }
 
-/// Reports whether a tool that is only offered on request was asked for.
-fn is_listed(query: &Query, name: &str) -> bool {
-    query.rules.listed().is_some_and(|listed| listed.contains(&name)) && query.rules.offers(name)
-}
-
 /// Starts the servers of the agent.
 async fn servers(
     fleet: &Fleet,
@@ -280,12 +282,14 @@ async fn servers(
 fn offered(query: &Query, servers: &Servers) -> Registry {
     let mut tools = Registry::builtin();
     // What only a rule that lists it brings.
-    if is_listed(query, "WebFetch") {
+    if query.rules.offers("WebFetch") {
         tools.add(Arc::new(WebFetch::reaching(query.rules.domains())));
     }
     tools.retain(|tool| query.rules.offers(tool.name()));
-    let custom = query.tools.iter().chain(servers.tools());
-    for tool in custom.filter(|tool| query.rules.offers_custom(tool.name())) {
+    for tool in query.tools.iter().filter(|tool| query.rules.offers_custom(tool.name())) {
+        tools.add(Arc::clone(tool));
+    }
+    for tool in servers.tools().filter(|tool| query.rules.offers(tool.name())) {
         tools.add(Arc::clone(tool));
     }
     tools

@@ -26,7 +26,7 @@ use super::place::Places;
 use super::query::Query;
 use super::session::Ending;
 use super::tally::{Books, Ended, Tally, Unchanged};
-use super::{id, setup, tidings};
+use super::{discard, id, setup, tidings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
 use crate::git::{Repo, Worktree};
@@ -326,7 +326,11 @@ impl Fleet {
         tidings::of_included(&order.events, &id, &ground);
         let port = self.ports.take(&id);
         let conversed = self.converse(order, &id, &ground, port.as_ref()).await;
-        let harvested = ground.harvest(&id, &self.run, &query.label).await;
+        let mut harvested = ground.harvest(&id, &self.run, &query.label).await;
+        if let (Ok(harvest), true) = (&mut harvested, query.read_only) {
+            let discarded = discard::discard(&self.events, &ground, &id, &self.run, harvest).await;
+            harvested = discarded.and(harvested);
+        }
         if let Ok(harvest) = &harvested {
             tidings::of_leftovers(&order.events, &id, harvest);
             if conversed.ending.error.is_some() {
@@ -347,6 +351,10 @@ impl Fleet {
     ) -> Conversed {
         let mut env = self.environment.clone();
         env.extend(env::variables(id, &self.run, ground, port));
+        if order.query.read_only {
+            // Else `git status` writes what it found into the index.
+            env.insert("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned());
+        }
         env.extend(order.query.env.clone());
         if let (Some(worktree), Some(command)) = (ground.worktree(), order.query.setup()) {
             let (env, cancel) = (env.clone(), &order.cancel);

@@ -39,7 +39,7 @@ impl Session<'_> {
     /// Takes in what the script has to say to the agent, before the model is asked.
     pub(super) async fn hear(&mut self) -> Result<()> {
         let words = self.live.inbox.take();
-        self.keep_said(words).await
+        self.take_in(words).await
     }
 
     /// Reports whether this is the end: not where an agent is done and the script has more to say to
@@ -50,15 +50,22 @@ impl Session<'_> {
         }
         let words = self.live.inbox.take_or_close();
         let is_over = words.is_empty();
-        self.keep_said(words).await?;
+        self.take_in(words).await?;
         Ok(is_over)
     }
 
-    async fn keep_said(&mut self, words: Vec<String>) -> Result<()> {
+    async fn take_in(&mut self, words: Vec<String>) -> Result<()> {
+        if !words.is_empty() {
+            self.tell_answer(&[], &words);
+        }
+        self.keep_said(words).await
+    }
+
+    /// Keeps words that stay as they are, after the last message.
+    pub(super) async fn keep_said(&mut self, words: Vec<String>) -> Result<()> {
         if words.is_empty() {
             return Ok(());
         }
-        self.tell_answer(&[], &words);
         self.write(&Entry::Said { texts: Cow::Borrowed(&words) }).await;
         self.history.mend()?;
         self.history.add_said(words)

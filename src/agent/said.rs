@@ -1,6 +1,8 @@
 //! What is said in a conversation, told to those who listen: messages in the form of the Messages API,
 //! whatever wire they came over, with a cap on what tools said.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::session::Session;
@@ -109,10 +111,11 @@ fn shown(result: &ToolResult) -> String {
     let cut = result.content.floor_char_boundary(MAX_RESULT);
     let mut text = result.content[..cut].to_owned();
     if cut < result.content.len() {
-        text.push_str(&format!("\n[{} bytes left out of this event]", result.content.len() - cut));
+        let left_out = result.content.len() - cut;
+        let _ = write!(text, "\n[{left_out} bytes left out of this event]");
     }
     for media in &result.media {
-        text.push_str(&format!("\n[{}, {} bytes]", media.media_type, media.data.len()));
+        let _ = write!(text, "\n[{}, {} bytes]", media.media_type, media.data.len());
     }
     text
 }

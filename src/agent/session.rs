@@ -53,6 +53,10 @@ pub struct Session<'a> {
     pub(super) structured: Option<Arc<Structured>>,
     pub(super) verifying: Verifying,
     pub(super) bench: Bench,
+    /// Its id, as hooks and outcomes have it.
+    pub(super) conversation: String,
+    /// How often a stop hook has sent the agent back.
+    pub(super) stops: u32,
 }
 
 /// How the loop came to its end.
@@ -127,6 +131,7 @@ impl Session<'_> {
     async fn converse(&mut self) -> Result<Ending, Error> {
         self.tell_begin();
         let mut nudges = 0;
+        self.tell_beginning().await?;
         self.foretell().await?;
         loop {
             if self.turns == self.query.limits.max_turns {

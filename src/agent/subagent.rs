@@ -76,9 +76,11 @@ impl SubAgent {
         let mut query = order.query.clone();
         // What is asked of the parent's work is asked of the parent.
         query.limits.timeout = None;
-        (query.schema, query.verify, query.hooks.stop) = (None, None, None);
+        (query.schema, query.verify) = (None, None);
+        query.hooks = query.hooks.of_tools();
         let tab = Tab::default();
-        let events = Events::new(vec![Arc::new(Muffled(order.events.clone()))]);
+        let events = Events::new(vec![Arc::new(Muffled(order.events.clone()))])
+            .within(order.events.session().unwrap_or_default(), None);
         let this = Self { query, tools, events, asker, bench, before, tab: tab.clone() };
         (this, tab)
     }
@@ -99,6 +101,7 @@ impl SubAgent {
             asker: self.asker.clone(),
             bench: self.bench.clone(),
             base_commit: None,
+            conversation: self.events.session().unwrap_or_default().to_owned(),
             context: Context {
                 workspace: Arc::clone(&parent.workspace),
                 seen: Seen::default(),

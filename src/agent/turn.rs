@@ -1,18 +1,19 @@
-//! The calls of one turn: checked against the rules, those that only read side by side, the others
+//! The calls of one turn: run once there is consent, those that only read side by side, the others
 //! one after the other, and one result for each whatever happens.
 
 use std::time::Instant;
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::consent::Consent;
+use super::hook::Point;
 use super::outcome::Denial;
 use super::session::Session;
 use crate::error::Error;
 use crate::event::{Event, ToolSummary};
 use crate::model::{Reply, ToolCall, ToolResult};
-use crate::tool::registry::Registry;
-use crate::tool::{Output, ToolError};
+use crate::tool::{Output, ToolError, ToolOutput};
 
 /// The longest argument shown for a call.
 const SUMMARY_WIDTH: usize = 60;
@@ -21,6 +22,8 @@ const SUMMARY_WIDTH: usize = 60;
 struct Answered {
     result: ToolResult,
     denial: Option<Denial>,
+    /// Why the agent ends with it, if it does.
+    ends: Option<Error>,
 }
 
 impl Session<'_> {
@@ -46,17 +49,22 @@ impl Session<'_> {
             } else {
                 answered.push(self.run_call(first).await?);
             }
+            if answered.iter().any(|one: &Answered| one.ends.is_some()) {
+                break;
+            }
         }
         let swept = reply.calls.iter().any(|call| self.sweeps(call));
         if let Some(checkpoints) = &mut self.checkpoints {
             checkpoints.begin(self.turns, swept);
         }
         let mut results = Vec::with_capacity(answered.len());
+        let mut ends = None;
         for one in answered {
             self.denials.extend(one.denial);
+            ends = ends.or(one.ends);
             results.push(one.result);
         }
-        Ok(results)
+        ends.map_or(Ok(results), Err)
     }
 
     fn only_reads(&self, call: &ToolCall) -> bool {
@@ -71,10 +79,12 @@ impl Session<'_> {
 
     async fn run_call(&self, call: &ToolCall) -> Result<Answered, Error> {
         let began = Instant::now();
-        let mut denial = None;
-        let output = match self.checked(call, &mut denial) {
-            Ok(input) => self.tools.call(&call.name, input, &self.context).await,
-            Err(refusal) => Err(ToolError::Reply(refusal)),
+        let (output, denial, ends) = match self.consent(call).await? {
+            Consent::Given { input, beside } => {
+                let output = self.tools.call(&call.name, input.clone(), &self.context).await;
+                (self.heard(call, &input, output, beside).await?, None, None)
+            }
+            Consent::Refused { told, denial, ends } => (Err(ToolError::Reply(told)), denial, ends),
         };
         let (Output { text: content, media }, is_error) = match output {
             Ok(output) => (output, false),
@@ -90,50 +100,40 @@ impl Session<'_> {
         });
         let (id, name) = (call.id.clone(), call.name.clone());
         let result = ToolResult { id, name, content, media, is_error };
-        Ok(Answered { result, denial })
+        Ok(Answered { result, denial, ends })
     }
 
-    /// Returns the input of a call that may run, or what the model is told instead.
-    fn checked(&self, call: &ToolCall, denial: &mut Option<Denial>) -> Result<Value, String> {
-        if !self.is_offered(&call.name) && Registry::builtin_names().any(|name| name == call.name) {
-            let offered: Vec<_> = self.tools.tools().map(|tool| tool.name()).collect();
-            let reason =
-                format!("this agent may not use {}; it has {}", call.name, offered.join(", "));
-            return Err(self.deny(call, reason, denial));
-        }
-        let input = match &call.input {
-            Ok(input @ Value::Object(_)) => input.clone(),
-            Ok(_) => return Err("the arguments are not a JSON object".to_owned()),
-            Err(text) => return Err(format!("the arguments could not be read: {text}")),
+    /// Tells the hooks what a call came to, and returns what the model is told of it.
+    async fn heard(
+        &self,
+        call: &ToolCall,
+        input: &Value,
+        output: ToolOutput,
+        mut beside: Vec<String>,
+    ) -> Result<ToolOutput, Error> {
+        let (point, field, said) = match &output {
+            Ok(output) => (Point::PostToolUse, "tool_response", output.text.clone()),
+            Err(ToolError::Reply(text)) => (Point::PostToolUseFailure, "error", text.clone()),
+            Err(ToolError::Fatal(_)) => return Ok(output),
         };
-        if call.name == "Bash"
-            && let Some(command) = input.get("command").and_then(Value::as_str)
-            && let Some(reason) = self.query.rules.refusal(command)
-        {
-            return Err(self.deny(call, reason, denial));
-        }
-        Ok(input)
-    }
-
-    fn is_offered(&self, name: &str) -> bool {
-        self.tools.tool(name).is_some()
-    }
-
-    /// Notes that a call is not allowed; returns what the model is told.
-    fn deny(&self, call: &ToolCall, reason: String, denial: &mut Option<Denial>) -> String {
-        let told = format!("denied: {reason}");
-        *denial = Some(Denial {
-            tool_name: call.name.clone(),
-            tool_use_id: call.id.clone(),
-            tool_input: call.input.clone().unwrap_or_default(),
-        });
-        self.events.emit(Event::ToolDenied {
-            agent: self.context.agent.clone(),
-            tool: call.name.clone(),
-            tool_use_id: call.id.clone(),
-            reason,
-        });
-        told
+        let mut replaced = None;
+        let told = || json!({ "tool_input": input, field: said });
+        self.tell_hooks(point, Some(call), told, |output| {
+            beside.extend(output.context);
+            beside.extend(output.blocks);
+            replaced = output.result.or(replaced.take());
+            true
+        })
+        .await?;
+        let worded = |text: String| {
+            let first = replaced.unwrap_or(text);
+            std::iter::once(first).chain(beside).collect::<Vec<_>>().join("\n\n")
+        };
+        Ok(match output {
+            Ok(Output { text, media }) => Ok(Output { text: worded(text), media }),
+            Err(ToolError::Reply(text)) => Err(ToolError::Reply(worded(text))),
+            fatal => fatal,
+        })
     }
 
     /// Returns the calls as people see them.

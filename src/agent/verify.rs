@@ -155,9 +155,8 @@ impl Session<'_> {
                 failure.quoted()
             );
         }
-        self.history.nudge(&told);
         self.verifying.baseline = Some(baseline);
-        Ok(())
+        self.keep_said(vec![told]).await
     }
 
     /// Verifies the work. `result` is the final text.

@@ -3,6 +3,7 @@
 mod dirs;
 mod effort;
 mod finish;
+mod hooks;
 mod listen;
 pub(super) mod money;
 mod past;
@@ -17,9 +18,8 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::{model, site, tool};
-use crate::agent::hook::Hooks;
 use crate::agent::past::Past;
-use crate::agent::query::{Limits, Query};
+use crate::agent::query::{Commit, Limits, Query, Site};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::model::Model;
@@ -56,6 +56,9 @@ pub const SHAPE: Shape = Shape {
         "scope",
         "allowed_tools",
         "disallowed_tools",
+        "read_only",
+        "can_use_tool",
+        "hooks",
         "tools",
         "mcp_servers",
         "max_turns",
@@ -75,7 +78,7 @@ pub const SHAPE: Shape = Shape {
         "verify",
         "verify_attempts",
     ],
-    later: &["read_only", "can_use_tool", "hooks"],
+    later: &[],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -139,12 +142,18 @@ fn read(
     let prompt = options.required("prompt", prompt)?;
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
+    let read_only = permission::read_only(&mut options)?;
     let past = past::read(&mut options)?;
-    let (site, branch) = match past {
+    let (mut site, branch) = match past {
         Past::New => site::read(lua, host, &mut options)?,
         Past::Resumed(_) | Past::Forked(_) => site::inherited(host, &mut options)?,
     };
-    let rules = permission::rules(&mut options, &site, &tools)?;
+    if let (Site::Worktree(plan), true) = (&mut site, read_only) {
+        plan.commit = Commit::No;
+    }
+    let rules = permission::rules(&mut options, &site, &tools, read_only)?;
+    let can_use_tool = permission::decider(runtime, task, &mut options)?;
+    let hooks = hooks::read(runtime, task, &mut options)?;
     let schema = finish::schema(&mut options, &tools)?;
     let verify = finish::verify(runtime, task, &mut options)?;
     let add_dirs = dirs::read(&mut options, &site, host.cwd())?;
@@ -179,9 +188,9 @@ fn read(
         effort,
         add_dirs,
         past,
-        read_only: false,
-        can_use_tool: None,
-        hooks: Hooks::default(),
+        read_only,
+        can_use_tool,
+        hooks,
         schema,
         verify,
         purse: money.purse,

@@ -40,6 +40,7 @@ struct Inner {
     stopper: OnceLock<Stopper>,
     /// The run's first event, for a script that asks for a stream only then.
     first: OnceLock<Arc<Value>>,
+    /// Whether the last line is written, or being written.
     ended: AtomicBool,
 }
 
@@ -109,7 +110,7 @@ struct Last<'a> {
 
 impl Output {
     /// Makes that of a run which begins now: text, until something else is said.
-    pub fn new() -> Self {
+    pub fn begin() -> Self {
         Self(Arc::new(Inner {
             began: Instant::now(),
             now: Mutex::default(),
@@ -253,7 +254,7 @@ impl Output {
             duration_ms: u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
         if let (Some(stream), Ok(line)) = (self.stream(), serde_json::to_vec(&last)) {
-            stream.push(line);
+            stream.push_last(line);
         }
         true
     }
@@ -271,7 +272,6 @@ impl Reporter for Output {
         // What made it a stream has written the first event.
         let is_first = before != Format::StreamJson && matches!(**event, Event::RunStarted { .. });
         if let (true, false, Some(stream)) = (streams, is_first, self.stream())
-            && !self.0.ended.load(Ordering::Relaxed)
             && let Some(object) = event.object()
         {
             stream.push(object.to_string().into_bytes());
@@ -319,7 +319,7 @@ pub fn refuse(typed: &[OsString], variable: Option<&str>, error: &Error) {
         let next = words.get(index + 1).map(|next| &**next);
         value.strip_prefix('=').or(next.filter(|_| value.is_empty()))
     });
-    let output = Output::new();
+    let output = Output::begin();
     if let Some(format) = flag.or(variable).and_then(Format::parse)
         && output.choose(format).is_ok()
     {

@@ -24,7 +24,7 @@ use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
 /// Runs a script and returns the exit code.
 pub(super) fn main(run: &Run) -> Result<i32> {
-    let output = Output::new();
+    let output = Output::begin();
     let ended = std::panic::catch_unwind(AssertUnwindSafe(|| start(run, &output)));
     let ended = ended.unwrap_or_else(|_| Err(Error::internal("agentlua panicked")));
     if let Err(error) = &ended {

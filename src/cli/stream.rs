@@ -41,6 +41,8 @@ struct State {
     lines: VecDeque<Vec<u8>>,
     /// How many bytes are to be written, those that are being written included.
     bytes: usize,
+    /// The last line is among them, or was.
+    ended: bool,
     /// Nobody reads any more.
     broken: bool,
     /// Since when nobody has time to wait.
@@ -69,15 +71,26 @@ impl Stream {
 
     /// Adds a line, without its end. Waits for room on the Lua thread alone: agents wait by
     /// [`Stream::caught_up`].
-    pub fn push(&self, mut line: Vec<u8>) {
-        line.push(b'\n');
+    pub fn push(&self, line: Vec<u8>) {
         let beside = Handle::try_current()
             .is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
         let mut state = self.0.state();
         while !beside && state.bytes > FULL && !state.broken && state.hurried.is_none() {
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if !state.broken {
+        self.add(&mut state, line);
+    }
+
+    /// Adds the last line: none is taken after it.
+    pub fn push_last(&self, line: Vec<u8>) {
+        let mut state = self.0.state();
+        self.add(&mut state, line);
+        state.ended = true;
+    }
+
+    fn add(&self, state: &mut State, mut line: Vec<u8>) {
+        if !state.broken && !state.ended {
+            line.push(b'\n');
             state.bytes += line.len();
             state.lines.push_back(line);
             self.0.changed.notify_all();
@@ -194,9 +207,15 @@ mod tests {
         }
         let mut read = vec![0; 3890];
         reader.read_exact(&mut read).unwrap();
-        let expected: String = (0..1000).map(|number| format!("{number}\n")).collect();
-        assert_eq!(String::from_utf8(read).unwrap(), expected);
+        let read = String::from_utf8(read).unwrap();
+        assert!(read.lines().eq((0..1000).map(|number| number.to_string())), "{read}");
         assert!(stream.flush(None));
+        stream.push_last(b"last".to_vec());
+        stream.push(b"more".to_vec());
+        assert!(stream.flush(None));
+        drop(stream);
+        let mut read = [0; 6];
+        assert_eq!(reader.read(&mut read).unwrap(), 5, "nothing comes after the last line");
     }
 
     #[test]
@@ -221,7 +240,7 @@ mod tests {
         let told = Arc::new(AtomicU32::new(0));
         let stream = {
             let told = Arc::clone(&told);
-            Stream::start(file, move || drop(told.fetch_add(1, Ordering::Relaxed))).unwrap()
+            Stream::start(file, move || _ = told.fetch_add(1, Ordering::Relaxed)).unwrap()
         };
         stream.push(b"x".to_vec());
         assert!(!stream.flush(None));

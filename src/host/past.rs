@@ -7,12 +7,10 @@ use std::sync::Arc;
 use super::{Host, repository_around};
 use crate::agent::Query;
 use crate::agent::past::{Ancestor, Past};
-use crate::agent::permission::READING;
 use crate::agent::query::{Dirty, Site, Start};
 use crate::error::{Error, Kind, Result};
 use crate::git::{Repo, Taken};
 use crate::journal::{AgentFilter, AgentRow};
-use crate::tool::registry::Registry;
 
 impl Host {
     /// Finds the agent whose past a query takes up, and settles where it works.
@@ -85,10 +83,7 @@ impl Host {
         }
         query.site = Site::Directory(dir.to_owned());
         query.rules = std::mem::take(&mut query.rules).reading_by_default();
-        let writing = query.rules.listed().into_iter().flatten().find(|name| {
-            Registry::builtin_names().any(|builtin| builtin == *name) && !READING.contains(name)
-        });
-        match (writing, repository_around(dir)) {
+        match (query.rules.writing(), repository_around(dir)) {
             (Some(name), Some(top)) => Err(Error::usage(format!(
                 "`agent.query`: option `allowed_tools` lists `{name}`, which writes, and the agent \
                  had no worktree: it would work in the checkout `{}`",

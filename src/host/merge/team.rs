@@ -81,27 +81,27 @@ impl Team {
     /// Lets one of them work.
     ///
     /// # Errors
-    /// Budget, when nothing is left to spend; what keeps an agent from being asked at all.
+    /// What keeps an agent from being asked at all.
     pub(in crate::host) async fn ask(
         &self,
         host: &Arc<Host>,
         job: Job<'_>,
         cancel: &CancellationToken,
     ) -> Result<Outcome> {
-        let query = self.query(job)?;
+        let query = self.query(job);
         let outcome = host.ask(query, cancel.child_token(), Arc::default()).await?;
         let mut spent = self.lock();
         spent.turns += outcome.num_turns;
         spent.usage += outcome.usage;
         spent.api_ms += outcome.duration_api_ms;
-        match outcome.to_json()["total_cost_usd"].as_f64() {
+        match outcome.total_cost_usd {
             Some(cost) => spent.cost_usd += cost,
             None => spent.unpriced |= outcome.num_turns > 0,
         }
         Ok(outcome)
     }
 
-    fn query(&self, job: Job<'_>) -> Result<Query> {
+    fn query(&self, job: Job<'_>) -> Query {
         let worktree = job.trial.worktree();
         let mut spent = self.lock();
         spent.agents += 1;
@@ -130,6 +130,6 @@ impl Team {
         query.call_path = format!("{}/{}", query.call_path, spent.agents);
         // Whoever waits for this merge may hold the last place of the run.
         query.lent = Some(Places::new(1));
-        Ok(query)
+        query
     }
 }
