@@ -1,4 +1,5 @@
 -- repo
+-- exit: 1
 -- `fork` copies a conversation and starts a new branch from where the work ended.
 local seen
 local function player(steps)
