@@ -18,11 +18,13 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 23] = [
+const OPTIONS: [(&str, &[&str]); 25] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
     ("agent.ToolOptions", &["agent.tool"]),
+    ("agent.Hooks", &["agent.query: hooks"]),
+    ("agent.HookMatcher", &["agent.query: hooks: matcher"]),
     ("agent.ListOptions", &["agent.list"]),
     ("agent.IntegrateOptions", &["agent.integrate"]),
     ("agent.ConfigOptions", &["agent.config"]),

@@ -64,10 +64,20 @@
 ---@field dirty? "ignore"|"fail"|"copy"
 ---Paths from the worktree's top that the agent may write: files, directories with all below them, globs such as `src/**/*.rs`; `{}` is none. Tools refuse other paths; what a command changes there stays uncommitted, and the agent fails with `error_scope` and `e.paths` (default: the whole worktree).
 ---@field scope? string[]
----Tools and rules such as `"Read"` or `"Bash(git diff *)"`; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). A rule says how a command begins, and not that it only reads: `git diff --output=f` writes. `"WebFetch"` and `"WebFetch(domain:example.com)"` are offered only when they are listed; the tool reaches no private address but of a host that a rule names.
+---`"Bash(git diff *)"` (or `"Bash(git diff:*)"`) covers commands that begin so; `*` may stand anywhere, and without one the rule is that command to the letter. A command of several parts runs if each of them is covered; beside one that is, others may run that only look at what the agent may read, such as `| tail`. Redirections are checked as `Edit` and `Read`. A rule says how a command begins, and not that it only reads: `git diff --output=f` writes.
+---
+---`"Edit(src/**)"` (for `Write` too), `"Read(./x)"`, `"Read(/from-the-top)"`, `"Read(~/x)"`, `"Read(//absolute)"` are as in `.gitignore`. Further `"mcp__server"`, `"mcp__server__*"`, `"mcp__server__tool"`, `"WebFetch(domain:example.com)"`, `"Agent(name)"`; `WebFetch` and `Agent` are offered only where they are listed.
+---
+---Tools and rules; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). `"WebFetch"`, `"WebFetch(domain:example.com)"` and `"Agent"` are offered only when they are listed; WebFetch reaches no private address but of a host that a rule names.
 ---@field allowed_tools? string[]
----Tools and rules that are refused (default: none).
+---Tools and rules that are refused, whatever else allows them. Rules about `Read` cover `Grep` and `Glob` where these name a path, and files that commands name; a search of everything passes over all that git does not ignore (default: none).
 ---@field disallowed_tools? string[]
+---Whether the agent may only look: `Write` and `Edit` are not offered, Bash runs only commands that read, nothing is committed, and worktree and branch go at the end. Tools of the script are offered all the same, those of servers where they are listed (default: false).
+---@field read_only? boolean
+---Asked about every call that the rules leave open: those that neither list names, which without `allowed_tools` are all. `true` runs it, `false, why` refuses it, nothing leaves it to the rules. It lifts no refusal and no confinement; an error in it ends the agent (default: what the rules leave open runs where all is allowed, and is refused where rules are listed).
+---@field can_use_tool? fun(name: string, input: table<string, any>, ctx: agent.CallContext): boolean|agent.Permission|nil, string?
+---Functions that are told of steps of the agent, and may change or stop them (default: none).
+---@field hooks? agent.Hooks
 ---Further tools, made by `agent.tool`; allowed without being listed (default: none).
 ---@field tools? agent.Tool[]
 ---MCP servers by name, started for this agent alone before its first turn: a program, or a host with `type = "http"`. Their tools are `mcp__<name>__<tool>`. One that does not start fails the agent (default: none).
@@ -368,6 +378,94 @@
 
 ---A tool written in Lua, made by `agent.tool`.
 ---@class agent.Tool
+
+---What `can_use_tool` may answer; the Agent SDK's spelling is accepted too.
+---@class agent.Permission
+---Whether the call runs.
+---@field behavior "allow"|"deny"
+---What it runs with instead.
+---@field updated_input? table<string, any>
+---Why not, for the model.
+---@field message? string
+---Whether the agent ends with the refusal (default: false).
+---@field interrupt? boolean
+
+---Which call is asked about, and whose it is.
+---@class agent.CallContext
+---The agent's id.
+---@field agent_id string
+---Its label.
+---@field label string
+---Its branch; nil without a worktree.
+---@field branch? string
+---Where it works.
+---@field cwd string
+---The round trip, from 1.
+---@field turn integer
+---The call's id; nil where a hook is told of no call.
+---@field tool_use_id? string
+
+---A function that is told of a step. `false, why` refuses the step, a string is told to the model beside.
+---@alias agent.HookFunction fun(input: table<string, any>, tool_use_id: string?, ctx: agent.CallContext): boolean|string|agent.HookOutput|nil, string?
+
+---A hook, several, or the Agent SDK's list of `{ matcher = "Bash|Edit", hooks = { … }, timeout = 10 }`.
+---@alias agent.Hook agent.HookFunction|(agent.HookFunction|agent.HookMatcher)[]
+
+---@class agent.HookMatcher
+---The tools that it is told of: names joined by `|`, which may have `*` in them (default: all).
+---@field matcher? string
+---What is called.
+---@field hooks agent.HookFunction[]
+---Seconds that it may take; the agent ends when it takes longer (default: no limit but the agent's).
+---@field timeout? number
+
+---Hooks by the step that they are told of; `PreToolUse` is `pre_tool_use`. They are asked before the rules, and lift no refusal of those. An error in one ends the agent.
+---@class agent.Hooks
+---Before a tool runs: may refuse the call or change its input (default: none).
+---@field pre_tool_use? agent.Hook
+---After a tool ran, with `tool_response` (default: none).
+---@field post_tool_use? agent.Hook
+---After a tool failed, with `error` (default: none).
+---@field post_tool_use_failure? agent.Hook
+---After a call was denied, with `reason` (default: none).
+---@field permission_denied? agent.Hook
+---Before the first turn (default: none).
+---@field session_start? agent.Hook
+---Before the prompt is sent, with `prompt` (default: none).
+---@field user_prompt_submit? agent.Hook
+---When the agent says that it is done: what it is told sends it back to work, at most eight times (default: none).
+---@field stop? agent.Hook
+---Before the conversation is made shorter, with `trigger` (default: none).
+---@field pre_compact? agent.Hook
+---When the agent has ended, with `reason` (default: none).
+---@field session_end? agent.Hook
+
+---What a hook may return, as in the Agent SDK; the fields of `hook_specific_output` may also stand beside the others.
+---@class agent.HookOutput
+---Whether the agent goes on (default: true).
+---@field continue? boolean
+---Why it does not.
+---@field stop_reason? string
+---`"block"` refuses the step.
+---@field decision? "block"|"approve"
+---Why.
+---@field reason? string
+---What people are told.
+---@field system_message? string
+---What is special about the step.
+---@field hook_specific_output? agent.HookSpecificOutput
+
+---@class agent.HookSpecificOutput
+---`"allow"` runs a call that the rules leave open, `"ask"` asks `can_use_tool` even about one that they allow.
+---@field permission_decision? "allow"|"deny"|"ask"
+---Why.
+---@field permission_decision_reason? string
+---What the call runs with instead.
+---@field updated_input? table<string, any>
+---What the model is told beside.
+---@field additional_context? string
+---What the model is told in place of the result.
+---@field updated_tool_output? any
 
 ---Who calls a tool.
 ---@class agent.ToolContext

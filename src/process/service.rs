@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe::{Receiver, Sender};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use rustix::process::Signal;
@@ -17,6 +18,8 @@ use super::run::{GATE, GRACE, Invocation, Leader, Processes};
 
 /// How much of what it writes to standard error is kept, from the end.
 const KEPT: usize = 4 * 1024;
+/// How long the last words of a program that has ended are waited for.
+const LISTEN: Duration = Duration::from_secs(2);
 /// How long it has to end by itself once nobody writes to it.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -24,27 +27,46 @@ const FAREWELL: Duration = Duration::from_millis(500);
 pub struct Service {
     leader: Leader,
     words: LastWords,
-    reader: AbortOnDropHandle<()>,
+    _reader: AbortOnDropHandle<()>,
 }
 
 /// The last of what a program wrote to standard error; clones tell of the same program.
-#[derive(Clone, Debug, Default)]
-pub struct LastWords(Arc<Mutex<Vec<u8>>>);
+#[derive(Clone, Debug)]
+pub struct LastWords {
+    kept: Arc<Mutex<Vec<u8>>>,
+    /// Cancelled when there is no more to come.
+    over: CancellationToken,
+}
 
 impl LastWords {
-    /// Returns them as they are now, at most 4 KiB.
-    pub fn text(&self) -> String {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Makes those of somebody who says nothing.
+    pub fn none() -> Self {
+        let none = Self::awaited();
+        none.over.cancel();
+        none
+    }
+
+    fn awaited() -> Self {
+        Self { kept: Arc::default(), over: CancellationToken::new() }
+    }
+
+    /// Returns them, at most 4 KiB, once the program has closed standard error or has had two seconds
+    /// for it.
+    pub async fn heard(&self) -> String {
+        // Somebody else may hold the pipe open.
+        let _ = timeout(LISTEN, self.over.cancelled()).await;
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let end = kept.len().saturating_sub(KEPT);
         String::from_utf8_lossy(&kept[end..]).trim().to_owned()
     }
 
     /// Reads a pipe to its end, and keeps the last of it.
     async fn keep(self, pipe: Option<Receiver>) {
+        let _over = self.over.drop_guard_ref();
         let Some(mut pipe) = pipe else { return };
         let mut buffer = Vec::with_capacity(8 * 1024);
         while let Ok(1..) = pipe.read_buf(&mut buffer).await {
-            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             kept.append(&mut buffer);
             // Trimmed seldom, so that each byte is moved about once.
             if kept.len() > 2 * KEPT {
@@ -64,10 +86,10 @@ impl Processes {
     pub async fn serve(&self, invocation: Invocation) -> io::Result<(Service, Sender, Receiver)> {
         let invocation = Invocation { merge_stderr: false, ..invocation };
         let (leader, mut pipes) = Leader::start(&self.guard, &invocation, GATE)?;
-        let words = LastWords::default();
+        let words = LastWords::awaited();
         let reader = tokio::spawn(words.clone().keep(pipes.stderr));
         pipes.stdin.write_all(b"\n").await?;
-        let service = Service { leader, words, reader: AbortOnDropHandle::new(reader) };
+        let service = Service { leader, words, _reader: AbortOnDropHandle::new(reader) };
         Ok((service, pipes.stdin, pipes.stdout))
     }
 }
@@ -86,18 +108,17 @@ impl Service {
         }
     }
 
-    /// Ends it: leaves it half a second to end by itself, as its input is closed by now, then sends
+    /// Ends it, and returns its last words: leaves it half a second to end by itself, as its input is closed by now, then sends
     /// TERM, then KILL to whatever is left of its group.
-    pub async fn end(mut self) {
+    pub async fn end(mut self) -> String {
         if timeout(FAREWELL, self.ended()).await.is_err() {
             self.leader.group.signal(Signal::TERM);
             let _ = timeout(GRACE, self.ended()).await;
         }
         self.leader.group.signal(Signal::KILL);
-        // A process that KILL does not end is beyond help here; a pipe that somebody outside the
-        // group holds open is not waited for.
+        // A process that KILL does not end is beyond help here.
         let _ = self.leader.reap().await;
-        let _ = timeout(GRACE, &mut self.reader).await;
+        self.words.heard().await
     }
 }
 
@@ -139,8 +160,8 @@ mod tests {
         drop(stdin);
         service.ended().await;
         let words = service.last_words();
-        service.end().await;
-        assert_eq!(words.text(), "up\nbye");
+        assert_eq!(words.heard().await, "up\nbye");
+        assert_eq!(service.end().await, "up\nbye");
     }
 
     #[tokio::test]
@@ -172,8 +193,7 @@ mod tests {
         let script = "head -c 10000000 /dev/zero | tr '\\0' x >&2; echo end >&2; echo done";
         let (service, _stdin, mut stdout) = started(script).await;
         assert_eq!(line(&mut stdout).await, "done");
-        let words = service.last_words();
-        service.end().await;
-        assert!(words.text().ends_with("xend") && words.text().len() <= KEPT);
+        let words = service.end().await;
+        assert!(words.ends_with("xend") && words.len() <= KEPT);
     }
 }

@@ -73,12 +73,13 @@ pub fn last_number(talk: &Talk) -> usize {
 }
 
 impl Memory {
-    /// Checks that every assistant message is one that was sent, unchanged and whole.
-    pub fn echoes(&self, wire: Wire, talk: &Talk, ids_are_ours: bool) -> Checked {
+    /// Checks that every assistant message is one that was sent, unchanged and whole; with `respelled`
+    /// arguments may be other text of the same JSON.
+    pub fn echoes(&self, wire: Wire, talk: &Talk, ids_are_ours: bool, respelled: bool) -> Checked {
         for (index, step) in talk.steps.iter().enumerate() {
             let Step::Assistant { text, calls, raw } = step else { continue };
             match calls.first().map(|call| self.by_id.get(&call.id)) {
-                Some(Some(sent)) => echo_of_call(sent, wire, index, step)?,
+                Some(Some(sent)) => echo_of_call(sent, wire, index, step, respelled)?,
                 Some(None) => {
                     let known = [shape(text, calls), loose_shape(text, calls)];
                     let is_known = known.iter().any(|shape| self.shapes.contains(shape));
@@ -195,7 +196,7 @@ fn goes_on(before: &[Step], now: &[Step]) -> bool {
     earlier == earlier_now && results == results_now && text_now.starts_with(text.as_str())
 }
 
-fn echo_of_call(sent: &Sent, wire: Wire, index: usize, step: &Step) -> Checked {
+fn echo_of_call(sent: &Sent, wire: Wire, index: usize, step: &Step, respelled: bool) -> Checked {
     let Step::Assistant { text, calls, raw } = step else { return Ok(()) };
     ensure(sent.complete, || {
         format!("messages.{index}: is a message that was cut; no part of it may come back")
@@ -210,6 +211,8 @@ fn echo_of_call(sent: &Sent, wire: Wire, index: usize, step: &Step) -> Checked {
     }
     let same = if sent.loose {
         same_calls && without_input(&sent.raw) == without_input(raw)
+    } else if respelled {
+        with_parsed_arguments(&sent.raw) == with_parsed_arguments(raw)
     } else {
         sent.raw == *raw
     };
@@ -229,6 +232,16 @@ fn without_input(raw: &Value) -> Value {
     let calls = raw.get_mut("tool_calls").and_then(Value::as_array_mut);
     for call in calls.into_iter().flatten() {
         call["function"]["arguments"] = Value::Null;
+    }
+    raw
+}
+
+fn with_parsed_arguments(raw: &Value) -> Value {
+    let mut raw = raw.clone();
+    let calls = raw.get_mut("tool_calls").and_then(Value::as_array_mut);
+    for call in calls.into_iter().flatten() {
+        let text = call["function"]["arguments"].as_str().unwrap_or_default();
+        call["function"]["arguments"] = serde_json::from_str(text).unwrap_or_default();
     }
     raw
 }

@@ -41,6 +41,9 @@ pub struct Options {
     /// Let tools and system change within a conversation.
     #[arg(long)]
     pub free_prefix: bool,
+    /// Take arguments back in other white space, as a bridge between two wire formats sends them.
+    #[arg(long)]
+    pub respelled: bool,
 }
 
 fn millis(text: &str) -> Result<Duration, ParseIntError> {

@@ -202,7 +202,7 @@ impl State {
     fn reply_to(&self, inner: &mut Inner, asking: &Asking<'_>, note: &mut Value) -> Checked<Plan> {
         let Asking { wire, talk, measure, .. } = asking;
         let quirks = self.options.quirks && *wire == Wire::OpenAi;
-        inner.memory.echoes(*wire, talk, !quirks)?;
+        inner.memory.echoes(*wire, talk, !quirks, self.options.respelled)?;
         inner.memory.stable(talk, measure, !self.options.free_prefix)?;
         let saying = self.say(inner, asking)?;
         note["turn"] = json!(saying.turn);

@@ -62,6 +62,12 @@ local taken = {
     agent.query { prompt = "x", worktree = worktree }
   end),
   ["agent.integrate"] = options(agent.integrate),
+  ["agent.query: hooks"] = options(function(hooks)
+    agent.query { prompt = "x", hooks = hooks }
+  end),
+  ["agent.query: hooks: matcher"] = options(function(matcher)
+    agent.query { prompt = "x", hooks = { stop = { matcher } } }
+  end),
   ["agent.list"] = options(agent.list),
   ["agent.map"] = options(agent.map, {}, print),
   ["agent.model"] = options(agent.model),

@@ -10,6 +10,9 @@ use super::shell::{self, Part, Piece, Script, Word};
 /// How deep commands in arguments are followed, as in `sh -c "sh -c …"`.
 const MAX_DEPTH: usize = 4;
 
+/// With more words nobody looks which of them a runner runs.
+const MAX_RUNNER_WORDS: usize = 64;
+
 /// Variables that change how a program prints or how much it says, and nothing that it runs.
 const SAFE_VARIABLES: &str = "\
      CI CARGO_INCREMENTAL CARGO_TERM_COLOR CGO_ENABLED CLICOLOR CLICOLOR_FORCE COLUMNS \
@@ -56,6 +59,7 @@ impl BashRule {
         match (&self.pattern, &self.script) {
             (Some(pattern), _) => {
                 !program::is_runner(words)
+                    && !program::is_ruinous(words)
                     && (pattern.covers(&marks(words, Reading::Values))
                         || pattern.covers(&marks(words, Reading::AsWritten)))
             }
@@ -91,6 +95,9 @@ impl BashRule {
         }
         if !program::is_runner(words) {
             return false;
+        }
+        if words.len() > MAX_RUNNER_WORDS {
+            return true;
         }
         // Any of its words may be the program that it runs, or a command of its own.
         (1..words.len())

@@ -134,6 +134,26 @@ pub(super) fn is_runner(words: &[Word]) -> bool {
     listed(RUNNERS, &name)
 }
 
+/// Reports whether files go that nobody means: `rm` of `/`, of a folder right below it, of the home
+/// folder, or of what is around the directory.
+pub(super) fn is_ruinous(words: &[Word]) -> bool {
+    let removes = matches!(name(words).as_deref(), Some("rm" | "rmdir"));
+    removes
+        && words[1..].iter().any(|word| {
+            // `/*` and `~/*` are no better than `/` and `~`; a variable is what its name says.
+            let path =
+                word.value().unwrap_or_else(|| word.raw().trim_matches(['"', '*']).to_owned());
+            let mut parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+            let first = parts.next();
+            match first {
+                None => !path.is_empty(),
+                Some("~" | "$HOME" | "${HOME}") => parts.next().is_none(),
+                Some("..") => parts.all(|part| part == ".."),
+                Some(_) => path.starts_with('/') && parts.next().is_none(),
+            }
+        })
+}
+
 /// Returns the words of a `git` command without the options before its subcommand; `None` for other
 /// programs, and where these cannot be told.
 pub(super) fn git_words(words: &[Word]) -> Option<(Vec<Word>, Vec<Word>)> {

@@ -245,6 +245,37 @@ fn rules_allow_what_they_cover_for_certain() {
 }
 
 #[test]
+fn a_pattern_lets_nobody_remove_everything() {
+    let rules = rules(&["Bash(rm *)", "Bash(rmdir:*)", "Bash(rm -r /srv)"], &[]);
+    for command in [
+        "rm x",
+        "rm -rf target/x",
+        "rm ../x/y",
+        "rm *",
+        "rm /a/b",
+        "rm ~/x",
+        "rm -r /srv",
+        "rm \"$x\"",
+    ] {
+        assert_eq!(bash(&rules, command), Verdict::Allowed, "{command}");
+    }
+    for command in [
+        "rm -rf /",
+        "rm -rf /*",
+        "rm -r ~",
+        "rm -rf ~/",
+        "rm -rf ~/*",
+        "rm -rf \"$HOME\"",
+        "rm -r ..",
+        "rmdir ../..",
+        "rm -r /usr",
+        "rm -r ./",
+    ] {
+        assert!(matches!(bash(&rules, command), Verdict::Open(Err(_))), "{command}");
+    }
+}
+
+#[test]
 fn what_is_denied_is_found_wherever_it_hides() {
     let rules = rules(&["Bash", "Read"], &["Bash(rm *)", "Bash(git push:*)", "Bash(make)", "Read"]);
     assert!(!rules.offers("Read") && rules.offers("Bash") && !rules.offers("Write"));
@@ -356,6 +387,8 @@ fn what_is_denied_is_found_wherever_it_hides() {
     ] {
         assert!(matches!(bash(&rules, command), Verdict::Denied(_)), "{command}");
     }
+    let many = format!("xargs -n1 {}", "x ".repeat(4000));
+    assert!(matches!(bash(&rules, &many), Verdict::Denied(_)), "too many words to look at");
 }
 
 #[test]

@@ -48,8 +48,8 @@ impl Link {
                 match introduced(Box::pin(config().serve((stdout, stdin))), server, &words).await {
                     Ok((running, tools)) => Ok((Self { running, program: Some(program) }, tools)),
                     Err(why) => {
-                        program.end().await;
-                        Err(fail(&why, &words.text()))
+                        let words = program.end().await;
+                        Err(fail(&why, &words))
                     }
                 }
             }
@@ -57,7 +57,7 @@ impl Link {
                 let fail = |why: String| failure(&server.name, &address.shown(), &why, "");
                 let transport = address.transport().map_err(fail)?;
                 let opened =
-                    introduced(Box::pin(config().serve(transport)), server, &LastWords::default())
+                    introduced(Box::pin(config().serve(transport)), server, &LastWords::none())
                         .await;
                 let (running, tools) = opened.map_err(fail)?;
                 Ok((Self { running, program: None }, tools))

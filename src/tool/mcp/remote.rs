@@ -77,14 +77,15 @@ impl Remote {
     }
 
     /// Says what a failed request means for the model.
-    fn failure(&self, error: &ServiceError) -> ToolError {
-        let why = told(error);
-        let words = self.words.text();
-        let quoted = match error {
-            ServiceError::TransportClosed if !words.is_empty() => format!(":\n{words}"),
-            _ => String::new(),
-        };
-        ToolError::Reply(format!("the MCP server `{}` failed: {why}{quoted}", self.server))
+    async fn failure(&self, error: &ServiceError) -> ToolError {
+        let mut told = format!("the MCP server `{}` failed: {}", self.server, told(error));
+        if let ServiceError::TransportClosed = error {
+            let words = self.words.heard().await;
+            if !words.is_empty() {
+                told.extend([":\n", &words]);
+            }
+        }
+        ToolError::Reply(told)
     }
 }
 
@@ -124,7 +125,7 @@ impl Tool for Remote {
                     self.server,
                     CALL_LIMIT.as_secs() / 60
                 ))),
-                Some(Ok(Err(error))) => Err(self.failure(&error)),
+                Some(Ok(Err(error))) => Err(self.failure(&error).await),
                 Some(Ok(Ok(result))) => content::output(result, context.sees),
             }
         })
