@@ -265,3 +265,7 @@ fn written(value: &serde_json::Value) -> usize {
     let _ = write!(count, "{value}");
     count.0
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;
