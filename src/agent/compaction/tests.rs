@@ -191,7 +191,9 @@ proptest! {
     #[test]
     fn what_was_written_is_what_was_said(steps in steps(), open in prop::bool::ANY) {
         let mut held = Held::new();
-        steps.iter().for_each(|step| held.take(step));
+        for step in &steps {
+            held.take(step);
+        }
         if open {
             // It was cut off in the middle of its calls.
             held.say(2);
@@ -211,7 +213,9 @@ proptest! {
     #[test]
     fn another_model_is_told_the_same_without_signatures(steps in steps()) {
         let mut held = Held::new();
-        steps.iter().for_each(|step| held.take(step));
+        for step in &steps {
+            held.take(step);
+        }
         let texts: Vec<String> = held.written.iter().map(Value::to_string).collect();
         for (model, wire) in [("another", "test"), ("model", "another")] {
             let restored = restored(texts.clone(), model, wire).unwrap().unwrap();
