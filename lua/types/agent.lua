@@ -194,8 +194,8 @@
 ---@class agent.Event
 ---`system` tells of the agent (see `subtype`), `assistant` what the model said, `user` what it was answered, and `result`, the last one, is the outcome.
 ---@field type "system"|"assistant"|"user"|"result"
----Of `system`: `agent_queued`, `init` before the first turn, `permission_denied`, `api_retry`, `message` (a warning about the agent), `gap` (in `task:events()`: so many events were no longer kept). Of `result`: how it ended.
----@field subtype? "agent_queued"|"init"|"permission_denied"|"api_retry"|"message"|"gap"|agent.Subtype
+---Of `system`: `agent_queued`, `init` before the first turn, `permission_denied`, `api_retry`, `model_changed` (a fallback answers from now on), `compact_boundary` (what was said was summed up), `verified`, `message` (a warning about the agent), `gap` (in `task:events()`: so many events were no longer kept). Of `result`: how it ended.
+---@field subtype? "agent_queued"|"init"|"permission_denied"|"api_retry"|"model_changed"|"compact_boundary"|"verified"|"message"|"gap"|agent.Subtype
 ---Tells events apart; a `gap` has none.
 ---@field uuid? string
 ---The agent's id.
@@ -226,7 +226,7 @@
 ---@field tool_name? string
 ---Of `permission_denied`: the call's id.
 ---@field tool_use_id? string
----Of `api_retry`: the number of the try that failed; `message` is why.
+---Of `api_retry`: the number of the try that failed; of `verified`: how often it was verified, 0 for what was there before. `message` is why it failed.
 ---@field attempt? integer
 ---Of `api_retry`: milliseconds until the next try.
 ---@field retry_delay_ms? integer
@@ -234,6 +234,12 @@
 ---@field error_status? integer
 ---Of `api_retry`: a word for what happened, such as `rate_limit` or `overloaded`.
 ---@field error? string
+---Of `model_changed`: the model that could not answer; `message` is why.
+---@field from? string
+---Of `model_changed`: the model that is asked from now on.
+---@field to? string
+---Of `compact_boundary`: `trigger`, and the tokens before and after, `pre_tokens` and `post_tokens`.
+---@field compact_metadata? table<string, any>
 ---Of `message`: how loud it is.
 ---@field level? "debug"|"info"|"warn"|"error"
 ---Of `message`: what is said.
@@ -248,7 +254,9 @@
 ---@field result? string
 ---Of `result`: model round trips.
 ---@field num_turns? integer
----Of `result`: milliseconds.
+---Of `verified` and `result`: whether it went well.
+---@field ok? boolean
+---Of `verified` and `result`: milliseconds.
 ---@field duration_ms? integer
 ---Of `result`: USD; nil when a price is unknown.
 ---@field total_cost_usd? number

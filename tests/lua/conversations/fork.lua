@@ -14,10 +14,10 @@ local function write(name, content)
   local input = { file_path = name, content = content or name }
   return { tools = { { name = "Write", input = input } } }
 end
-local first = agent.query { prompt = "one", branch = "one", model = player { write "one" } }
+local first = agent.query { prompt = "one", branch = "one", model = player { write("one") } }
 local forks = agent.all {
-  left = { prompt = "left", fork = first, branch = "left", model = player { write "left" } },
-  right = { prompt = "right", fork = first.id, model = player { write "right" } },
+  left = { prompt = "left", fork = first, branch = "left", model = player { write("left") } },
+  right = { prompt = "right", fork = first.id, model = player { write("right") } },
 }
 for name, fork in pairs(forks) do
   assert(fork.base_commit == first.head_commit, "it starts from the work")
@@ -31,7 +31,8 @@ assert(seen.messages[1].content[1].text == "one", "the conversation is there")
 -- What was forked goes on as it was; a fork is forked and resumed in its turn.
 agent.query { prompt = "two", resume = first, model = player {} }
 assert(#seen.messages == 5, tostring(#seen.messages))
-local deeper = agent.query { prompt = "deeper", fork = forks.left, model = player { write "deep" } }
+local deeper =
+  agent.query { prompt = "deeper", fork = forks.left, model = player { write("deep") } }
 assert(#seen.messages == 11 and deeper.base_commit == forks.left.head_commit, "from the fork")
 local back = agent.query { prompt = "back", resume = deeper, model = player {} }
 assert(back.session_id == deeper.session_id and #seen.messages == 13, tostring(#seen.messages))

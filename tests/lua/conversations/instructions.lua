@@ -39,4 +39,7 @@ agent.query { prompt = "another", worktree = true, model = model }
 assert(texts()[1] == first, "siblings are told the same bytes")
 
 agent.query { prompt = "task", cwd = "sub", model = model }
-assert(texts()[1]:find("Uncommitted", 1, true) and texts()[1]:find("Only here", 1, true), texts()[1])
+assert(
+  texts()[1]:find("Uncommitted", 1, true) and texts()[1]:find("Only here", 1, true),
+  texts()[1]
+)

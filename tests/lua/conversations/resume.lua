@@ -24,7 +24,7 @@ local nothing, e = agent.try_query {
   prompt = "first task",
   branch = "work",
   max_turns = 2,
-  model = player { write "one", write "two" },
+  model = player { write("one"), write("two") },
 }
 assert(not nothing and e.kind == "budget", tostring(e))
 local failed = e.outcome
@@ -36,7 +36,7 @@ local resumed = agent.query {
       assert(request.prompt == "second task", request.prompt)
       return { tools = { { name = "Read", input = { file_path = "one" } } } }
     end,
-    write "three",
+    write("three"),
   },
 }
 assert(resumed.branch == "work" and resumed.worktree_path == failed.worktree_path, "the same place")
@@ -88,12 +88,12 @@ assert(last[1].text:find("git diff", 1, true), last[1].text)
 
 -- The worktree may be gone, and the branch of one that changed nothing too.
 sh.check("git worktree remove --force " .. fifth.worktree_path)
-local again = agent.query { prompt = "seventh", resume = fifth, model = player { write "four" } }
+local again = agent.query { prompt = "seventh", resume = fifth, model = player { write("four") } }
 assert(again.branch == "work" and fs.exists(again.worktree_path .. "/one"), "made again")
 local idle = agent.query { prompt = "look", branch = "idle", model = player {} }
 assert(not idle.worktree_path, "nothing changed: it went")
 sh.check("git branch -D idle")
-local busy = agent.query { prompt = "now write", resume = idle, model = player { write "five" } }
+local busy = agent.query { prompt = "now write", resume = idle, model = player { write("five") } }
 assert(busy.branch == "idle" and busy.files_changed[1] == "five", "on a branch of that name")
 
 -- Without a worktree it is the conversation alone, and it still only reads.

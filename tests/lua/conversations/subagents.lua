@@ -17,7 +17,10 @@ local model = agent.model {
       assert(not offered(request):find(" Agent "), "no agents of agents")
       assert(#request.messages == 2 * request.turn - 1, "a conversation of its own")
       if request.turn == 1 then
-        return { tools = { { name = "Write", input = { file_path = "sub", content = "x" } } }, usage = usage }
+        return {
+          tools = { { name = "Write", input = { file_path = "sub", content = "x" } } },
+          usage = usage,
+        }
       end
       return { text = "it is in sub", usage = usage }
     end
@@ -25,7 +28,10 @@ local model = agent.model {
     names[#names + 1] = offered(request)
     if request.turn == 1 then
       local input = { description = "look", prompt = "find it" }
-      return { tools = { { name = "Agent", input = input }, { name = "Agent", input = input } }, usage = usage }
+      return {
+        tools = { { name = "Agent", input = input }, { name = "Agent", input = input } },
+        usage = usage,
+      }
     end
     for _, result in ipairs(request.results) do
       assert(result.content == "it is in sub" and not result.is_error, result.content)

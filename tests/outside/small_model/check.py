@@ -74,10 +74,8 @@ def answers(binary, base_url, model):
 
 def is_held_to_a_schema(binary, base_url, model):
     _, last = agentlua(binary, SCHEMA, environment(base_url, model))
-    if last["error"] and "not built yet" in last["error"]["message"]:
-        print(f"{model}: `schema` is not built yet")
-        return
     output = last["result"].get("output")
+    assert last["agents"][0]["num_turns"] == 1, f"{model}: {last}"
     assert output and type(output["score"]) is int and type(output["good"]) is bool, f"{model}: {last}"
     print(f"{model}: {output}")
 
@@ -109,8 +107,8 @@ def main():
         # Text blocks are joined differently; beside that it is the same question.
         tokens = {model: answers(binary, base_url, model) for model in models}
         assert max(tokens.values()) - min(tokens.values()) < 10, f"the same question costs the same: {tokens}"
-        for model in models:
-            is_held_to_a_schema(binary, base_url, model)
+        # Only of names that it knows agentlua believes that they can be held to a schema; the server takes any.
+        is_held_to_a_schema(binary, base_url, "openai/gpt-4o-mini")
     with served("--endless") as server:
         base_url = address(server)
         for model in models:
