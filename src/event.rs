@@ -12,12 +12,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use futures_util::future::{BoxFuture, join_all};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// Tokens of one or several model turns, in Anthropic's meaning for every provider:
 /// `input_tokens` is the uncached rest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// Input tokens that no cache served.
     pub input_tokens: u64,
@@ -120,6 +120,8 @@ pub enum Event {
         word: Option<String>,
         reason: String,
     },
+    /// A conversation had become too long and was summed up: its tokens before and after, roughly.
+    Compacted { agent: String, before: u64, after: u64 },
     /// An agent ended; whatever it did is on its branch.
     AgentFinished {
         agent: String,
@@ -212,6 +214,11 @@ impl Events {
             reporters: self.reporters.iter().cloned().chain(listener).collect(),
             session: Some(session.into()),
         }
+    }
+
+    /// Returns the id of the conversation.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
     }
 
     /// Tells every listener.

@@ -4,6 +4,7 @@
 pub mod gc;
 pub mod integrate;
 pub mod merge;
+mod past;
 mod prices;
 pub mod race;
 mod recovery;
@@ -304,9 +305,10 @@ impl Host {
             // Before the first wait, so that the first of a fan-out knows of the others.
             live.expects_worktree(self.fleet.expect_worktree());
         }
-        let order = match self.order(query, cancel, live).await {
+        let order = match self.order(query, cancel, Arc::clone(&live)).await {
             Ok(order) => order,
             Err(error) => {
+                live.inbox.close();
                 self.fleet.count_unstarted(&label, &error);
                 return Err(error);
             }
@@ -322,10 +324,11 @@ impl Host {
     /// Puts together what a query needs from around it.
     async fn order(
         &self,
-        query: Query,
+        mut query: Query,
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Order> {
+        let ancestor = self.settle_past(&mut query).await?;
         let repo = match &query.site {
             Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
             // Agents without a worktree are registered where they are seen.
@@ -343,7 +346,7 @@ impl Host {
             Site::Directory(_) => PathBuf::new(),
         };
         let events = self.events.clone();
-        Ok(Order { query, repo, store, worktree_root, cancel, live, events })
+        Ok(Order { query, repo, store, worktree_root, ancestor, cancel, live, events })
     }
 
     /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.

@@ -28,6 +28,12 @@ function task:cancel() end
 ---@nodiscard
 function task:events() end
 
+---Tells the agent more while it works: it hears that after its next results, or before it would be done.
+---Returns whether it will; false when it has ended.
+---@param text string
+---@return boolean
+function task:send(text) end
+
 ---Returns what the task is doing.
 ---@return "queued"|"running"|"completed"|"failed"|"cancelled"
 ---@nodiscard

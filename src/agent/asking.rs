@@ -33,6 +33,7 @@ const CALL: u64 = 1000;
 const USUAL_OUTPUT: u32 = 32_000;
 
 /// What asking needs and remembers from turn to turn.
+#[derive(Clone)]
 pub(super) struct Asker {
     governor: Arc<Governor>,
     store: Arc<Store>,
@@ -57,6 +58,11 @@ impl Asker {
             asked_at: None,
             deadline: None,
         }
+    }
+
+    /// Forgets the size of the conversation: it has become another.
+    pub(super) fn forget_size(&mut self) {
+        self.known = None;
     }
 }
 
@@ -88,7 +94,7 @@ impl Session<'_> {
         Ok(reply)
     }
 
-    fn request(&self) -> Request {
+    pub(super) fn request(&self) -> Request {
         Request {
             turn: self.turns,
             system: Arc::clone(&self.system),
@@ -121,6 +127,11 @@ impl Session<'_> {
         if let Some(asked_at) = self.asker.asked_at.take() {
             self.api_time += asked_at.elapsed();
         }
+    }
+
+    /// Returns the model that answers now.
+    pub(super) fn model(&self) -> Arc<dyn Model> {
+        self.answerer().model
     }
 
     fn answerer(&self) -> Answerer {

@@ -83,6 +83,7 @@ impl Baselines {
 }
 
 /// Where an agent's work is looked at: its worktree, and what a baseline is made with.
+#[derive(Clone)]
 pub(super) struct Bench {
     worktree: Option<Worktree>,
     /// What the agent's worktree was made with.
@@ -117,11 +118,6 @@ impl Bench {
     /// Returns the agent's worktree.
     pub fn worktree(&self) -> Option<&Worktree> {
         self.worktree.as_ref()
-    }
-
-    /// Returns the run's id.
-    pub fn run(&self) -> &str {
-        &self.throwaway.run
     }
 
     /// Returns how `command` ends on the commit that the agent starts from. Without a worktree it runs

@@ -37,7 +37,7 @@ impl Session<'_> {
     pub(super) async fn foretell(&mut self) -> Result<()> {
         if let Some(structured) = &self.structured {
             let told = structured.announcement();
-            self.history.nudge(&told);
+            self.keep_said(vec![told]).await?;
         }
         self.take_baseline().await
     }

@@ -2,6 +2,7 @@
 //! together here, and what it came to is taken out again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -11,17 +12,22 @@ use serde_json::Value;
 use super::asking::Asker;
 use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
+use super::compaction::Room;
 use super::fleet::{Fleet, Order};
 use super::ground::Ground;
 use super::history::History;
+use super::instructions;
 use super::outcome::{Denial, Subtype};
+use super::past::{self, Beginning};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
 use super::structured::Structured;
+use super::subagent::{self, SubAgent};
 use super::verify::{Verification, Verifying};
 use crate::error::{Error, Kind};
-use crate::event::Usage;
+use crate::event::{Events, Usage};
+use crate::git::Worktree;
 use crate::model::ToolSpec;
 use crate::tool::mcp::{Around, Servers};
 use crate::tool::registry::Registry;
@@ -95,22 +101,42 @@ pub(super) async fn hold(
         Err(error) => return Conversed::unserved(error),
     };
     let structured = Structured::new(query);
-    let tools = offered(query, &servers, structured.as_ref());
+    let mut tools = offered(query, &servers);
+    let instructions = instructions_for(order, ground).await;
+    let bench = Bench::new(fleet, order, ground);
+    let tab = query.rules.offers(subagent::NAME).then(|| {
+        let (asker, before) = (Asker::new(fleet, order), instructions.clone());
+        let (tool, tab) = SubAgent::new(order, tools.clone(), asker, bench.clone(), before);
+        tools.add(Arc::new(tool));
+        tab
+    });
+    // Last: the one that takes the final answer, where there is need of it.
+    if let Some(tool) = structured.as_ref().and_then(Structured::tool) {
+        tools.add(tool);
+    }
+    let before = match &order.ancestor {
+        // It was told then, and may have been changed by the agent itself since.
+        Some(ancestor) => Some(ancestor.note(ground.worktree().map(Worktree::base_commit))),
+        None => instructions,
+    };
+    let texts = opening(query, ground.path(), before, ground.worktree());
+    let begun = past::begin(order, id, texts).await;
+    let Beginning { history, transcript } = match begun {
+        Ok(beginning) => beginning,
+        Err(error) => {
+            servers.end().await;
+            return Conversed::failed(Subtype::ErrorDuringExecution, error);
+        }
+    };
     let capabilities = query.model.capabilities();
-    let texts = prompt::first_message(
-        &query.prompt,
-        &Surroundings {
-            directory: ground.path(),
-            added: &query.add_dirs,
-            branch: branch.as_deref(),
-            scope: ground.worktree().and_then(|worktree| worktree.scope()).map(|scope| &**scope),
-            date: prompt::date(std::time::SystemTime::now()),
-        },
-    );
-    let system =
-        prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
-    let mut session = Session {
+    let setting = Setting {
         query,
+        tools: &tools,
+        events: order.events.clone(),
+        asker: Asker::new(fleet, order),
+        bench,
+        base_commit: ground.worktree().map(|worktree| worktree.base_commit().to_owned()),
+        conversation: order.events.session().unwrap_or_default().to_owned(),
         context: Context {
             workspace: Arc::clone(&workspace) as _,
             seen: Seen::default(),
@@ -124,27 +150,15 @@ pub(super) async fn hold(
             turn: AtomicU32::new(0),
             sees: Sees { images: capabilities.images, documents: capabilities.documents },
         },
-        events: order.events.clone(),
-        base_commit: ground.worktree().map(|worktree| worktree.base_commit().to_owned()),
-        system: system.into(),
-        offered: tools.tools().map(|tool| spec(&**tool)).collect(),
-        history: History::new(texts),
-        asker: Asker::new(fleet, order),
-        tools: &tools,
-        checkpoints,
-        turns: 0,
-        denials: Vec::new(),
-        usage: Usage::default(),
-        api_time: Duration::ZERO,
-        last_text: String::new(),
-        stop_reason: None,
-        structured,
-        verifying: Verifying::default(),
-        bench: Bench::new(fleet, order, ground),
-        conversation: format!("{}/{id}", fleet.run_id()),
-        stops: 0,
     };
+    let mut session = setting.session(history);
+    session.checkpoints = checkpoints;
+    session.transcript = Some(transcript);
+    session.live = Arc::clone(&order.live);
+    session.structured = structured;
+    session.tab = tab;
     let mut ending = session.run().await;
+    session.settle_tab();
     if let (Err(error), None) = (session.tell_end(ending.subtype.as_str()).await, &ending.error) {
         ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) };
     }
@@ -171,6 +185,82 @@ pub(super) async fn hold(
     }
 }
 
+/// What a session is made of, beside what was said.
+pub(super) struct Setting<'a> {
+    pub(super) query: &'a Query,
+    pub(super) tools: &'a Registry,
+    pub(super) events: Events,
+    pub(super) asker: Asker,
+    pub(super) bench: Bench,
+    pub(super) base_commit: Option<String>,
+    pub(super) conversation: String,
+    pub(super) context: Context,
+}
+
+impl<'a> Setting<'a> {
+    /// Makes a session that nobody writes down or talks to.
+    pub(super) fn session(self, history: History) -> Session<'a> {
+        let Self { query, tools, events, asker, bench, base_commit, conversation, context } = self;
+        let system =
+            prompt::system(query.system_prompt.as_deref(), query.append_system_prompt.as_deref());
+        Session {
+            query,
+            tools,
+            context,
+            events,
+            base_commit,
+            system: system.into(),
+            offered: tools.tools().map(|tool| spec(&**tool)).collect(),
+            history,
+            transcript: None,
+            live: Arc::default(),
+            room: Room::default(),
+            tab: None,
+            asker,
+            checkpoints: None,
+            turns: 0,
+            denials: Vec::new(),
+            usage: Usage::default(),
+            api_time: Duration::ZERO,
+            last_text: String::new(),
+            stop_reason: None,
+            structured: None,
+            verifying: Verifying::default(),
+            bench,
+            conversation,
+            stops: 0,
+        }
+    }
+}
+
+/// Returns the texts with which a task is given, behind what stands `before` it.
+pub(super) fn opening(
+    query: &Query,
+    directory: &Path,
+    before: Option<String>,
+    worktree: Option<&Worktree>,
+) -> Vec<String> {
+    let around = Surroundings {
+        directory,
+        added: &query.add_dirs,
+        branch: worktree.map(Worktree::branch),
+        scope: worktree.and_then(Worktree::scope).map(|scope| &**scope),
+        date: prompt::date(std::time::SystemTime::now()),
+    };
+    prompt::first_message(before, &query.prompt, &around)
+}
+
+/// Returns what the repository tells agents.
+async fn instructions_for(order: &Order, ground: &Ground) -> Option<String> {
+    let directory = ground.path().to_owned();
+    let top = match (ground.worktree(), &order.repo) {
+        (None, Some(repo)) => repo.top().to_owned(),
+        _ => directory.clone(),
+    };
+    let loading = move || instructions::load(&top, &directory);
+    tokio::task::spawn_blocking(loading).await.ok().flatten()
+}
+
 /// Starts the servers of the agent.
 async fn servers(
     fleet: &Fleet,
@@ -188,8 +278,8 @@ async fn servers(
 }
 
 /// Returns the tools that the rules offer: the built-in ones, then the script's, then the
-/// servers'; last the one that takes the final answer, where there is need of it.
-fn offered(query: &Query, servers: &Servers, structured: Option<&Arc<Structured>>) -> Registry {
+/// servers'.
+fn offered(query: &Query, servers: &Servers) -> Registry {
     let mut tools = Registry::builtin();
     // What only a rule that lists it brings.
     if query.rules.offers("WebFetch") {
@@ -201,9 +291,6 @@ fn offered(query: &Query, servers: &Servers, structured: Option<&Arc<Structured>
     }
     for tool in servers.tools().filter(|tool| query.rules.offers(tool.name())) {
         tools.add(Arc::clone(tool));
-    }
-    if let Some(tool) = structured.and_then(Structured::tool) {
-        tools.add(tool);
     }
     tools
 }

@@ -21,6 +21,7 @@ use super::governor::Governor;
 use super::ground::{Ground, Harvest, Soil};
 pub use super::live::{Live, Wanting};
 use super::outcome::{Outcome, Subtype};
+use super::past::Ancestor;
 use super::place::Places;
 use super::query::Query;
 use super::session::Ending;
@@ -52,12 +53,21 @@ pub struct Order {
     pub store: Arc<Store>,
     /// Where worktrees are kept.
     pub worktree_root: PathBuf,
+    /// The agent whose conversation it takes up.
+    pub ancestor: Option<Ancestor>,
     /// Cancels it.
     pub cancel: CancellationToken,
     /// Is told what becomes known.
     pub live: Arc<Live>,
     /// Who hears of it: the run's listeners, and from its start on its own.
     pub events: Events,
+}
+
+impl Order {
+    /// Returns the conversation that it goes on with, if it is none of its own.
+    fn session(&self) -> Option<String> {
+        self.ancestor.as_ref()?.session.clone()
+    }
 }
 
 /// The agents of one run.
@@ -108,8 +118,8 @@ impl Fleet {
     }
 
     /// Returns the id of an agent's conversation.
-    fn session_id(&self, agent: &str) -> String {
-        format!("{}/{agent}", self.run)
+    fn session_id(&self, order: &Order, agent: &str) -> String {
+        order.session().unwrap_or_else(|| format!("{}/{agent}", self.run))
     }
 
     /// Returns the run's id.
@@ -197,13 +207,14 @@ impl Fleet {
         let id = match self.register(&order).await {
             Ok(id) => id,
             Err(error) => {
+                order.live.inbox.close();
                 self.count_unstarted(&order.query.label, &error);
                 return unstarted(&order, String::new(), Subtype::ErrorDuringExecution, error);
             }
         };
         let _ = order.live.id.set(id.clone());
         let audience = Audience::of(&order.query, &self.events);
-        order.events = self.events.within(&self.session_id(&id), audience);
+        order.events = self.events.within(&self.session_id(&order, &id), audience);
         order
             .events
             .emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
@@ -219,6 +230,7 @@ impl Fleet {
             }
             Some(_place) => self.work(&order, id).await,
         };
+        order.live.inbox.close();
         self.record(&order, &outcome, gone).await;
         order.events.caught_up().await;
         order.live.has_ground();
@@ -244,6 +256,8 @@ impl Fleet {
                 run: self.run.clone(),
                 call_path: order.query.call_path.clone(),
                 label: order.query.label.clone(),
+                session: order.session(),
+                past: order.ancestor.as_ref().map(|ancestor| ancestor.id.clone()),
                 ..AgentRow::default()
             };
             if order.store.reserve(row).await? {
@@ -396,6 +410,10 @@ impl Fleet {
         if gone.is_some_and(|gone| gone.branch_too) {
             books.unchanged.extend(Unchanged::of(outcome, order.repo.as_ref()));
         }
+        if outcome.ok() && order.session().is_some() {
+            books.make_good(&outcome.session_id);
+        }
+        books.sessions.insert(outcome.id.clone(), outcome.session_id.clone());
         books.tally.usage += outcome.usage;
         books.tally.ended.push(ended);
     }
@@ -439,7 +457,7 @@ fn outcome_of(
         subtype,
         error,
         result: conversed.text,
-        session_id: format!("{run}/{id}"),
+        session_id: order.session().unwrap_or_else(|| format!("{run}/{id}")),
         id,
         label: order.query.label.clone(),
         branch: worktree.map(|w| w.branch().to_owned()),

@@ -78,6 +78,7 @@ impl Ground {
             }
         };
         let worktree = match &plan.start {
+            Start::Past { .. } => return Err(Error::internal("a past that nobody looked up")),
             Start::There { branch, path, lender } => {
                 let there = There {
                     id: soil.id.to_owned(),

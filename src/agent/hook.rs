@@ -85,6 +85,15 @@ impl Hooks {
         Self(hooks)
     }
 
+    /// Returns those that are told of calls.
+    pub(super) fn of_tools(&self) -> Self {
+        let of_tools = |hook: &&Hook| {
+            use Point::{PermissionDenied, PostToolUse, PostToolUseFailure, PreToolUse};
+            matches!(hook.point, PreToolUse | PostToolUse | PostToolUseFailure | PermissionDenied)
+        };
+        Self(self.0.iter().filter(of_tools).cloned().collect())
+    }
+
     /// Returns those that are told of a point, and of a tool.
     fn at(&self, point: Point, tool: Option<&str>) -> impl Iterator<Item = &Hook> {
         let fits = move |hook: &&Hook| {
@@ -184,7 +193,9 @@ impl Session<'_> {
     /// Tells the hooks of the beginning; what they add follows the prompt.
     pub(super) async fn tell_beginning(&mut self) -> Result<()> {
         let mut added = Vec::new();
-        let start = || json!({ "source": "startup" });
+        let goes_on = self.history.messages().len() > 1;
+        let source = if goes_on { "resume" } else { "startup" };
+        let start = || json!({ "source": source });
         self.tell_hooks(Point::SessionStart, None, start, |output| {
             added.extend(output.context);
             true
@@ -202,10 +213,7 @@ impl Session<'_> {
             let message = format!("the hook `user_prompt_submit` refused the prompt: {why}");
             return Err(Error::new(Kind::Cancelled, message));
         }
-        for text in &added {
-            self.history.nudge(text);
-        }
-        Ok(())
+        self.keep_said(added).await
     }
 
     /// Asks whether the agent may stop; returns what it is told when it may not.

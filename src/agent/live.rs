@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::inbox::Inbox;
+
 /// What is known of an agent while it lives, for handles on it.
 #[derive(Debug, Default)]
 pub struct Live {
@@ -10,6 +12,8 @@ pub struct Live {
     pub id: OnceLock<String>,
     /// Its branch, once it has one.
     pub branch: OnceLock<String>,
+    /// What it is told while it works.
+    pub inbox: Inbox,
     /// Whether it has left the queue.
     pub working: AtomicBool,
     /// Counts it among the agents that want a worktree.

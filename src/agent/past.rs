@@ -1,5 +1,13 @@
 //! What an agent begins with: nothing, or the conversation of one that ended.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::fleet::Order;
+use super::history::History;
+use super::transcript::{Entry, Transcript, load};
+use crate::error::{Error, Result};
+
 /// The conversation that an agent takes up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Past {
@@ -10,4 +18,78 @@ pub enum Past {
     Resumed(String),
     /// That of this agent, on a new branch.
     Forked(String),
+}
+
+impl Past {
+    /// Returns what was said of the agent that it names: an id, the start of one, or a `session_id`.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::New => None,
+            Self::Resumed(name) | Self::Forked(name) => Some(name),
+        }
+    }
+}
+
+/// The agent whose conversation another takes up, as it was found in the registry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ancestor {
+    /// Its id.
+    pub id: String,
+    /// The conversation that is gone on with; absent for a fork, which begins one of its own.
+    pub session: Option<String>,
+    /// The commit that its work ended at.
+    pub head_commit: Option<String>,
+}
+
+impl Ancestor {
+    /// Returns what the model is told in front of its new task; `now` is the commit that its worktree
+    /// is at.
+    pub(super) fn note(&self, now: Option<&str>) -> String {
+        let mut note =
+            "<resumed>\nThis conversation goes on after a break. Files may have changed \
+                        since: read them again before you edit them."
+                .to_owned();
+        if let (Some(then), Some(now)) = (&self.head_commit, now)
+            && then != now
+        {
+            note.push_str(&format!(
+                " The branch was at {then} when you ended and is at {now} now; \
+                 `git diff {then} {now}` shows what was changed."
+            ));
+        }
+        note.push_str("\n</resumed>");
+        note
+    }
+}
+
+/// Where a conversation begins, and who writes it down.
+pub(super) struct Beginning {
+    pub(super) history: History,
+    pub(super) transcript: Transcript,
+}
+
+/// Begins the conversation of the agent `id` with `texts`, behind what its ancestor said, if it has
+/// one, and before what was said to it while it was queued.
+///
+/// # Errors
+/// Usage, when nothing was said there; io, when it cannot be read.
+pub(super) async fn begin(order: &Order, id: &str, mut texts: Vec<String>) -> Result<Beginning> {
+    let store = &order.store;
+    let mut transcript = Transcript::new(Arc::clone(store), id, order.events.clone());
+    texts.extend(order.live.inbox.take());
+    let Some(Ancestor { id: past, .. }) = &order.ancestor else {
+        transcript.add(&Entry::Opening { texts: Cow::Borrowed(&texts) }).await;
+        return Ok(Beginning { history: History::new(texts), transcript });
+    };
+    let Some((mut history, entries)) = load(store, past, &*order.query.model).await? else {
+        return Err(Error::usage(format!(
+            "nothing is kept of what `{past}` said: it cannot go on"
+        ))
+        .hint("it may have ended before it began, or too long ago: ask a new agent"));
+    };
+    transcript.add(&Entry::Past { agent: Cow::Borrowed(past), entries }).await;
+    transcript.add(&Entry::Said { texts: Cow::Borrowed(&texts) }).await;
+    history.mend()?;
+    history.add_said(texts)?;
+    Ok(Beginning { history, transcript })
 }

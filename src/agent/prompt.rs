@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::git::Scope;
+use crate::model::Message;
 
 const SYSTEM: &str = "\
 You are a coding agent. You work alone and unattended on one task, with tools, in a directory that \
@@ -23,6 +24,9 @@ branches.
 
 When you are done, answer with a short summary: what you changed, how you checked it, and what is \
 left open.";
+
+/// How the text that tells the environment begins.
+const ENVIRONMENT: &str = "<environment>\n";
 
 /// Returns the system prompt.
 pub fn system(replacement: Option<&str>, appendix: Option<&str>) -> String {
@@ -48,10 +52,29 @@ pub struct Surroundings<'a> {
     pub date: String,
 }
 
-/// Returns the texts of the first user message: the task, then what differs between siblings.
-pub fn first_message(task: &str, around: &Surroundings<'_>) -> Vec<String> {
+/// Returns the texts with which a task is given: what stands before it, the task, then what differs
+/// between siblings.
+pub fn first_message(before: Option<String>, task: &str, around: &Surroundings<'_>) -> Vec<String> {
+    before.into_iter().chain([task.to_owned(), environment(around)]).collect()
+}
+
+/// Returns the task that a conversation is about, the newest if there were several: it stands before the
+/// environment that it was given in.
+pub fn task_of(messages: &[Message]) -> Option<&str> {
+    let texts = messages.iter().rev().filter_map(|message| match message {
+        Message::User { texts, .. } => Some(texts),
+        Message::Assistant(_) => None,
+    });
+    let task = texts.into_iter().find_map(|texts| {
+        let place = texts.iter().rposition(|text| text.starts_with(ENVIRONMENT))?;
+        texts.get(place.checked_sub(1)?)
+    });
+    task.map(String::as_str)
+}
+
+fn environment(around: &Surroundings<'_>) -> String {
     let mut environment = format!(
-        "<environment>\nplatform: {}\ndate: {}\ndirectory: {}\n",
+        "{ENVIRONMENT}platform: {}\ndate: {}\ndirectory: {}\n",
         std::env::consts::OS,
         around.date,
         around.directory.display()
@@ -74,7 +97,7 @@ pub fn first_message(task: &str, around: &Surroundings<'_>) -> Vec<String> {
         );
     }
     environment.push_str("</environment>");
-    vec![task.to_owned(), environment]
+    environment
 }
 
 /// Returns the day of `now`, in UTC, as `2026-11-22`.
@@ -128,8 +151,14 @@ mod tests {
             scope: None,
             date: "2026-11-22".into(),
         };
-        let texts = first_message("do it", &around);
-        assert_eq!(texts[0], "do it");
-        assert!(texts[1].ends_with("directory: /w\nbranch: b\n</environment>"));
+        let texts = first_message(Some("rules".into()), "do it", &around);
+        assert_eq!(texts[..2], ["rules", "do it"]);
+        let later = first_message(None, "and that", &around);
+        let message = |texts: &[String]| Message::User { results: vec![], texts: texts.to_vec() };
+        assert_eq!(task_of(&[message(&texts)]), Some("do it"));
+        assert_eq!(task_of(&[message(&texts), message(&later)]), Some("and that"));
+        let summed_up = [texts.clone(), later, vec!["<summary>".into()]].concat();
+        assert_eq!(task_of(&[message(&summed_up), message(&["go on".into()])]), Some("and that"));
+        assert!(texts[2].ends_with("directory: /w\nbranch: b\n</environment>"));
     }
 }

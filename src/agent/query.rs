@@ -56,6 +56,14 @@ pub enum Start {
         /// What becomes of uncommitted changes.
         dirty: Dirty,
     },
+    /// It is that of the agent whose past is taken up, or for a fork one that starts from its work; if
+    /// that agent had none, so has this one. The host turns it into one of the others.
+    Past {
+        /// The branch of a fork; named after the agent when absent.
+        branch: Option<String>,
+        /// What to do when there is a branch of that name.
+        taken: Taken,
+    },
     /// It was there before: somebody has ended in it, or lends it.
     There {
         /// The branch that it is on.

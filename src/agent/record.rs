@@ -1,25 +1,79 @@
 //! What was said, kept: every message of a conversation goes through here, into the history that
-//! the model is asked with.
+//! the model is asked with, and into the transcript that outlives this process.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::session::Session;
+use super::outcome::Subtype;
+use super::session::{Ending, Session};
+use super::transcript::Entry;
 use crate::error::Result;
 use crate::model::{Reply, ToolResult};
 
 impl Session<'_> {
     /// Keeps what the model said.
-    pub(super) fn keep_reply(&mut self, reply: &Arc<Reply>) -> Result<()> {
-        self.history.push_reply(Arc::clone(reply))
+    pub(super) async fn keep_reply(&mut self, reply: &Arc<Reply>) -> Result<()> {
+        self.history.push_reply(Arc::clone(reply))?;
+        let model = self.model();
+        self.write(&Entry::reply(reply, model.name())).await;
+        Ok(())
     }
 
     /// Keeps what answers it.
-    pub(super) fn keep_answer(
+    pub(super) async fn keep_answer(
         &mut self,
         results: Vec<ToolResult>,
         texts: Vec<String>,
     ) -> Result<()> {
+        self.settle_tab();
         self.tell_answer(&results, &texts);
+        self.write(&Entry::answer(&results, &texts)).await;
         self.history.push_answer(results, texts)
+    }
+
+    /// Keeps that everything before a message was summed up.
+    pub(super) async fn keep_summary(&mut self, summary: String, from: usize, longest: usize) {
+        self.write(&Entry::SummedUp { summary: Cow::Owned(summary), from, longest }).await;
+    }
+
+    /// Takes in what the script has to say to the agent, before the model is asked.
+    pub(super) async fn hear(&mut self) -> Result<()> {
+        let words = self.live.inbox.take();
+        self.take_in(words).await
+    }
+
+    /// Reports whether this is the end: not where an agent is done and the script has more to say to
+    /// it. If it is, nobody can say anything any more.
+    pub(super) async fn is_over(&mut self, ending: &Ending) -> Result<bool> {
+        if ending.subtype != Subtype::Success {
+            return Ok(true);
+        }
+        let words = self.live.inbox.take_or_close();
+        let is_over = words.is_empty();
+        self.take_in(words).await?;
+        Ok(is_over)
+    }
+
+    async fn take_in(&mut self, words: Vec<String>) -> Result<()> {
+        if !words.is_empty() {
+            self.tell_answer(&[], &words);
+        }
+        self.keep_said(words).await
+    }
+
+    /// Keeps words that stay as they are, after the last message.
+    pub(super) async fn keep_said(&mut self, words: Vec<String>) -> Result<()> {
+        if words.is_empty() {
+            return Ok(());
+        }
+        self.write(&Entry::Said { texts: Cow::Borrowed(&words) }).await;
+        self.history.mend()?;
+        self.history.add_said(words)
+    }
+
+    async fn write(&mut self, entry: &Entry<'_>) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.add(entry).await;
+        }
     }
 }

@@ -7,11 +7,15 @@ use std::time::Duration;
 use super::asking::Asker;
 use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
+use super::compaction::Room;
 use super::conclude::Verdict;
 use super::history::History;
+use super::live::Live;
 use super::outcome::{Denial, Subtype};
 use super::query::Query;
 use super::structured::Structured;
+use super::subagent::Tab;
+use super::transcript::Transcript;
 use super::verify::Verifying;
 use crate::error::{Error, Kind};
 use crate::event::{Events, Usage};
@@ -34,6 +38,10 @@ pub struct Session<'a> {
     pub(super) system: Arc<str>,
     pub(super) offered: Arc<[ToolSpec]>,
     pub(super) history: History,
+    pub(super) transcript: Option<Transcript>,
+    pub(super) live: Arc<Live>,
+    pub(super) room: Room,
+    pub(super) tab: Option<Tab>,
     pub(super) asker: Asker,
     pub(super) checkpoints: Option<Checkpoints>,
     pub(super) turns: u32,
@@ -136,21 +144,23 @@ impl Session<'_> {
             }
             self.turns += 1;
             self.context.turn.store(self.turns, Ordering::Relaxed);
-            let reply = self.ask().await?;
+            let reply = self.ask_with_room().await?;
             self.tell_reply(&reply).await;
             match next_step(&reply) {
                 Step::Answer => {
-                    self.keep_reply(&reply)?;
+                    self.keep_reply(&reply).await?;
                     let results = self.run_calls(&reply).await?;
                     let (told, ending) = self.answered(&results).await?.parts();
-                    self.keep_answer(results, told)?;
-                    if let Some(ending) = ending {
+                    self.keep_answer(results, told).await?;
+                    if let Some(ending) = ending
+                        && self.is_over(&ending).await?
+                    {
                         return Ok(ending);
                     }
                 }
                 Step::GoOn(text) => {
-                    self.keep_reply(&reply)?;
-                    self.keep_answer(Vec::new(), vec![text.to_owned()])?;
+                    self.keep_reply(&reply).await?;
+                    self.keep_answer(Vec::new(), vec![text.to_owned()]).await?;
                 }
                 Step::Nudge if nudges < MAX_NUDGES => {
                     nudges += 1;
@@ -165,10 +175,15 @@ impl Session<'_> {
                     ));
                 }
                 Step::Done => match self.conclude(&reply).await? {
-                    Verdict::Accepted => return Ok(Ending::success()),
+                    Verdict::Accepted => {
+                        self.keep_reply(&reply).await?;
+                        if self.is_over(&Ending::success()).await? {
+                            return Ok(Ending::success());
+                        }
+                    }
                     Verdict::Again(told) => {
-                        self.keep_reply(&reply)?;
-                        self.keep_answer(Vec::new(), told)?;
+                        self.keep_reply(&reply).await?;
+                        self.keep_answer(Vec::new(), told).await?;
                     }
                     Verdict::Failed(ending) => return Ok(ending),
                 },

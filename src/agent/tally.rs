@@ -1,7 +1,7 @@
 //! What is written down about agents that ended: for the summary, the exit code, and for the
 //! branches that go at the end of the run because nothing was added to them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -118,4 +118,15 @@ impl Unchanged {
 pub(super) struct Books {
     pub(super) tally: Tally,
     pub(super) unchanged: Vec<Unchanged>,
+    /// Which conversation each agent that ended was in.
+    pub(super) sessions: BTreeMap<String, String>,
+}
+
+impl Books {
+    /// Notes that who failed in a conversation is made good by who went on in it.
+    pub(super) fn make_good(&mut self, session: &str) {
+        for ended in &mut self.tally.ended {
+            ended.excused |= self.sessions.get(&ended.id).is_some_and(|own| own == session);
+        }
+    }
 }

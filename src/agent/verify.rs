@@ -155,9 +155,8 @@ impl Session<'_> {
                 failure.quoted()
             );
         }
-        self.history.nudge(&told);
         self.verifying.baseline = Some(baseline);
-        Ok(())
+        self.keep_said(vec![told]).await
     }
 
     /// Verifies the work. `result` is the final text.
@@ -232,7 +231,7 @@ impl Session<'_> {
             "result": result,
             "structured_output": self.structured.as_ref().and_then(|structured| structured.value()),
             "id": self.context.agent,
-            "session_id": format!("{}/{}", self.bench.run(), self.context.agent),
+            "session_id": self.events.session(),
             "label": self.context.label,
             "branch": self.context.branch,
             "worktree_path": worktree.map(|worktree| worktree.path().display().to_string()),

@@ -9,11 +9,14 @@ use mlua::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::query::{DefaultModel, Models};
+use crate::agent::prompt;
 use crate::config::is_lua_file;
 use crate::error::{Error, Kind, Result};
 use crate::event::Usage;
 use crate::host::Host;
-use crate::model::{Chunk, Failure, Message, Model, Reply, Request, StopReason, ToolCall, rate};
+use crate::model::{
+    CallIds, Chunk, Failure, Message, Model, Reply, Request, StopReason, ToolCall, rate,
+};
 use crate::vm::bridge::Returned;
 use crate::vm::{Callback, Options, Runtime, Shape, Task, chunk};
 
@@ -141,11 +144,10 @@ fn request_json(request: &Request) -> Value {
         .map(|tool| json!({ "name": tool.name, "description": tool.description, "input_schema": tool.input_schema }))
         .collect();
     let messages: Vec<Value> = request.messages.iter().map(message_json).collect();
-    let (prompt, results) = match (request.messages.first(), request.messages.last()) {
-        (Some(Message::User { texts, .. }), Some(Message::User { results, .. })) => {
-            (texts.first().cloned(), results.iter().map(|result| json!(result)).collect())
-        }
-        _ => (None, Vec::new()),
+    let prompt = prompt::task_of(&request.messages);
+    let results: Vec<Value> = match request.messages.last() {
+        Some(Message::User { results, .. }) => results.iter().map(|result| json!(result)).collect(),
+        _ => Vec::new(),
     };
     json!({
         "turn": request.turn,
@@ -204,9 +206,10 @@ fn reply(returned: &Value, request: &Request) -> Result<Reply, String> {
     let calls = match fields.get("tools") {
         None => Vec::new(),
         Some(Value::Array(calls)) => {
+            let mut ids = CallIds::of(request);
             let numbered = calls.iter().enumerate();
             numbered
-                .map(|(index, call)| tool_call(call, index, request.turn))
+                .map(|(index, call)| tool_call(call, index, request.turn, &mut ids))
                 .collect::<Result<_, _>>()?
         }
         Some(Value::Object(none)) if none.is_empty() => Vec::new(),
@@ -241,7 +244,7 @@ fn reply(returned: &Value, request: &Request) -> Result<Reply, String> {
     })
 }
 
-fn tool_call(call: &Value, index: usize, turn: u32) -> Result<ToolCall, String> {
+fn tool_call(call: &Value, index: usize, turn: u32, ids: &mut CallIds) -> Result<ToolCall, String> {
     let Some(name) = call.get("name").and_then(Value::as_str) else {
         return Err(format!("call {} of `tools` has no `name`", index + 1));
     };
@@ -253,7 +256,8 @@ fn tool_call(call: &Value, index: usize, turn: u32) -> Result<ToolCall, String> 
         }
     };
     Ok(ToolCall {
-        id: format!("call-{turn}-{}", index + 1),
+        // A conversation that was taken up has ids of turns of the same numbers.
+        id: ids.claim(&format!("call-{turn}-{}", index + 1)),
         name: name.to_owned(),
         input: Ok(input),
     })

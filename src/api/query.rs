@@ -6,6 +6,7 @@ mod finish;
 mod hooks;
 mod listen;
 pub(super) mod money;
+mod past;
 mod permission;
 mod servers;
 
@@ -66,6 +67,8 @@ pub const SHAPE: Shape = Shape {
         "timeout",
         "idle_timeout",
         "commit",
+        "resume",
+        "fork",
         "on_event",
         "repo",
         "cwd",
@@ -75,7 +78,7 @@ pub const SHAPE: Shape = Shape {
         "verify",
         "verify_attempts",
     ],
-    later: &["resume", "fork"],
+    later: &[],
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),
@@ -140,7 +143,11 @@ fn read(
     let given = options.text("label")?;
     let tools = tool::read(runtime, host, task, &mut options)?;
     let read_only = permission::read_only(&mut options)?;
-    let (mut site, branch) = site::read(lua, host, &mut options)?;
+    let past = past::read(&mut options)?;
+    let (mut site, branch) = match past {
+        Past::New => site::read(lua, host, &mut options)?,
+        Past::Resumed(_) | Past::Forked(_) => site::inherited(host, &mut options)?,
+    };
     if let (Site::Worktree(plan), true) = (&mut site, read_only) {
         plan.commit = Commit::No;
     }
@@ -180,7 +187,7 @@ fn read(
         fallbacks: money.fallbacks,
         effort,
         add_dirs,
-        past: Past::New,
+        past,
         read_only,
         can_use_tool,
         hooks,

@@ -106,10 +106,31 @@ pub fn read(lua: &Lua, host: &Arc<Host>, options: &mut Options) -> Result<(Site,
     let (start, furnish, setup) = plan(host, options, asked)?;
     let branch = branch.or(match &start {
         Start::Fresh { branch, .. } => branch.clone(),
-        Start::There { .. } => None,
+        Start::Past { .. } | Start::There { .. } => None,
     });
     let scope = scope.map(Arc::new);
     let plan = Plan { repo: dir, start, furnish, setup, scope, commit };
+    Ok((Site::Worktree(Box::new(plan)), branch))
+}
+
+/// Returns where an agent works that takes up another's past, and the branch that was asked for.
+pub fn inherited(host: &Host, options: &mut Options) -> Result<(Site, Option<String>)> {
+    let cwd = options.text("cwd")?;
+    let dir = cwd.or(options.text("repo")?).map(|dir| host.cwd().join(dir));
+    let scope = options.strings("scope")?.map(|paths| Scope::parse(&paths)).transpose()?;
+    let commit = commit(options)?;
+    let Start::Fresh { branch, taken, .. } = fresh(options)? else {
+        return Err(Error::internal("a branch that was there before"));
+    };
+    if taken == Taken::Continue {
+        return Err(
+            options.bad("if_exists", "cannot be `continue` beside `fork`: it is a new branch")
+        );
+    }
+    let (furnish, setup) = defaults_of(host)?;
+    let start = Start::Past { branch: branch.clone(), taken };
+    let (repo, scope) = (dir.unwrap_or_else(|| host.default_dir()), scope.map(Arc::new));
+    let plan = Plan { repo, start, furnish, setup, scope, commit };
     Ok((Site::Worktree(Box::new(plan)), branch))
 }
 

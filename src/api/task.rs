@@ -14,8 +14,6 @@ use crate::vm::{Args, Module, Raised, Runtime, Task};
 
 /// The methods of a task, for its handles.
 const METHODS: &str = "agentlua.task methods";
-/// What the manual has and this version lacks.
-pub const LATER: [&str; 1] = ["send"];
 
 /// What `agent.spawn` returns.
 struct Handle(Rc<Task>);
@@ -221,6 +219,16 @@ fn methods(lua: &Lua) -> LuaResult<LuaTable> {
             Ok(())
         })?
         .function("events", |lua, mut args| events::iterator(lua, &handle(&mut args)?))?
+        .function("send", |_, mut args| {
+            let (task, text) = (handle(&mut args)?, args.string("text")?);
+            if !matches!(task.status(), "running" | "queued") {
+                return Ok(false);
+            }
+            match task.agent() {
+                Some(live) => Ok(live.inbox.send(text)?),
+                None => Err(Error::usage("`task:send`: the task has no agent (yet)").into()),
+            }
+        })?
         .function("status", |_, mut args| Ok(handle(&mut args)?.status()))?;
-    Ok(module.later(&LATER)?.build())
+    Ok(module.build())
 }

@@ -54,6 +54,10 @@ impl Plain {
                 duration(*delay_ms),
                 printable(reason)
             ),
+            Event::Compacted { agent, before, after } => {
+                let (before, after) = (thousands(*before), thousands(*after));
+                format!("{agent} {dim}summed up{reset}: {before} tokens became {after}")
+            }
             Event::Verified { attempt: 0, ok: true, .. } => return None,
             Event::Verified { agent, attempt, ok, message, duration_ms } => {
                 let took = duration(*duration_ms);

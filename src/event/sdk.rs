@@ -2,7 +2,7 @@
 //! `claude -p --output-format stream-json --verbose` prints them), so that what reads those reads these.
 //!
 //! `system`/`init`, `assistant`, `user` and `result` are the SDK's own, with its names and meanings, and
-//! so are `system`/`api_retry` and `system`/`permission_denied`; `agent_id` is ours and tells the
+//! //! so are `system`/`api_retry`, `system`/`permission_denied` and `system`/`compact_boundary`; `agent_id` is ours and tells the
 //! agents of a run apart. What the SDK has no word for, because it knows no fleet, is a `system` message
 //! with a subtype of ours: `run_started`, `agent_queued`, `verified`, `model_changed`,
 //! `worktree_removed`, `merged`, `message`.
@@ -72,6 +72,17 @@ pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
         Event::ModelChanged { agent, from, to, reason } => system(
             "model_changed",
             json!({ "agent_id": agent, "from": from, "to": to, "message": reason }),
+        ),
+        Event::Compacted { agent, before, after } => system(
+            "compact_boundary",
+            json!({
+                "agent_id": agent,
+                "compact_metadata": {
+                    "trigger": "auto",
+                    "pre_tokens": before,
+                    "post_tokens": after,
+                },
+            }),
         ),
         Event::Verified { agent, attempt, ok, message, duration_ms } => system(
             "verified",

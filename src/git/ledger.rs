@@ -18,6 +18,8 @@ use crate::journal::{HostLock, Store};
 
 /// How long the outcome of a step stays in the journal.
 const REMEMBERED: Duration = Duration::from_hours(24 * 7 * 4);
+/// How long a conversation that nobody is in any more can be taken up.
+const CONVERSATIONS: Duration = Duration::from_hours(24 * 90);
 
 /// The host of this handle's intents, and where they are written.
 #[derive(Debug)]
@@ -74,6 +76,7 @@ impl Repo {
             // What was settled long ago is of no use to anybody; a journal that cannot be written says so
             // at the next step.
             let _ = store.forget_settled(REMEMBERED).await;
+            let _ = store.forget_said(CONVERSATIONS).await;
             Ok(Ledger { store, lock })
         });
         opened.await

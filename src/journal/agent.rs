@@ -65,6 +65,13 @@ impl Status {
     }
 }
 
+impl AgentRow {
+    /// Returns the id of its conversation, which agents that go on in it share.
+    pub fn session_id(&self) -> String {
+        self.session.clone().unwrap_or_else(|| format!("{}/{}", self.run, self.id))
+    }
+}
+
 impl ToSql for Status {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(self.as_str().into())
@@ -92,6 +99,10 @@ pub struct AgentRow {
     pub call_path: String,
     /// The name that people see.
     pub label: String,
+    /// The conversation that it is in; that of its own when absent.
+    pub session: Option<String>,
+    /// The agent whose conversation it took up.
+    pub past: Option<String>,
     /// What it is doing.
     pub status: Status,
     /// How it ended, as in the outcome.
@@ -159,11 +170,11 @@ pub(super) fn now() -> i64 {
 /// Inserts a row; `false` if its id is taken.
 pub(super) fn insert(connection: &Connection, row: &AgentRow) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare(
-        "INSERT INTO agent (id, run, call_path, label, status, subtype, branch, branch_created,
+        "INSERT INTO agent (id, run, call_path, label, session, past, status, subtype, branch, branch_created,
              worktree_path, base_commit, head_commit, turns, input_tokens, output_tokens,
              cache_read_input_tokens, cache_creation_input_tokens, cost_usd, created_at, updated_at,
              status_at)
-         VALUES (:id, :run, :call_path, :label, :status, :subtype, :branch, :branch_created,
+         VALUES (:id, :run, :call_path, :label, :session, :past, :status, :subtype, :branch, :branch_created,
              :worktree_path, :base_commit, :head_commit, :turns, :input, :output, :cache_read,
              :cache_creation, :cost_usd, :now, :now, :now)
          ON CONFLICT (id) DO NOTHING",
@@ -173,6 +184,8 @@ pub(super) fn insert(connection: &Connection, row: &AgentRow) -> rusqlite::Resul
         ":run": row.run,
         ":call_path": row.call_path,
         ":label": row.label,
+        ":session": row.session,
+        ":past": row.past,
         ":status": row.status,
         ":subtype": row.subtype,
         ":branch": row.branch,
@@ -270,11 +283,17 @@ fn row(row: &Row<'_>) -> rusqlite::Result<AgentRow> {
         Ok(u64::try_from(count).unwrap_or_default())
     };
     let path: Option<Vec<u8>> = row.get("worktree_path")?;
+    // A file that nobody has written to since an earlier version lacks these.
+    let later = |name: &str| -> rusqlite::Result<Option<String>> {
+        row.as_ref().column_index(name).map_or(Ok(None), |at| row.get(at))
+    };
     Ok(AgentRow {
         id: row.get("id")?,
         run: row.get("run")?,
         call_path: row.get("call_path")?,
         label: row.get("label")?,
+        session: later("session")?,
+        past: later("past")?,
         status: row.get("status")?,
         subtype: row.get("subtype")?,
         branch: row.get("branch")?,

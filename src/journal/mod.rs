@@ -18,6 +18,7 @@ mod store;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests;
+mod transcript;
 mod writer;
 
 pub use agent::{AgentChange, AgentFilter, AgentRow, Status};

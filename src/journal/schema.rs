@@ -59,10 +59,22 @@ const STEPS: [&str; NEWEST as usize] = [
     );
     CREATE INDEX intent_unsettled ON intent (id) WHERE outcome IS NULL;
 ",
+    "
+    ALTER TABLE agent ADD COLUMN session TEXT;
+    ALTER TABLE agent ADD COLUMN past TEXT;
+    CREATE INDEX agent_of_session ON agent (session);
+    CREATE INDEX agent_of_past ON agent (past);
+    CREATE TABLE transcript (
+        agent  TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        entry  TEXT NOT NULL,
+        PRIMARY KEY (agent, number)
+    );
+",
 ];
 
 /// The version that this program writes.
-const NEWEST: u32 = 2;
+const NEWEST: u32 = 3;
 
 /// How long one process waits for another's transaction.
 const BUSY: Duration = Duration::from_secs(10);

@@ -14,6 +14,7 @@ use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
 use super::intent::{self, HostLock, Intent};
 use super::run::{self, RunLock};
 use super::schema;
+use super::transcript;
 use super::writer::{Write, Writer};
 use crate::error::{Error, Result};
 
@@ -115,6 +116,45 @@ impl Store {
             Ok(rows)
         })
         .await
+    }
+
+    /// Adds an entry to what was said in an agent's conversation. With `kept` it returns once that is
+    /// written, and nothing that follows from it can come before.
+    ///
+    /// # Errors
+    /// When it, or an earlier change, could not be written.
+    pub async fn add_said(&self, id: &str, number: u32, entry: String, kept: bool) -> Result<()> {
+        let id = id.to_owned();
+        let act =
+            move |connection: &Connection| transcript::insert(connection, &id, number, &entry);
+        if kept {
+            return self.written(act).await.map(drop);
+        }
+        self.writer().await?.send(Write { act: Box::new(act), synced: false, done: None }).await
+    }
+
+    /// Returns what was said in an agent's conversation, in order.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn said(&self, id: &str) -> Result<Vec<String>> {
+        let (file, id) = (self.file(), id.to_owned());
+        self.flush().await?;
+        blocking(move || {
+            let Some(connection) = schema::reader(&file)? else { return Ok(Vec::new()) };
+            transcript::select(&connection, &id).map_err(|error| schema::refusal(&file, error))
+        })
+        .await
+    }
+
+    /// Forgets what was said in conversations that nobody was in for `age`.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn forget_said(&self, age: Duration) -> Result<()> {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let time = agent::now().saturating_sub(age);
+        self.written(move |connection| transcript::forget(connection, time)).await.map(drop)
     }
 
     fn file(&self) -> PathBuf {

@@ -125,7 +125,7 @@ async fn newer_foreign_and_damaged_files_are_refused_and_left_alone() {
         std::fs::read(&other).unwrap()
     };
     for (content, says) in [
-        (newer, "was written by a newer agentlua (version 99, this one knows 2)"),
+        (newer, "was written by a newer agentlua (version 99, this one knows 3)"),
         (foreign, "is not a journal of agentlua"),
         (b"not a database at all, but text of some length\n".repeat(9), "is damaged"),
     ] {

@@ -46,6 +46,7 @@ use serde_json::Value;
 use crate::error::Error;
 pub use crate::event::Usage;
 use crate::media::Media;
+pub use call_id::CallIds;
 use capability::Capabilities;
 pub use effort::Effort;
 use rate::RateLimits;

@@ -101,8 +101,8 @@ local query = {
   { "env", { A = "b" } },
   { "hooks", { pre_tool_use = print } },
   { "mcp_servers", { s = { command = "sh", args = { "-c", server } } } },
-  { "resume", "agent-1" },
-  { "fork", "agent-1" },
+  { "resume", kept.id },
+  { "fork", kept.session_id },
 }
 for _, case in ipairs(query) do
   local name, value = case[1], case[2]

@@ -1,0 +1,151 @@
+//! Whose conversation an agent takes up, and where: what `resume` and `fork` name is looked up in the
+//! registry of the repository, whichever process or worktree it was written from.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Host, repository_around};
+use crate::agent::Query;
+use crate::agent::past::{Ancestor, Past};
+use crate::agent::query::{Dirty, Site, Start};
+use crate::error::{Error, Kind, Result};
+use crate::git::{Repo, Taken};
+use crate::journal::{AgentFilter, AgentRow};
+
+impl Host {
+    /// Finds the agent whose past a query takes up, and settles where it works.
+    ///
+    /// # Errors
+    /// Usage, for an agent that there is not or that has not ended; git, when nothing is left of its
+    /// work.
+    pub(super) async fn settle_past(&self, query: &mut Query) -> Result<Option<Ancestor>> {
+        let resumes = matches!(query.past, Past::Resumed(_));
+        let Some(name) = query.past.name().map(str::to_owned) else { return Ok(None) };
+        let dir = match &query.site {
+            Site::Worktree(plan) => plan.repo.clone(),
+            Site::Directory(dir) => dir.clone(),
+        };
+        let repo = self.repo_of_past(&dir).await?;
+        let store = self.store(repo.as_ref()).await?;
+        let rows = self
+            .beside(async move {
+                // What this process has yet to write counts.
+                store.flush().await?;
+                store.agents(AgentFilter::default()).await
+            })
+            .await??;
+        let row = if resumes { newest(&rows, find(&rows, &name)?) } else { find(&rows, &name)? };
+        if row.status.is_live() {
+            let (id, status) = (&row.id, row.status.as_str());
+            return Err(Error::usage(format!("`{id}` has not ended: it is {status}"))
+                .hint("wait for it, or tell it more with `task:send(text)`"));
+        }
+        let ancestor = Ancestor {
+            id: row.id.clone(),
+            session: resumes.then(|| row.session_id()),
+            head_commit: row.head_commit.clone(),
+        };
+        let row = row.clone();
+        if let Site::Worktree(plan) = &mut query.site
+            && let Start::Past { branch, taken } = plan.start.clone()
+        {
+            let start = match (&row.branch, repo) {
+                (Some(own), Some(repo)) if resumes => {
+                    Some(self.beside(going_on(repo, own.clone(), row.clone())).await??)
+                }
+                (Some(_), Some(_)) => Some(fresh(branch, taken, head_of(&row)?)),
+                _ => None,
+            };
+            match start {
+                Some(start) => plan.start = start,
+                None => Self::without_worktree(query, &dir)?,
+            }
+        }
+        Ok(Some(ancestor))
+    }
+
+    /// Opens the repository around `dir`, with what was cut off there recovered: it may be the very
+    /// agent that is taken up.
+    async fn repo_of_past(&self, dir: &Path) -> Result<Option<Arc<Repo>>> {
+        match repository_around(dir) {
+            Some(_) => self.repo_to_change(dir).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Lets an agent work where one worked that had no worktree.
+    fn without_worktree(query: &mut Query, dir: &Path) -> Result<()> {
+        let Site::Worktree(plan) = &query.site else { return Ok(()) };
+        if let Some(scope) = &plan.scope {
+            return Err(Error::usage(format!(
+                "`agent.query`: `scope` ({scope}) needs a worktree, and the agent had none"
+            )));
+        }
+        query.site = Site::Directory(dir.to_owned());
+        query.rules = std::mem::take(&mut query.rules).reading_by_default();
+        match (query.rules.writing(), repository_around(dir)) {
+            (Some(name), Some(top)) => Err(Error::usage(format!(
+                "`agent.query`: option `allowed_tools` lists `{name}`, which writes, and the agent \
+                 had no worktree: it would work in the checkout `{}`",
+                top.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Finds an agent by its id, the start of its id, or its `session_id`.
+fn find<'a>(rows: &'a [AgentRow], name: &str) -> Result<&'a AgentRow> {
+    if let Some(row) = rows.iter().find(|row| row.id == name) {
+        return Ok(row);
+    }
+    let of_session = rows.iter().rev().find(|row| row.session_id() == name);
+    if let Some(row) = of_session {
+        return Ok(row);
+    }
+    let starts = |row: &&AgentRow| !name.is_empty() && row.id.starts_with(name);
+    let matching: Vec<&AgentRow> = rows.iter().filter(starts).collect();
+    match matching[..] {
+        [row] => Ok(row),
+        [] => Err(Error::usage(format!("no agent of this repository has the id `{name}`"))
+            .hint("`agentlua agents --all` lists them")),
+        _ => {
+            let ids: Vec<&str> = matching.iter().take(5).map(|row| row.id.as_str()).collect();
+            let more = if matching.len() > 5 { ", …" } else { "" };
+            Err(Error::usage(format!("`{name}` may be {}{more}", ids.join(", "))))
+        }
+    }
+}
+
+/// Returns the last agent of the conversation that an agent was in: who goes on, goes on from there.
+fn newest<'a>(rows: &'a [AgentRow], row: &'a AgentRow) -> &'a AgentRow {
+    let session = row.session_id();
+    let begun = |one: &&AgentRow| one.session_id() == session && one.base_commit.is_some();
+    let with_work = rows.iter().rev().find(begun);
+    let last = rows.iter().rev().find(|one| one.session_id() == session);
+    // One that never came to its worktree has nothing to go on from.
+    last.filter(|last| last.status.is_live()).or(with_work).or(last).unwrap_or(row)
+}
+
+/// Settles how a branch that was worked on before is gone on with: in the worktree that holds it, in a
+/// new one, or, where the branch went with nothing on it, on one of the same name at the same commit.
+async fn going_on(repo: Arc<Repo>, branch: String, row: AgentRow) -> Result<Start> {
+    let there = repo.branches().await?.into_iter().any(|known| known.name == branch);
+    if there {
+        let (base, dirty) = (None, Dirty::Ignore);
+        return Ok(Start::Fresh { branch: Some(branch), taken: Taken::Continue, base, dirty });
+    }
+    Ok(fresh(Some(branch), Taken::Refuse, head_of(&row)?))
+}
+
+fn fresh(branch: Option<String>, taken: Taken, base: String) -> Start {
+    Start::Fresh { branch, taken, base: Some(base), dirty: Dirty::Ignore }
+}
+
+/// Returns the commit that an agent's work ended at.
+fn head_of(row: &AgentRow) -> Result<String> {
+    let head = row.head_commit.clone().or_else(|| row.base_commit.clone());
+    head.ok_or_else(|| {
+        Error::new(Kind::Git, format!("`{}` ended before it had a commit to go on from", row.id))
+    })
+}

@@ -1,0 +1,36 @@
+//! What was said in agents' conversations: numbered entries, added at the end and never changed. What is
+//! in them is the agents' business.
+
+use rusqlite::{Connection, params};
+
+/// Adds an entry; `false` if there is one of that number.
+pub(super) fn insert(
+    connection: &Connection,
+    agent: &str,
+    number: u32,
+    entry: &str,
+) -> rusqlite::Result<bool> {
+    let sql = "INSERT INTO transcript (agent, number, entry) VALUES (?1, ?2, ?3)
+               ON CONFLICT (agent, number) DO NOTHING";
+    Ok(connection.prepare(sql)?.execute(params![agent, number, entry])? == 1)
+}
+
+/// Lists the entries of an agent in their order.
+pub(super) fn select(connection: &Connection, agent: &str) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT entry FROM transcript WHERE agent = ?1 ORDER BY number";
+    let mut statement = connection.prepare(sql)?;
+    let entries = statement.query_map([agent], |row| row.get(0))?;
+    entries.collect()
+}
+
+/// Forgets what was said by agents that last did something before `time`, unless somebody goes on from
+/// it who did since.
+pub(super) fn forget(connection: &Connection, time: i64) -> rusqlite::Result<bool> {
+    let sql = "WITH RECURSIVE needed (id) AS (
+                   SELECT id FROM agent WHERE updated_at >= ?1
+                   UNION
+                   SELECT agent.past FROM agent JOIN needed ON agent.id = needed.id
+                   WHERE agent.past IS NOT NULL)
+               DELETE FROM transcript WHERE agent NOT IN (SELECT id FROM needed)";
+    Ok(connection.prepare(sql)?.execute([time])? > 0)
+}
