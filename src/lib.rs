@@ -31,6 +31,7 @@ pub mod event;
 pub mod files;
 pub mod git;
 pub mod host;
+pub mod http;
 pub mod journal;
 pub mod media;
 pub mod model;

@@ -25,6 +25,8 @@ mod governor;
 mod interrupted;
 #[path = "http/limits.rs"]
 mod limits;
+#[path = "http/long.rs"]
+mod long;
 #[path = "http/refused.rs"]
 mod refused;
 #[path = "http/scripts.rs"]

@@ -17,14 +17,14 @@ const LAYERS: [&[&str]; 12] = [
     &["journal"],
     &["process"],
     &["config"],
-    &["event", "error", "media", "schema", "suggest", "files", "crash"],
+    &["event", "error", "media", "schema", "suggest", "files", "http", "crash"],
 ];
 
 /// Crates and the only places that may name them.
 const HOMES: [(&str, &[&str]); 15] = [
     ("mlua", &["vm", "api"]),
     ("git2", &["git"]),
-    ("reqwest", &["model/http", "tool/http", "tool/web_fetch", "tool/mcp/http", "github"]),
+    ("reqwest", &["model/http", "http", "tool/web_fetch", "tool/mcp/http", "github"]),
     ("rustyline", &["cli"]),
     ("clap", &["cli"]),
     ("rusqlite", &["journal"]),

@@ -220,7 +220,9 @@ fn cut(messages: &[Message], share: usize) -> (usize, usize) {
             let longest = (share - said) / results.max(1);
             let fits = {
                 let mut turn = turn.to_vec();
-                turn.iter_mut().for_each(|message| shorten(message, longest));
+                for message in &mut turn {
+                    shorten(message, longest);
+                }
                 // The notes on what is missing come on top.
                 weight_of(&turn) <= share + results * STUB
             };
@@ -265,3 +267,7 @@ fn written(value: &serde_json::Value) -> usize {
     let _ = write!(count, "{value}");
     count.0
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests;

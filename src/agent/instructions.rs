@@ -6,6 +6,7 @@
 //! text is not told twice, whether one file links to, imports or copies the other.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -71,7 +72,8 @@ impl Reading<'_> {
             String::new()
         };
         let (shown, end) = (shown.trim_end(), "</instructions>");
-        self.text.push_str(&format!("<instructions file=\"{path}\">\n{shown}{note}\n{end}\n"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "<instructions file=\"{path}\">\n{shown}{note}\n{end}");
         if depth < DEPTH {
             for import in imports(&content) {
                 let near = path.parent().unwrap_or_default().as_path().join(&import);

@@ -1,6 +1,7 @@
 //! What an agent begins with: nothing, or the conversation of one that ended.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::fleet::Order;
@@ -52,10 +53,12 @@ impl Ancestor {
         if let (Some(then), Some(now)) = (&self.head_commit, now)
             && then != now
         {
-            note.push_str(&format!(
+            // Writing to a string cannot fail.
+            let _ = write!(
+                note,
                 " The branch was at {then} when you ended and is at {now} now; \
                  `git diff {then} {now}` shows what was changed."
-            ));
+            );
         }
         note.push_str("\n</resumed>");
         note

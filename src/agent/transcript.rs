@@ -118,7 +118,7 @@ impl<'a> Entry<'a> {
 
     /// Does to a conversation what was done. What `model` said comes back as it was sent; another's
     /// words are rebuilt, as their signatures mean nothing to it.
-    fn replay(self, history: &mut Option<History>, model: &dyn Model) -> Result<()> {
+    fn replay(self, history: &mut Option<History>, model: &str, wire: &'static str) -> Result<()> {
         let Some(history) = history else {
             let Self::Opening { texts } = self else {
                 return Err(Error::internal("it does not begin with the user"));
@@ -137,16 +137,16 @@ impl<'a> Entry<'a> {
                 history.add_said(texts.into_owned())
             }
             Self::SummedUp { summary, from, longest } => history.sum_up(&summary, from, longest),
-            Self::Reply { model: by, text, calls, stop, usage, wire_format, wire } => {
-                let is_own = by == model.name() && wire_format == model.wire() && !wire.is_null();
-                let wire = if is_own { wire.into_owned() } else { Value::Null };
+            Self::Reply { model: by, text, calls, stop, usage, wire_format, wire: sent } => {
+                let is_own = by == model && wire_format == wire && !sent.is_null();
+                let sent = if is_own { sent.into_owned() } else { Value::Null };
                 history.push_reply(Arc::new(Reply {
                     text: text.into_owned(),
                     calls: calls.into_iter().map(Call::restored).collect(),
                     stop: StopReason::Other(stop.into_owned()),
                     usage,
-                    wire,
-                    wire_format: if is_own { model.wire() } else { REBUILT },
+                    wire: sent,
+                    wire_format: if is_own { wire } else { REBUILT },
                     limits: RateLimits::default(),
                 }))
             }
@@ -255,12 +255,24 @@ pub(super) async fn load(
         (who, upto) = past;
     }
     let own = parts.first().map_or(0, Vec::len);
+    let texts = parts.into_iter().rev().flatten();
+    let history = restored(texts, model.name(), model.wire()).or_kind(Kind::Io, trouble)?;
+    Ok(history.map(|history| (history, u32::try_from(own).unwrap_or(u32::MAX))))
+}
+
+/// Restores a conversation from what was written of it, for the model of this name and wire format.
+pub(super) fn restored(
+    texts: impl IntoIterator<Item = String>,
+    model: &str,
+    wire: &'static str,
+) -> Result<Option<History>> {
     let mut history = None;
-    for text in parts.iter().rev().flatten() {
-        let entry: Entry<'_> = serde_json::from_str(text).or_kind(Kind::Io, trouble)?;
+    for text in texts {
+        let entry = serde_json::from_str::<Entry<'_>>(&text);
+        let entry = entry.or_kind(Kind::Io, || "an entry is none")?;
         if !matches!(entry, Entry::Past { .. }) {
-            entry.replay(&mut history, model).or_kind(Kind::Io, trouble)?;
+            entry.replay(&mut history, model, wire)?;
         }
     }
-    Ok(history.map(|history| (history, u32::try_from(own).unwrap_or(u32::MAX))))
+    Ok(history)
 }

@@ -73,17 +73,7 @@ pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
             "model_changed",
             json!({ "agent_id": agent, "from": from, "to": to, "message": reason }),
         ),
-        Event::Compacted { agent, before, after } => system(
-            "compact_boundary",
-            json!({
-                "agent_id": agent,
-                "compact_metadata": {
-                    "trigger": "auto",
-                    "pre_tokens": before,
-                    "post_tokens": after,
-                },
-            }),
-        ),
+        Event::Compacted { agent, before, after } => compacted(agent, *before, *after),
         Event::Verified { agent, attempt, ok, message, duration_ms } => system(
             "verified",
             json!({
@@ -126,6 +116,11 @@ pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
     }
     object.insert("uuid".to_owned(), uuid().into());
     Some(Value::Object(object))
+}
+
+fn compacted(agent: &str, before: u64, after: u64) -> Map<String, Value> {
+    let metadata = json!({ "trigger": "auto", "pre_tokens": before, "post_tokens": after });
+    system("compact_boundary", json!({ "agent_id": agent, "compact_metadata": metadata }))
 }
 
 fn system(subtype: &str, fields: Value) -> Map<String, Value> {

@@ -78,21 +78,6 @@ impl Anthropic {
     async fn answer(
         &self,
         request: &Request,
-        chunks: &(dyn Fn(Chunk) + Send + Sync),
-    ) -> Result<Reply, Failure> {
-        let mut form = self.lessons.form();
-        loop {
-            match self.answer_once(request, form, chunks).await {
-                // Each form leaves out more, so this ends.
-                Err(failure) => form = self.lessons.amend(form, request, failure)?,
-                reply => return reply,
-            }
-        }
-    }
-
-    async fn answer_once(
-        &self,
-        request: &Request,
         form: Form,
         chunks: &(dyn Fn(Chunk) + Send + Sync),
     ) -> Result<Reply, Failure> {
@@ -139,6 +124,6 @@ impl Model for Anthropic {
         request: &'a Request,
         chunks: &'a (dyn Fn(Chunk) + Send + Sync),
     ) -> BoxFuture<'a, Result<Reply, Failure>> {
-        self.answer(request, chunks).boxed()
+        self.lessons.learn(request, |form| self.answer(request, form, chunks)).boxed()
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::capability::Capabilities;
 use super::room::{self, Room};
-use super::{Failure, Message, Request};
+use super::{Failure, Message, Reply, Request};
 
 /// A part of a question that may be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,11 +190,31 @@ impl Lessons {
         }
     }
 
+    /// Puts a question by `put`, and once more for each refusal that says how it has to be put.
+    pub async fn learn<Answer>(
+        &self,
+        request: &Request,
+        put: impl Fn(Form) -> Answer,
+    ) -> Result<Reply, Failure>
+    where
+        Answer: Future<Output = Result<Reply, Failure>>,
+    {
+        // What this question leaves out: a sibling may learn something while it is under way.
+        let mut form = self.form();
+        loop {
+            match put(form).await {
+                // Each form leaves out more, so this ends.
+                Err(failure) => form = self.amend(form, request, failure)?,
+                reply => return reply,
+            }
+        }
+    }
+
     /// Returns the form in which to put a question again that was refused in `form`.
     ///
     /// # Errors
     /// The refusal, when it teaches nothing.
-    pub fn amend(&self, form: Form, request: &Request, failure: Failure) -> Result<Form, Failure> {
+    fn amend(&self, form: Form, request: &Request, failure: Failure) -> Result<Form, Failure> {
         let Some(status) = failure.error.detail("status").and_then(Value::as_u64) else {
             return Err(failure);
         };

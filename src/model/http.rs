@@ -1,4 +1,4 @@
-//! The one place that talks HTTP: JSON out, server-sent events in. An answer that is one message in
+//! Asking over HTTP: JSON out, server-sent events in. An answer that is one message in
 //! JSON, as servers give that cannot stream, passes as a stream of one event.
 //!
 //! All models of the process share two clients, built at the first question: one that honours the
@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, ClientBuilder, Response, Url, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::bytes::Bytes;
 
@@ -21,11 +21,10 @@ use super::rate::RateLimits;
 use super::sse::{Decoder, Event, TooLarge};
 use super::{Failure, Heard, Usage};
 use crate::error::{Error, Kind};
+use crate::http;
 
 /// How long to wait for the head of an answer; models think before they speak.
 const HEADERS_LIMIT: Duration = Duration::from_mins(2);
-/// How long to wait for a connection.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long an idle connection may be used again; stale ones stall.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 /// How often a silent connection is probed.
@@ -40,26 +39,16 @@ const MAX_ERROR_BODY: usize = 64 * 1024;
 const PROGRESS: usize = 512;
 
 static PROXIED: LazyLock<Result<Client, String>> = LazyLock::new(|| client(|builder| builder));
-static DIRECT: LazyLock<Result<Client, String>> =
-    LazyLock::new(|| client(reqwest::ClientBuilder::no_proxy));
+static DIRECT: LazyLock<Result<Client, String>> = LazyLock::new(|| client(ClientBuilder::no_proxy));
 
-fn client(
-    proxies: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
-) -> Result<Client, String> {
-    // An error means that somebody installed a provider before, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || {
-        proxies(Client::builder())
-            .user_agent(concat!("agentlua/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_LIMIT)
+fn client(proxies: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, String> {
+    http::client(|builder| {
+        proxies(builder)
             .tcp_keepalive(KEEPALIVE)
             .pool_idle_timeout(POOL_IDLE)
             .http2_keep_alive_interval(KEEPALIVE)
             .redirect(redirect::Policy::none())
-    };
-    // A machine without root certificates can still reach servers that need none.
-    let built = builder().build().or_else(|_| builder().tls_certs_only([]).build());
-    built.map_err(|error| innermost(&error))
+    })
 }
 
 /// Where and as whom to ask; cheap to share, opens nothing by itself.
@@ -87,7 +76,7 @@ impl Endpoint {
                     .hint(format!("{variable}=https://host[:port][/path]"))
             })?;
         let host = url.host_str().unwrap_or_default();
-        let is_local = host == "localhost" || host.starts_with("127.") || host == "[::1]";
+        let is_local = http::is_local(&url);
         origin.host = match url.port() {
             Some(port) => format!("{host}:{port}"),
             None => host.to_owned(),
@@ -197,14 +186,10 @@ impl Endpoint {
     }
 }
 
-/// Returns the last cause, which says what happened; the ones before it say where.
+/// Returns what happened, without where.
 fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
     match error.source() {
-        Some(_) => cause.to_string(),
+        Some(_) => http::innermost(error),
         // Without a cause it would name the whole URL, and a URL may hold a password.
         None => "the request could not be made".to_owned(),
     }

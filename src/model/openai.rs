@@ -77,22 +77,6 @@ impl OpenAi {
     async fn answer(
         &self,
         request: &Request,
-        chunks: &(dyn Fn(Chunk) + Send + Sync),
-    ) -> Result<Reply, Failure> {
-        // What this try leaves out: a sibling may learn something while it is under way.
-        let mut form = self.lessons.form();
-        loop {
-            match self.answer_once(request, form, chunks).await {
-                // Each form leaves out more, so this ends.
-                Err(failure) => form = self.lessons.amend(form, request, failure)?,
-                reply => return reply,
-            }
-        }
-    }
-
-    async fn answer_once(
-        &self,
-        request: &Request,
         form: Form,
         chunks: &(dyn Fn(Chunk) + Send + Sync),
     ) -> Result<Reply, Failure> {
@@ -126,6 +110,11 @@ impl OpenAi {
     }
 }
 
+/// Reports whether a place is `OpenAI`'s own.
+pub(super) fn is_official(endpoint: &Endpoint) -> bool {
+    endpoint.origin().host == "api.openai.com"
+}
+
 /// Returns a place that takes the key as `OpenAI` does.
 pub(super) fn endpoint(url: &str, address: &Address) -> Result<Endpoint, Error> {
     let bearer = address.key.as_deref().map(|key| format!("Bearer {}", key.trim()));
@@ -143,7 +132,7 @@ impl Model for OpenAi {
     }
 
     fn caches_prefixes(&self) -> bool {
-        self.endpoint.origin().host == "api.openai.com"
+        is_official(&self.endpoint)
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -155,6 +144,6 @@ impl Model for OpenAi {
         request: &'a Request,
         chunks: &'a (dyn Fn(Chunk) + Send + Sync),
     ) -> BoxFuture<'a, Result<Reply, Failure>> {
-        self.answer(request, chunks).boxed()
+        self.lessons.learn(request, |form| self.answer(request, form, chunks)).boxed()
     }
 }

@@ -10,7 +10,6 @@ pub mod edit;
 mod file;
 pub mod glob;
 pub mod grep;
-mod http;
 mod input;
 mod line_ends;
 mod matches;

@@ -66,6 +66,12 @@ pub fn name_of(talk: &Talk) -> Option<&str> {
     talk.call_ids().find_map(conversation_of)
 }
 
+/// Returns the largest number of a turn that a call id names.
+pub fn last_number(talk: &Talk) -> usize {
+    let number = |id: &str| id.split('_').nth(2)?.parse().ok();
+    talk.call_ids().filter_map(number).max().unwrap_or(0)
+}
+
 impl Memory {
     /// Checks that every assistant message is one that was sent, unchanged and whole; with `respelled`
     /// arguments may be other text of the same JSON.

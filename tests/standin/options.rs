@@ -35,6 +35,9 @@ pub struct Options {
     /// Ask for no key.
     #[arg(long)]
     pub no_key: bool,
+    /// Refuse requests of more tokens than this, at four bytes each.
+    #[arg(long, value_name = "TOKENS")]
+    pub window: Option<usize>,
     /// Let tools and system change within a conversation.
     #[arg(long)]
     pub free_prefix: bool,

@@ -130,6 +130,7 @@ pub fn next(turn: Option<&Turn<'_>>) -> Next {
         "edit" | "peers" => work::edit_once(turn),
         "write" | "commit" => work::write(turn),
         "look" => work::look(turn),
+        "long" => work::long(turn),
         "bash" => work::bash(turn),
         "call" => work::call(turn),
         "loop" => Ok(Reply::calls("", [probe(turn, 0)])),

@@ -143,6 +143,7 @@ impl State {
         *inner.counts.per_wire.entry(wire.as_str()).or_default() += 1;
         let mut note = json!({});
         let plan = asking
+            .and_then(|asking| self.fits(wire, bytes.len()).map(|()| asking))
             .and_then(|asking| self.reply_to(&mut inner, &asking, &mut note))
             .unwrap_or_else(|complaint| {
                 note["complaint"] = json!(complaint.message);
@@ -152,6 +153,19 @@ impl State {
         drop(inner);
         self.write_log(wire, &plan, body, note);
         plan
+    }
+
+    /// Refuses what is longer than the model's context.
+    fn fits(&self, wire: Wire, bytes: usize) -> Checked {
+        let (tokens, window) = (bytes / 4, self.options.window.unwrap_or(usize::MAX));
+        if tokens <= window {
+            return Ok(());
+        }
+        let message = match wire {
+            Wire::Anthropic => format!("prompt is too long: {tokens} tokens > {window} maximum"),
+            _ => format!("This model's maximum context length is {window} tokens."),
+        };
+        Err(Complaint::plain(400, "invalid_request_error", message))
     }
 
     fn write_log(&self, wire: Wire, plan: &Plan, body: &Value, mut note: Value) {
@@ -211,7 +225,9 @@ impl State {
     fn say(&self, inner: &mut Inner, asking: &Asking<'_>) -> Checked<Saying> {
         let Asking { talk, measure, .. } = asking;
         let asked = inner.memory.ask(talk, measure);
-        let turns = talk.steps.iter().filter(|step| matches!(step, Step::Assistant { .. })).count();
+        let replies = talk.steps.iter().filter(|step| matches!(step, Step::Assistant { .. }));
+        // A conversation that was cut goes on with the number behind its last.
+        let turns = replies.count().max(memory::last_number(talk));
         let first = match talk.steps.first() {
             Some(Step::User { text, .. }) => digest_of(text.as_str()),
             _ => 0,

@@ -139,6 +139,34 @@ pub fn look(turn: &Turn<'_>) -> Next {
     Ok(Reply::calls("I look.", file.into_iter().chain([command])))
 }
 
+/// Runs a command in each of many steps, which are counted in what it sees alone: a summary will do.
+/// `sum` is how a question for one is recognised.
+pub fn long(turn: &Turn<'_>) -> Next {
+    let (steps, sum) = (turn.parameter("steps").unwrap_or(10), turn.need("sum")?);
+    let bytes = turn.parameter("bytes").unwrap_or(100);
+    let texts = turn.steps.iter().flat_map(|step| match step {
+        Step::User { results, text } => {
+            results.iter().map(|result| &result.text).chain([text]).collect()
+        }
+        Step::Assistant { text, .. } => vec![text],
+    });
+    let numbers = texts
+        .flat_map(|text| text.split("step ").skip(1))
+        .filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok());
+    let done = numbers.max().unwrap_or(0);
+    // The directive itself has the words too.
+    let asks = |text: &str| text.rsplit("]]").next().is_some_and(|text| text.contains(sum));
+    if matches!(turn.steps.last(), Some(Step::User { text, .. }) if asks(text)) {
+        return Ok(Reply::text(format!("Done up to step {done}.")));
+    }
+    if done >= steps {
+        return Ok(Reply::text(format!("All {done} steps.")));
+    }
+    let (next, log) = (done + 1, turn.text("log").unwrap_or("/dev/null"));
+    let command = format!("echo step {next} | tee -a {log}; printf '%0{bytes}d' 0");
+    Ok(Reply::calls("On I go.", [shell(&command)]))
+}
+
 /// Runs the commands one after the other; the text is what it saw.
 pub fn bash(turn: &Turn<'_>) -> Next {
     let commands = turn.directive.list("command");

@@ -23,7 +23,7 @@ pub(in crate::api) fn read(options: &mut Options) -> Result<Past> {
         (None, Some(value)) => ("fork", value, &BESIDE_FORK[..]),
     };
     let agent = named(options, name, &value)?;
-    for other in refused.iter().filter(|other| options.has(other)) {
+    if let Some(other) = refused.iter().find(|other| options.has(other)) {
         let (why, hint) = match name {
             "resume" => (
                 "cannot stand beside `resume`, which goes on where the agent worked",

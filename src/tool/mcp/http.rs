@@ -7,7 +7,7 @@ use reqwest::{StatusCode, Url, redirect};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
 
-use crate::tool::http;
+use crate::http;
 
 /// How many redirects of one request are followed.
 const REDIRECTS: usize = 5;

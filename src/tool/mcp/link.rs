@@ -14,8 +14,8 @@ use tokio::time::timeout;
 use super::remote::Remote;
 use super::{Around, Connection, Server};
 use crate::error::{Error, Kind, Result};
+use crate::http::innermost;
 use crate::process::{Invocation, LastWords, Service, What};
-use crate::tool::http::innermost;
 
 /// How long a server may take until its tools are known.
 const START_LIMIT: Duration = Duration::from_secs(30);

@@ -16,9 +16,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::http::{innermost, url};
 use super::output::capped;
 use super::{Context, Output, Tool, ToolError, ToolOutput, blocking, input};
+use crate::http::{innermost, url};
 use crate::media::{Media, media_type};
 
 /// How long one call may take in all.

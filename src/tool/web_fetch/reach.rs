@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Url, redirect};
 
-use crate::tool::http;
+use crate::http;
 
 /// Reaches public addresses alone.
 static PUBLIC: LazyLock<Result<Client, String>> = LazyLock::new(|| {

@@ -1,4 +1,4 @@
-//! The set-up of HTTP clients that tools use: TLS, who asks, how long a connection may take.
+//! The set-up of every HTTP client: TLS, who asks, how long a connection may take.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// Why there can be none: a clause.
-pub(super) fn client(more: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, String> {
+pub fn client(more: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Client, String> {
     // An error means that somebody installed a provider before, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
@@ -28,7 +28,7 @@ pub(super) fn client(more: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Cl
 ///
 /// # Errors
 /// What is wrong with it: a clause.
-pub(super) fn url(text: &str) -> Result<Url, String> {
+pub fn url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
@@ -37,13 +37,13 @@ pub(super) fn url(text: &str) -> Result<Url, String> {
 }
 
 /// Reports whether a server is on this machine: no proxy reaches it.
-pub(super) fn is_local(url: &Url) -> bool {
+pub fn is_local(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     host == "localhost" || host.starts_with("127.") || host == "[::1]"
 }
 
 /// Returns the last cause, which says what happened; those before it may name URLs with secrets.
-pub(super) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+pub fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
