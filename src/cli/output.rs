@@ -307,7 +307,8 @@ fn cost(tally: &Tally) -> Option<f64> {
         let asked = ended.outcome.get("num_turns").and_then(Value::as_u64).unwrap_or(0) > 0;
         known.or(if asked { None } else { Some(0.0) })
     });
-    costs.sum()
+    // An empty sum of floats is -0.0.
+    costs.sum::<Option<f64>>().map(|sum| sum + 0.0)
 }
 
 /// Writes the last line of a run that did not begin, because its command line cannot be understood.
