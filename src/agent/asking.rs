@@ -123,6 +123,13 @@ impl Session<'_> {
         }
     }
 
+    /// Returns the name of who answers now.
+    pub(super) fn answerer_name(&self) -> &str {
+        let fallback =
+            self.asker.answerer.checked_sub(1).and_then(|at| self.query.fallbacks.get(at));
+        fallback.map_or_else(|| self.query.model.name(), |fallback| fallback.model.name())
+    }
+
     fn answerer(&self) -> Answerer {
         match self.asker.answerer.checked_sub(1).and_then(|at| self.query.fallbacks.get(at)) {
             Some(fallback) => {
@@ -171,6 +178,10 @@ impl Session<'_> {
             let leave = self.leave_to_send(answerer, request, load, &tries);
             let (mut paid, pass) = parked(&self.asker.store, &self.context.agent, leave).await?;
             paid.iter_mut().for_each(SetAside::sent);
+            if paid.is_none() {
+                // It costs something from here on, also if nobody waits for the answer.
+                self.query.purse.note_unpriced(answerer.model.name(), false);
+            }
             self.asker.asked_at = Some(Instant::now());
             let heard = AtomicU64::new(0);
             let chunks = |chunk| {
@@ -180,6 +191,7 @@ impl Session<'_> {
                     Chunk::Call(_) => CALL,
                 };
                 heard.fetch_add(tokens, Ordering::Relaxed);
+                paid.iter().for_each(|paid| paid.heard(tokens));
             };
             let answer = answerer.model.ask(request, &chunks).await;
             self.note_time();

@@ -33,7 +33,7 @@ impl Session<'_> {
     /// calls before these run, and the agent does not run away from them.
     pub(super) async fn tell_reply(&self, reply: &Reply) {
         if !reply.is_empty() {
-            let message = assistant(self.query.model.name(), reply);
+            let message = assistant(self.answerer_name(), reply);
             self.events.emit(Event::Said { agent: self.context.agent.clone(), message });
         }
         tokio::select! {
