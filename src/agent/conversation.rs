@@ -145,8 +145,14 @@ pub(super) async fn hold(
         stops: 0,
     };
     let mut ending = session.run().await;
-    if let (Err(error), None) = (session.tell_end(ending.subtype.as_str()).await, &ending.error) {
-        ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) };
+    if let Err(raised) = session.tell_end(ending.subtype.as_str()).await {
+        ending = match ending.error {
+            None => Ending { subtype: Subtype::ErrorDuringExecution, error: Some(raised) },
+            Some(_) => {
+                order.events.warn(format!("{id}: its hook `session_end` failed: {raised}"));
+                ending
+            }
+        };
     }
     // They write no more when the work is taken in.
     servers.end().await;
