@@ -294,7 +294,7 @@ impl Rules {
             return Ok(());
         }
         let access = if redirect.writes { Access::Edit } else { Access::Read };
-        let may = known.is_some_and(|target| {
+        let may = known.filter(|target| !files::is_tilde(target)).is_some_and(|target| {
             dirs.places(&target)
                 .iter()
                 .all(|place| place.is_inside() && self.allows_file(access, place))

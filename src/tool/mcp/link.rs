@@ -14,7 +14,6 @@ use tokio::time::timeout;
 use super::remote::Remote;
 use super::{Around, Connection, Server, http};
 use crate::error::{Error, Kind, Result};
-use crate::http::innermost;
 use crate::process::{Invocation, LastWords, Service, What};
 
 /// How long a server may take until its tools are known.
