@@ -37,6 +37,7 @@ fn json(home: &Home, source: &str) -> (Ran, Value) {
 /// Returns the one line there is.
 fn only(ran: &Ran) -> Value {
     let lines = lines(&ran.stdout);
+    assert!(!ran.stdout.contains("-0.0"), "{}", ran.stdout);
     assert_eq!(lines.len(), 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(lines[0]["type"], "run");
     assert_eq!(lines[0]["exit_code"], ran.code);
@@ -80,7 +81,8 @@ fn the_object_tells_of_the_run_and_its_agents() {
     assert!(last["usage"]["input_tokens"].is_u64() && last["duration_ms"].is_u64(), "{last}");
 
     // Nothing was asked, so nothing was paid.
-    let (_, last) = json(&home, "return 1, 'two'");
+    let (ran, last) = json(&home, "return 1, 'two'");
+    assert!(ran.stdout.contains(r#""total_cost_usd":0.0,"#), "{}", ran.stdout);
     assert_eq!((&last["result"], &last["total_cost_usd"]), (&json!([1, "two"]), &json!(0.0)));
 }
 

@@ -182,6 +182,10 @@ impl Session<'_> {
             let leave = self.leave_to_send(answerer, request, load, &tries);
             let (mut paid, pass) = parked(&self.asker.store, &self.context.agent, leave).await?;
             paid.iter_mut().for_each(SetAside::sent);
+            if paid.is_none() {
+                // It costs something from here on, also if nobody waits for the answer.
+                self.query.purse.note_unpriced(answerer.model.name(), false);
+            }
             self.asker.asked_at = Some(Instant::now());
             let heard = AtomicU64::new(0);
             let chunks = |chunk| {
@@ -191,6 +195,9 @@ impl Session<'_> {
                     Chunk::Call(_) => CALL,
                 };
                 heard.fetch_add(tokens, Ordering::Relaxed);
+                if let Some(paid) = &paid {
+                    paid.heard(tokens);
+                }
             };
             let answer = answerer.model.ask(request, &chunks).await;
             self.note_time();
@@ -246,6 +253,8 @@ impl Session<'_> {
             if purse.is_limited() {
                 return Err(price_needed(answerer.model.name()));
             }
+            // Before it is asked: a request that is broken off costs something, too.
+            purse.note_unpriced(answerer.model.name(), false);
             return Ok(None);
         };
         let most = self.query.limits.max_output_tokens.unwrap_or_else(|| {

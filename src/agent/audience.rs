@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::function::Function;
 use super::query::Query;
@@ -21,6 +22,8 @@ use crate::event::{Events, Posted, Reporter};
 /// The listeners of an agent.
 pub(super) struct Audience {
     logs: Vec<Arc<Log>>,
+    /// Nobody waits for the function any more.
+    over: CancellationToken,
     listener: Option<Listener>,
 }
 
@@ -35,19 +38,27 @@ struct Listener {
 impl Audience {
     /// Returns who listens to the agent of `query`, if anybody does. `events` hears of a function
     /// that fails. Must be called inside the agents' runtime.
-    pub(super) fn of(query: &Query, events: &Events) -> Option<Arc<dyn Reporter>> {
+    pub(super) fn of(query: &Query, events: &Events) -> Option<Arc<Self>> {
         if query.on_event.is_none() && query.logs.is_empty() {
             return None;
         }
+        let over = CancellationToken::new();
         let listener = query.on_event.as_ref().map(|function| {
             let (queue, incoming) = mpsc::unbounded_channel();
             let (told, heard) = watch::channel(0);
             let (function, events, label) =
                 (Arc::clone(function), events.clone(), query.label.clone());
-            tokio::spawn(deliver(function, incoming, told, events, label));
+            let delivery = deliver(function, incoming, told, events, label);
+            let over = over.clone();
+            tokio::spawn(async move { over.run_until_cancelled(delivery).await });
             Listener { queue, sent: AtomicU64::new(0), heard }
         });
-        Some(Arc::new(Self { logs: query.logs.clone(), listener }))
+        Some(Arc::new(Self { logs: query.logs.clone(), over, listener }))
+    }
+
+    /// Calls the function no more, and gives a call up that is under way.
+    pub(super) fn end(&self) {
+        self.over.cancel();
     }
 }
 

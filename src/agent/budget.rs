@@ -7,6 +7,7 @@
 //! gets fewer tokens; where siblings hold what is left it waits for them. It knows no models.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -183,7 +184,15 @@ impl Purse {
             state.under_way += 1;
         }
         let purse = Arc::clone(self);
-        Ok(Some(SetAside { purse, amount, tokens, lost: bill.input, is_sent: false }))
+        Ok(Some(SetAside {
+            purse,
+            amount,
+            tokens,
+            lost: bill.input,
+            per_token: bill.per_token,
+            heard: AtomicU64::new(0),
+            is_sent: false,
+        }))
     }
 
     /// Says whose money is used up.
@@ -218,14 +227,17 @@ impl Purse {
     }
 }
 
-/// Money that is set aside for one request. Dropped, it is free again, save for what went in if the
-/// request was sent.
+/// Money that is set aside for one request. Dropped, it is free again, save for what went in and what
+/// was heard if the request was sent.
 #[derive(Debug)]
 pub struct SetAside {
     purse: Arc<Purse>,
     amount: f64,
     tokens: u32,
     lost: f64,
+    per_token: f64,
+    /// Tokens of the answer so far.
+    heard: AtomicU64,
     is_sent: bool,
 }
 
@@ -240,15 +252,23 @@ impl SetAside {
         self.is_sent = true;
     }
 
+    /// Notes tokens of the answer: they cost something even if nobody waits for its end.
+    pub fn heard(&self, tokens: u64) {
+        self.heard.fetch_add(tokens, Ordering::Relaxed);
+    }
+
     /// Pays what the request has cost.
     pub fn settle(mut self, cost: f64) {
-        (self.lost, self.is_sent) = (cost, true);
+        (self.lost, self.per_token, self.is_sent) = (cost, 0.0, true);
     }
 }
 
 impl Drop for SetAside {
     fn drop(&mut self) {
-        let cost = if self.is_sent { self.lost } else { 0.0 };
+        let heard = *self.heard.get_mut() as f64 * self.per_token;
+        // What was heard is guessed by its length, and a reply has no more tokens than it may.
+        let heard = heard.min(f64::from(self.tokens) * self.per_token);
+        let cost = if self.is_sent { self.lost + heard } else { 0.0 };
         let turn = self.purse.turn();
         for purse in self.purse.chain() {
             let mut state = purse.state();
@@ -376,6 +396,20 @@ mod tests {
         sent.sent();
         drop(sent);
         assert!(is_close(run.spent(), 1.0), "what went in is paid for");
+        for (heard, cost) in [(500, 1.5), (1_000_000, 11.0)] {
+            let before = run.spent();
+            let mut sent = now(&run, Bill { most: 10_000, ..BILL }).unwrap().unwrap();
+            sent.sent();
+            sent.heard(heard);
+            drop(sent);
+            assert!(is_close(run.spent() - before, cost), "and what came out, {}", run.spent());
+        }
+        let mut sent = now(&run, Bill { most: 100, ..BILL }).unwrap().unwrap();
+        sent.sent();
+        sent.heard(99);
+        let before = run.spent();
+        sent.settle(0.25);
+        assert!(is_close(run.spent() - before, 0.25), "what is told counts");
     }
 
     #[test]

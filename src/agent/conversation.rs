@@ -159,8 +159,12 @@ pub(super) async fn hold(
     session.tab = tab;
     let mut ending = session.run().await;
     session.settle_tab();
-    if let (Err(error), None) = (session.tell_end(ending.subtype.as_str()).await, &ending.error) {
-        ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(error) };
+    if let Err(raised) = session.tell_end(ending.subtype.as_str()).await {
+        if ending.error.is_some() {
+            order.events.warn(format!("{id}: its hook `session_end` failed: {raised}"));
+        } else {
+            ending = Ending { subtype: Subtype::ErrorDuringExecution, error: Some(raised) };
+        }
     }
     // They write no more when the work is taken in.
     servers.end().await;

@@ -19,6 +19,7 @@ use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
 use super::governor::Governor;
 use super::ground::{Ground, Harvest, Soil};
+use super::hook::LAST_WORD;
 pub use super::live::{Live, Wanting};
 use super::outcome::{Outcome, Subtype};
 use super::past::Ancestor;
@@ -214,7 +215,8 @@ impl Fleet {
         };
         let _ = order.live.id.set(id.clone());
         let audience = Audience::of(&order.query, &self.events);
-        order.events = self.events.within(&self.session_id(&order, &id), audience);
+        let reporter = audience.clone().map(|audience| audience as _);
+        order.events = self.events.within(&self.session_id(&order, &id), reporter);
         order
             .events
             .emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
@@ -232,9 +234,30 @@ impl Fleet {
         };
         order.live.inbox.close();
         self.record(&order, &outcome, gone).await;
-        order.events.caught_up().await;
+        self.last_heard(&order, audience.as_deref(), &outcome).await;
         order.live.has_ground();
         outcome
+    }
+
+    /// Waits until those who listen to an agent that has ended have heard all of it: if its time is
+    /// limited, no longer than that and a last word take.
+    async fn last_heard(&self, order: &Order, audience: Option<&Audience>, outcome: &Outcome) {
+        let took = Duration::from_millis(outcome.duration_ms);
+        let limit = match outcome.subtype {
+            Subtype::ErrorTimeout | Subtype::ErrorCancelled => Some(Duration::ZERO),
+            _ => order.query.limits.timeout.map(|limit| limit.saturating_sub(took)),
+        };
+        let heard = order.events.caught_up();
+        let Some(limit) = limit else { return heard.await };
+        let limit = limit.max(LAST_WORD);
+        if tokio::time::timeout(limit, heard).await.is_err()
+            && let Some(audience) = audience
+        {
+            let label = &order.query.label;
+            self.events
+                .warn(format!("`on_event` of `{label}` was not done in time, and is given up"));
+            audience.end();
+        }
     }
 
     async fn place(&self, query: &Query) -> super::place::Place {

@@ -17,7 +17,7 @@ use crate::model::ToolCall;
 /// How often a stop hook may send the agent back to work.
 const MAX_STOPS: u32 = 8;
 /// How long the script may take when the agent has ended.
-const LAST_WORD: Duration = Duration::from_secs(10);
+pub(super) const LAST_WORD: Duration = Duration::from_secs(10);
 
 /// When a hook is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,7 +115,13 @@ impl Session<'_> {
         tokio::select! {
             biased;
             () = self.context.cancel.cancelled() => Err(Error::new(Kind::Cancelled, "the agent was cancelled")),
-            returned = function.call(args) => returned,
+            returned = function.call(args) => returned.map_err(|mut error| {
+                // Something that the script waited for was cancelled, and not this agent: it failed.
+                if error.kind == Kind::Cancelled && !self.context.cancel.is_cancelled() {
+                    error.kind = Kind::Tool;
+                }
+                error
+            }),
         }
     }
 

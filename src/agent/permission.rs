@@ -251,9 +251,14 @@ impl Rules {
                 _ => false,
             });
             by_rule |= ruled;
-            let program = part.words.first().map_or("an assignment", |word| word.raw());
-            if !(bash::sets_safely(part) && (ruled || self.allows_aside(part, &dirs))) {
-                return Err(format!("`{program}` is not covered"));
+            if let Some(name) = bash::unsafely_set(part) {
+                return Err(format!("setting `{name}` is not covered"));
+            }
+            if !(ruled || self.allows_aside(part, &dirs)) {
+                return Err(match part.shown() {
+                    line if line.is_empty() => "an assignment is not covered".to_owned(),
+                    line => format!("`{line}` is not covered"),
+                });
             }
             for redirect in &part.redirects {
                 self.allowed_redirect(redirect, &dirs)?;
@@ -289,7 +294,7 @@ impl Rules {
             return Ok(());
         }
         let access = if redirect.writes { Access::Edit } else { Access::Read };
-        let may = known.is_some_and(|target| {
+        let may = known.filter(|target| !files::is_tilde(target)).is_some_and(|target| {
             dirs.places(&target)
                 .iter()
                 .all(|place| place.is_inside() && self.allows_file(access, place))

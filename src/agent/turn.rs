@@ -36,22 +36,32 @@ impl Session<'_> {
             checkpoints.settled().await;
         }
         let mut answered = Vec::with_capacity(reply.calls.len());
+        let mut failed = None;
         let mut rest = reply.calls.as_slice();
         while let Some(first) = rest.first() {
             let together = rest.iter().take_while(|call| self.only_reads(call)).count();
             let (batch, after) = rest.split_at(together.max(1));
             rest = after;
-            if together > 1 {
-                let this = &*self;
-                for one in join_all(batch.iter().map(|call| this.run_call(call))).await {
-                    answered.push(one?);
-                }
+            let this = &*self;
+            let came = if together > 1 {
+                join_all(batch.iter().map(|call| this.run_call(call))).await
             } else {
-                answered.push(self.run_call(first).await?);
+                vec![self.run_call(first).await]
+            };
+            for one in came {
+                match one {
+                    Ok(one) => answered.push(one),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
             }
-            if answered.iter().any(|one: &Answered| one.ends.is_some()) {
+            if failed.is_some() || answered.iter().any(|one: &Answered| one.ends.is_some()) {
                 break;
             }
+        }
+        // Also of a turn that ends the agent.
+        self.denials.extend(answered.iter_mut().filter_map(|one| one.denial.take()));
+        if let Some(error) = failed {
+            return Err(error);
         }
         let swept = reply.calls.iter().any(|call| self.sweeps(call));
         if let Some(checkpoints) = &mut self.checkpoints {
@@ -60,7 +70,6 @@ impl Session<'_> {
         let mut results = Vec::with_capacity(answered.len());
         let mut ends = None;
         for one in answered {
-            self.denials.extend(one.denial);
             ends = ends.or(one.ends);
             results.push(one.result);
         }

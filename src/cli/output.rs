@@ -302,12 +302,13 @@ fn agent(ended: &Ended) -> Value {
 
 /// Returns what all agents cost, when that is known of each that asked anything.
 fn cost(tally: &Tally) -> Option<f64> {
-    let costs = tally.ended.iter().map(|ended| {
+    let mut costs = tally.ended.iter().map(|ended| {
         let known = ended.outcome.get("total_cost_usd").and_then(Value::as_f64);
         let asked = ended.outcome.get("num_turns").and_then(Value::as_u64).unwrap_or(0) > 0;
         known.or(if asked { None } else { Some(0.0) })
     });
-    costs.sum()
+    // Not `sum`: that of nothing is -0.0.
+    costs.try_fold(0.0, |sum, cost| Some(sum + cost?))
 }
 
 /// Writes the last line of a run that did not begin, because its command line cannot be understood.

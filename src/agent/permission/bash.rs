@@ -96,7 +96,7 @@ impl BashRule {
         if !program::is_runner(words) {
             return false;
         }
-        if words.len() > MAX_RUNNER_WORDS {
+        if words.len() > MAX_RUNNER_WORDS || program::reads_commands(words) {
             return true;
         }
         // Any of its words may be the program that it runs, or a command of its own.
@@ -117,9 +117,14 @@ impl BashRule {
                 self.pattern_or_text().could_cover(&text)
             });
         named
-            || program::git_words(words).is_some_and(|(plain, _)| {
+            || program::git_words(words).is_some_and(|(plain, options)| {
                 let mut text: Vec<Mark> = "git".chars().map(Mark::Char).collect();
-                text.extend(tail(&plain[1..]));
+                if program::sets_alias(&options) {
+                    // Its subcommand may be any other.
+                    text.extend([Mark::Char(' '), Mark::Gap]);
+                } else {
+                    text.extend(tail(&plain[1..]));
+                }
                 self.pattern_or_text().could_cover(&text)
             })
     }
@@ -154,9 +159,15 @@ impl BashRule {
 
 /// Reports whether the assignments of a part change nothing but what is printed.
 pub(super) fn sets_safely(part: &Part) -> bool {
-    part.assignments.iter().all(|name| {
+    unsafely_set(part).is_none()
+}
+
+/// Returns the first variable that a part sets and that may change more than what is printed.
+pub(super) fn unsafely_set(part: &Part) -> Option<&str> {
+    let is_safe = |name: &str| {
         program::listed(SAFE_VARIABLES, name) || (part.words.is_empty() && shell::is_tame(name))
-    })
+    };
+    part.assignments.iter().map(String::as_str).find(|name| !is_safe(name))
 }
 
 fn same(ours: &[Word], theirs: &[Word]) -> bool {

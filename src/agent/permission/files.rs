@@ -94,7 +94,7 @@ impl<'a> Dirs<'a> {
             _ => return true,
         }
         let to = match &words[1..] {
-            [to] => to.value().filter(|to| !to.starts_with('-')),
+            [to] => to.value().filter(|to| !to.starts_with('-') && !is_tilde(to)),
             _ => None,
         };
         let Some(to) = to else { return false };
@@ -118,6 +118,9 @@ impl<'a> Dirs<'a> {
         let mut places = Vec::new();
         for word in words.iter().skip(1) {
             if let Some(value) = word.value() {
+                if is_tilde(&value) {
+                    return None;
+                }
                 if value.starts_with('-') {
                     if value.contains(['/', '~']) {
                         return None;
@@ -150,6 +153,11 @@ impl<'a> Dirs<'a> {
         }
         Some(places)
     }
+}
+
+/// Reports whether the shell makes a folder of the beginning that nobody knows here: `~root`, `~+`.
+pub(super) fn is_tilde(path: &str) -> bool {
+    path.strip_prefix('~').is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
 }
 
 /// Returns the files that a command names, and what it may do with them.

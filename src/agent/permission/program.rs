@@ -134,6 +134,27 @@ pub(super) fn is_runner(words: &[Word]) -> bool {
     listed(RUNNERS, &name)
 }
 
+/// Reports whether what runs is read from the input: `echo x | bash`, `bash <<E`.
+pub(super) fn reads_commands(words: &[Word]) -> bool {
+    let is_shell = name(words).is_some_and(|name| listed(SHELLS, &name));
+    is_shell
+        && words[1..].iter().all(|word| {
+            word.value().is_some_and(|word| {
+                word.starts_with('-') && !["--version", "--help"].contains(&&*word)
+            })
+        })
+}
+
+/// Reports whether options of `git` may give a subcommand a name of its own.
+pub(super) fn sets_alias(options: &[Word]) -> bool {
+    options.iter().any(|option| {
+        option.value().is_none_or(|value| {
+            let value = value.to_ascii_lowercase();
+            value.contains("alias.") || value.contains("include")
+        })
+    })
+}
+
 /// Reports whether files go that nobody means: `rm` of `/`, of a folder right below it, of the home
 /// folder, or of what is around the directory.
 pub(super) fn is_ruinous(words: &[Word]) -> bool {

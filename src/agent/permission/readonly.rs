@@ -45,8 +45,8 @@ fn terms(program: &str) -> Option<Terms> {
     Some(match program {
         // Without a name it prints; with one it sets it.
         "hostname" => Operands(0, &["-F", "--file", "-b", "--boot"]),
-        // Alone it prints the environment; with words it is a wrapper.
-        "env" => Operands(0, &[]),
+        // Alone it prints the environment; with words it is a wrapper, and `-Srm` holds some.
+        "env" => Judged(<[Word]>::is_empty),
         // `-o` writes, and `--compress-program` is run.
         "sort" => Without(&["-o", "--output", "--compress-program"]),
         // The second operand is written.
@@ -154,13 +154,19 @@ fn words_look(words: &[Word]) -> bool {
         Any => true,
         Without(banned) => free_of(args, banned),
         Operands(most, banned) => {
-            free_of(args, banned)
-                && !args.iter().any(Word::splits)
-                && args.iter().filter(|arg| arg.value().is_none_or(|v| !v.starts_with('-'))).count()
-                    <= most
+            free_of(args, banned) && !args.iter().any(Word::splits) && operands(args) <= most
         }
         Judged(judge) => judge(args),
     }
+}
+
+/// Counts the words that are no options: a `-` alone, and everything behind a `--`, is none.
+fn operands(args: &[Word]) -> usize {
+    let is_end = |arg: &Word| arg.value().as_deref() == Some("--");
+    let end = args.iter().position(is_end).unwrap_or(args.len());
+    let is_option = |arg: &&Word| arg.value().is_some_and(|v| v.len() > 1 && v.starts_with('-'));
+    let before = args[..end].iter().filter(|arg| !is_option(arg)).count();
+    before + args.len().saturating_sub(end + 1)
 }
 
 /// Reports whether no option of these can be among the words before a `--`.

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::explain::Explained;
 use crate::agent::past::Past;
-use crate::agent::place::Places;
 use crate::agent::query::{Commit, Plan, Site, Start};
 use crate::agent::{Outcome, Query};
 use crate::error::Result;
@@ -128,8 +127,6 @@ impl Team {
         // The order of the tools is part of the prompt cache's key.
         query.tools.sort_by(|a, b| a.name().cmp(b.name()));
         query.call_path = format!("{}/{}", query.call_path, spent.agents);
-        // Whoever waits for this merge may hold the last place of the run.
-        query.lent = Some(Places::new(1));
         query
     }
 }
