@@ -10,6 +10,7 @@ use super::fault::Shares;
 
 /// A strict stand-in for language models.
 #[derive(Clone, Debug, Default, Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 0)]
