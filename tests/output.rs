@@ -37,6 +37,7 @@ fn json(home: &Home, source: &str) -> (Ran, Value) {
 /// Returns the one line there is.
 fn only(ran: &Ran) -> Value {
     let lines = lines(&ran.stdout);
+    assert!(!ran.stdout.contains("-0.0"), "{}", ran.stdout);
     assert_eq!(lines.len(), 1, "{}{}", ran.stdout, ran.stderr);
     assert_eq!(lines[0]["type"], "run");
     assert_eq!(lines[0]["exit_code"], ran.code);

@@ -76,7 +76,7 @@ const RESULTS: [(&str, &[&str]); 22] = [
 ];
 
 /// Twins that the stubs leave out: the function fails by misuse only, which a twin raises too.
-const IDLE_TWINS: [&str; 19] = [
+const IDLE_TWINS: [&str; 20] = [
     "agent.try_all_settled",
     "agent.try_iter",
     "agent.try_map_settled",
@@ -94,6 +94,7 @@ const IDLE_TWINS: [&str; 19] = [
     "log.try_warn",
     "task.try_cancel",
     "task.try_events",
+    "task.try_send",
     "task.try_status",
     "worktree.try_keep",
 ];

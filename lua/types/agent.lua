@@ -94,9 +94,9 @@
 ---@field idle_timeout? number
 ---Whether the work is committed at the end; a string is the message (default: true, with the label).
 ---@field commit? boolean|string
----Goes on in the conversation of an agent that has ended, in its worktree and on its branch: an id (or the start of one), a `session_id`, an outcome or a task.
+---Goes on in the conversation of an agent that has ended, in its worktree and on its branch: an id (or the start of one), a `session_id`, an outcome or a task (default: nobody's).
 ---@field resume? string|agent.Outcome|agent.Task
----Takes up a copy of such a conversation, on a new branch from where that agent's work ended.
+---Takes up a copy of such a conversation, on a new branch from where that agent's work ended (default: nobody's).
 ---@field fork? string|agent.Outcome|agent.Task
 ---Hears what the agent does, one event after the other; the agent waits for it in every turn, and all are heard before the query returns. An error in it is warned of once, and it hears no more; the agent goes on (default: nobody).
 ---@field on_event? fun(event: agent.Event)

@@ -246,6 +246,8 @@ impl Session<'_> {
             if purse.is_limited() {
                 return Err(price_needed(answerer.model.name()));
             }
+            // Before it is asked: a request that is broken off costs something, too.
+            purse.note_unpriced(answerer.model.name(), false);
             return Ok(None);
         };
         let most = self.query.limits.max_output_tokens.unwrap_or_else(|| {

@@ -68,8 +68,8 @@ impl Session<'_> {
                 return Ok(Consent::Given { input: json!({}), beside: Vec::new() });
             }
             let offered: Vec<_> = self.tools.tools().map(|tool| tool.name()).collect();
-            let why =
-                format!("this agent may not use {}; it has {}", call.name, offered.join(", "));
+            let has = if offered.is_empty() { "no tools".to_owned() } else { offered.join(", ") };
+            let why = format!("this agent may not use {}; it has {has}", call.name);
             return self.refuse(call, None, why, false).await;
         }
         let mut input = match &call.input {

@@ -410,7 +410,7 @@ impl Fleet {
         if gone.is_some_and(|gone| gone.branch_too) {
             books.unchanged.extend(Unchanged::of(outcome, order.repo.as_ref()));
         }
-        if outcome.ok() && order.session().is_some() {
+        if outcome.ok() && order.ancestor.as_ref().is_some_and(|ancestor| ancestor.is_in_place) {
             books.make_good(&outcome.session_id);
         }
         books.sessions.insert(outcome.id.clone(), outcome.session_id.clone());

@@ -38,6 +38,8 @@ pub struct Ancestor {
     pub id: String,
     /// The conversation that is gone on with; absent for a fork, which begins one of its own.
     pub session: Option<String>,
+    /// Whether its work is gone on with where it stands, so that it is made good by who succeeds.
+    pub is_in_place: bool,
     /// The commit that its work ended at.
     pub head_commit: Option<String>,
 }

@@ -251,9 +251,14 @@ impl Rules {
                 _ => false,
             });
             by_rule |= ruled;
-            let program = part.words.first().map_or("an assignment", |word| word.raw());
-            if !(bash::sets_safely(part) && (ruled || self.allows_aside(part, &dirs))) {
-                return Err(format!("`{program}` is not covered"));
+            if let Some(name) = bash::unsafely_set(part) {
+                return Err(format!("setting `{name}` is not covered"));
+            }
+            if !(ruled || self.allows_aside(part, &dirs)) {
+                return Err(match part.shown() {
+                    line if line.is_empty() => "an assignment is not covered".to_owned(),
+                    line => format!("`{line}` is not covered"),
+                });
             }
             for redirect in &part.redirects {
                 self.allowed_redirect(redirect, &dirs)?;

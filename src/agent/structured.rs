@@ -300,9 +300,12 @@ impl Structured {
         let answers = self.answers();
         let why = answers.violations.join("; ");
         let message = format!("no answer fitted the schema in {TRIES} tries; the last: {why}");
-        Error::new(Kind::Model, message)
-            .hint("the last value is in `e.outcome.structured_output`")
-            .with("violations", answers.violations.clone().into())
+        let error =
+            Error::new(Kind::Model, message).with("violations", answers.violations.clone().into());
+        if answers.last.is_none() {
+            return error;
+        }
+        error.hint("the last value is in `e.outcome.structured_output`")
     }
 }
 

@@ -39,6 +39,15 @@ pub fn table(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
         }
     })?;
     metatable.set("__index", index.build().get::<LuaFunction>("index")?)?;
+    let newindex = Module::new(lua, "agent.budget")?.function("newindex", |_, mut args| {
+        let (_, name) = (args.any(), args.string("name")?);
+        Err::<(), _>(
+            Error::usage(format!("`agent.budget.{name}` cannot be set"))
+                .hint("agent.config { max_budget_usd = … }, or `--max-budget-usd`")
+                .into(),
+        )
+    })?;
+    metatable.set("__newindex", newindex.build().get::<LuaFunction>("newindex")?)?;
     table.set_metatable(Some(metatable))?;
     Ok(table)
 }

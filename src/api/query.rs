@@ -85,6 +85,9 @@ pub const SHAPE: Shape = Shape {
         ("fork_session", "use `fork`"),
         ("options", "put them beside `prompt`"),
         ("thinking", "use `effort`"),
+        ("max_thinking_tokens", "use `effort`"),
+        ("additional_directories", "use `add_dirs`"),
+        ("task_budget", "use `max_budget_usd`"),
         ("session_id", "use `resume`"),
     ],
 };
@@ -168,6 +171,11 @@ fn read(
         timeout: options.seconds("timeout")?.or(config.timeout),
         idle_timeout: options.seconds("idle_timeout")?.unwrap_or(config.idle_timeout),
     };
+    let servers = servers::read(lua, &mut options)?;
+    let system_prompt = options.text("system_prompt")?;
+    let append_system_prompt = options.text("append_system_prompt")?;
+    let on_event = listen::function(runtime, task, &mut options)?;
+    let env = options.string_map("env")?.unwrap_or_default();
     // Last: a missing key is the smaller mistake beside a wrong option.
     let model = model(runtime, host, models, task, &mut options)?;
     let money = money::read(host, &*model, &mut options, |value| {
@@ -178,12 +186,12 @@ fn read(
         label: given.or(label).or(branch).unwrap_or_else(|| short(&prompt)),
         prompt,
         model,
-        system_prompt: options.text("system_prompt")?,
-        append_system_prompt: options.text("append_system_prompt")?,
+        system_prompt,
+        append_system_prompt,
         site,
         rules,
         tools,
-        servers: servers::read(lua, &mut options)?,
+        servers,
         fallbacks: money.fallbacks,
         effort,
         add_dirs,
@@ -195,10 +203,10 @@ fn read(
         verify,
         purse: money.purse,
         price: money.price,
-        on_event: listen::function(runtime, task, &mut options)?,
+        on_event,
         logs: task.logs(),
         limits,
-        env: options.string_map("env")?.unwrap_or_default(),
+        env,
         // A check takes no ordinal: call paths are the same with and without it.
         call_path: if checking { String::new() } else { task.next_path("query") },
         lent: task.lent(),

@@ -81,7 +81,7 @@ fn fields_schema(fields: &Map<String, Value>, path: &str) -> Result<Value> {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for (name, field) in fields {
-        let inner = format!("{path}.{name}");
+        let inner = within(path, &format!(".{name}"));
         let (schema, optional) = field_schema(field, &inner)?;
         if !optional {
             required.push(Value::String(name.clone()));
@@ -94,6 +94,11 @@ fn fields_schema(fields: &Map<String, Value>, path: &str) -> Result<Value> {
         "required": required,
         "additionalProperties": false,
     }))
+}
+
+/// Returns the path of a part; what is quoted stays so: `schema` and `.a` make `schema.a`.
+fn within(path: &str, part: &str) -> String {
+    path.strip_suffix('`').map_or_else(|| format!("{path}{part}"), |open| format!("{open}{part}`"))
 }
 
 /// Returns a field's schema and whether it may be left out.
@@ -114,7 +119,7 @@ fn field_schema(field: &Value, path: &str) -> Result<(Value, bool)> {
             }
         }
         Value::Array(items) if items.len() == 1 => {
-            let (item, _) = field_schema(&items[0], &format!("{path}[1]"))?;
+            let (item, _) = field_schema(&items[0], &within(path, "[1]"))?;
             Ok((json!({ "type": "array", "items": item }), false))
         }
         Value::Array(_) => Err(Error::usage(format!(

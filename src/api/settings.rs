@@ -104,6 +104,9 @@ fn prices(options: &mut Options) -> Result<Option<Prices>, Error> {
     let Some(value) = options.json("prices")? else { return Ok(None) };
     // An empty table may be a list as well.
     let value = if value.as_array().is_some_and(Vec::is_empty) { json!({}) } else { value };
+    if !value.is_object() {
+        return Err(options.bad("prices", "must be a table of prices by the names of models"));
+    }
     serde_path_to_error::deserialize(value).map(Some).map_err(|fault| {
         options
             .bad("prices", format_args!("is wrong at `{}`: {}", fault.path(), fault.inner()))

@@ -242,7 +242,7 @@ fn agent_line(agent: &Ended, style: &Styles) -> String {
     }
     if agent.denials > 0 {
         let calls = if agent.denials == 1 { "call" } else { "calls" };
-        let _ = write!(line, " {yellow}{} denied {calls}{reset}", agent.denials);
+        let _ = write!(line, "; {yellow}{} denied {calls}{reset}", agent.denials);
     }
     line
 }
@@ -343,7 +343,7 @@ mod tests {
         insta::assert_snapshot!(render("run-1", &tally, &PLAIN), @r"
 
         4 agents: 2 done, 1 failed, 1 cancelled; 12.3k tokens in, 67 out (run-1)
-          agent-0003 failed auth: the model refused 1 denied call
+          agent-0003 failed auth: the model refused; 1 denied call
           agent-0004 cancelled auth
           agent-0001 done auth on fix/auth (1 file changed)
         look: git diff HEAD...fix/auth

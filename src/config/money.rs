@@ -24,7 +24,7 @@ pub type Prices = BTreeMap<String, PriceSetting>;
 
 /// What a model costs, in USD for a million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table with `input` and `output`")]
 pub struct PriceSetting {
     /// Tokens in.
     pub input: f64,

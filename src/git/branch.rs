@@ -110,7 +110,8 @@ impl Repo {
     pub async fn require_new_branch(&self, name: &str) -> Result<()> {
         check_branch_name(name)?;
         self.require_free_name(name).await.map_err(|error| {
-            error.hint(format!("choose another `branch`, or delete that one: git branch -D {name}"))
+            // Not how to delete it: it may be `main`.
+            error.hint("choose another `branch`")
         })
     }
 

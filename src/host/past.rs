@@ -10,7 +10,7 @@ use crate::agent::past::{Ancestor, Past};
 use crate::agent::query::{Dirty, Site, Start};
 use crate::error::{Error, Kind, Result};
 use crate::git::{Repo, Taken};
-use crate::journal::{AgentFilter, AgentRow};
+use crate::journal::{AgentFilter, AgentRow, Store};
 
 impl Host {
     /// Finds the agent whose past a query takes up, and settles where it works.
@@ -27,25 +27,26 @@ impl Host {
         };
         let repo = self.repo_of_past(&dir).await?;
         let store = self.store(repo.as_ref()).await?;
-        let rows = self
-            .beside(async move {
-                // What this process has yet to write counts.
-                store.flush().await?;
-                store.agents(AgentFilter::default()).await
-            })
-            .await??;
-        let row = if resumes { newest(&rows, find(&rows, &name)?) } else { find(&rows, &name)? };
+        let looking = async move {
+            // What this process has yet to write counts.
+            store.flush().await?;
+            let rows = store.agents(AgentFilter::default()).await?;
+            let row = find(&rows, &name)?;
+            let row = if resumes { newest(&rows, row) } else { row };
+            Ok::<_, Error>((row.clone(), last_to_speak(&store, &rows, row).await?))
+        };
+        let (row, speaker) = self.beside(looking).await??;
         if row.status.is_live() {
             let (id, status) = (&row.id, row.status.as_str());
             return Err(Error::usage(format!("`{id}` has not ended: it is {status}"))
                 .hint("wait for it, or tell it more with `task:send(text)`"));
         }
         let ancestor = Ancestor {
-            id: row.id.clone(),
+            id: speaker,
             session: resumes.then(|| row.session_id()),
+            is_in_place: resumes && inherits(&query.site),
             head_commit: row.head_commit.clone(),
         };
-        let row = row.clone();
         if let Site::Worktree(plan) = &mut query.site
             && let Start::Past { branch, taken } = plan.start.clone()
         {
@@ -94,6 +95,11 @@ impl Host {
     }
 }
 
+/// Reports whether an agent works where the one did whose past it takes up.
+fn inherits(site: &Site) -> bool {
+    matches!(site, Site::Worktree(plan) if matches!(plan.start, Start::Past { .. }))
+}
+
 /// Finds an agent by its id, the start of its id, or its `session_id`.
 fn find<'a>(rows: &'a [AgentRow], name: &str) -> Result<&'a AgentRow> {
     if let Some(row) = rows.iter().find(|row| row.id == name) {
@@ -117,14 +123,29 @@ fn find<'a>(rows: &'a [AgentRow], name: &str) -> Result<&'a AgentRow> {
     }
 }
 
-/// Returns the last agent of the conversation that an agent was in: who goes on, goes on from there.
+/// Returns the last agent that worked where `row` did, in its conversation: who goes on, goes on from
+/// there. One that waits for its place counts, as it will work there.
 fn newest<'a>(rows: &'a [AgentRow], row: &'a AgentRow) -> &'a AgentRow {
     let session = row.session_id();
-    let begun = |one: &&AgentRow| one.session_id() == session && one.base_commit.is_some();
-    let with_work = rows.iter().rev().find(begun);
-    let last = rows.iter().rev().find(|one| one.session_id() == session);
-    // One that never came to its worktree has nothing to go on from.
-    last.filter(|last| last.status.is_live()).or(with_work).or(last).unwrap_or(row)
+    let of_session = || rows.iter().rev().filter(|one| one.session_id() == session);
+    // One that never came to its worktree tells nothing of the place.
+    let branch = row.branch.as_ref().or_else(|| of_session().find_map(|one| one.branch.as_ref()));
+    let waits = |one: &&AgentRow| one.branch.is_none() && one.status.is_live();
+    of_session().find(|one| one.branch.as_ref() == branch || waits(one)).unwrap_or(row)
+}
+
+/// Returns who said something last: an agent that ended before it could ask leaves that to the one whose
+/// conversation it had taken up.
+async fn last_to_speak(store: &Store, rows: &[AgentRow], row: &AgentRow) -> Result<String> {
+    let mut speaker = row;
+    while store.said(&speaker.id).await?.is_empty() {
+        let past = speaker.past.as_ref();
+        let Some(before) = past.and_then(|past| rows.iter().find(|one| one.id == *past)) else {
+            break;
+        };
+        speaker = before;
+    }
+    Ok(speaker.id.clone())
 }
 
 /// Settles how a branch that was worked on before is gone on with: in the worktree that holds it, in a

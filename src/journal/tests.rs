@@ -191,3 +191,53 @@ async fn five_hundred_agents_in_two_stores_lose_nothing() {
     assert_eq!(rows.len(), 500);
     assert!(rows.iter().all(|row| row.turns == 10 && row.status == Status::Queued));
 }
+
+#[tokio::test]
+async fn a_file_of_the_version_before_is_read_and_brought_up_to_date() {
+    let dir = folder();
+    let file = dir.path().join("journal.db");
+    {
+        let store = Store::open(dir.path()).await.unwrap();
+        let _run = store.begin_run("r1", "x.lua").await.unwrap();
+        assert!(store.reserve(row("a1", "r1")).await.unwrap());
+        drop(store);
+        let before = "DROP INDEX agent_of_session; DROP INDEX agent_of_past; DROP TABLE transcript;
+            ALTER TABLE agent DROP COLUMN session; ALTER TABLE agent DROP COLUMN past;
+            PRAGMA user_version = 2;";
+        rusqlite::Connection::open(&file).unwrap().execute_batch(before).unwrap();
+    }
+    let store = Store::open(dir.path()).await.unwrap();
+    let old = all(&store).await.remove(0);
+    assert_eq!((old.session_id(), old.past), ("r1/a1".to_owned(), None));
+    let _run = store.begin_run("r2", "x.lua").await.unwrap();
+    let heir =
+        AgentRow { past: Some("a1".into()), session: Some("r1/a1".into()), ..row("a2", "r2") };
+    assert!(store.reserve(heir).await.unwrap());
+    let new = all(&store).await.remove(1);
+    assert_eq!((new.session_id(), new.past), ("r1/a1".to_owned(), Some("a1".to_owned())));
+    assert!(store.said("a1").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_was_said_is_kept_in_order_as_long_as_somebody_goes_on_from_it() {
+    let dir = folder();
+    let store = Store::open(dir.path()).await.unwrap();
+    let _run = store.begin_run("r1", "x.lua").await.unwrap();
+    for (id, past) in [("old", None), ("heir", Some("old")), ("late", Some("heir")), ("lone", None)]
+    {
+        let row = AgentRow { past: past.map(str::to_owned), ..row(id, "r1") };
+        assert!(store.reserve(row).await.unwrap());
+        for number in 0..12 {
+            store.add_said(id, number, format!("{id} {number}"), number == 3).await.unwrap();
+        }
+    }
+    let said: Vec<_> = (0..12).map(|number| format!("old {number}")).collect();
+    assert_eq!(store.said("old").await.unwrap(), said);
+    // Of all but `late` it is long ago.
+    let connection = rusqlite::Connection::open(dir.path().join("journal.db")).unwrap();
+    connection.execute("UPDATE agent SET updated_at = 0 WHERE id <> 'late'", []).unwrap();
+    store.forget_said(std::time::Duration::from_hours(1)).await.unwrap();
+    for (id, count) in [("old", 12), ("heir", 12), ("late", 12), ("lone", 0)] {
+        assert_eq!(store.said(id).await.unwrap().len(), count, "{id}");
+    }
+}

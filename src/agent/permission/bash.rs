@@ -154,9 +154,15 @@ impl BashRule {
 
 /// Reports whether the assignments of a part change nothing but what is printed.
 pub(super) fn sets_safely(part: &Part) -> bool {
-    part.assignments.iter().all(|name| {
+    unsafely_set(part).is_none()
+}
+
+/// Returns the first variable that a part sets and that may change more than what is printed.
+pub(super) fn unsafely_set(part: &Part) -> Option<&str> {
+    let is_safe = |name: &str| {
         program::listed(SAFE_VARIABLES, name) || (part.words.is_empty() && shell::is_tame(name))
-    })
+    };
+    part.assignments.iter().map(String::as_str).find(|name| !is_safe(name))
 }
 
 fn same(ours: &[Word], theirs: &[Word]) -> bool {

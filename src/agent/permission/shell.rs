@@ -18,6 +18,8 @@ pub use word::{Piece, Word};
 
 /// Longer commands are not taken apart.
 pub const MAX_LENGTH: usize = 10_000;
+/// How much of a command is shown to whoever is refused.
+const SHOWN_CHARS: usize = 60;
 /// The deepest nesting that is followed.
 const MAX_DEPTH: usize = 30;
 
@@ -36,6 +38,18 @@ pub struct Part {
     pub words: Vec<Word>,
     /// What it reads from and writes to.
     pub redirects: Vec<Redirect>,
+}
+
+impl Part {
+    /// Returns the program and its arguments as they were written, a long line cut.
+    pub fn shown(&self) -> String {
+        let words: Vec<_> = self.words.iter().map(Word::raw).collect();
+        let line = words.join(" ");
+        match line.char_indices().nth(SHOWN_CHARS) {
+            Some((cut, _)) => format!("{}…", &line[..cut]),
+            None => line,
+        }
+    }
 }
 
 /// A file that a command is connected to.

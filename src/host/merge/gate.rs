@@ -92,6 +92,9 @@ pub(in crate::host) fn called_off() -> Error {
     Error::new(Kind::Cancelled, "the merge was called off before anything moved")
 }
 
+/// Longer output is not part of a message.
+const REASON_BYTES: usize = 200;
+
 /// A verification that said no.
 pub(in crate::host) struct Failure {
     /// What said no, and how: the beginning of a sentence.
@@ -104,15 +107,24 @@ impl Failure {
     /// Returns the error of the merge that was verified.
     pub fn error(&self, name: &str, into: &str) -> Error {
         let message = format!("{} after merging `{name}` into `{into}`", self.what);
-        Error::new(Kind::Verify, message)
+        Error::new(Kind::Verify, message + &self.reason())
             .with("merge", json!({ "status": "verify_failed", "output": self.output }))
     }
 
     /// Returns the error for a target that is not good as it is.
     pub fn error_of_base(&self, into: &str) -> Error {
         let message = format!("{} on `{into}` as it is, with nothing merged", self.what);
-        Error::new(Kind::Verify, message)
+        Error::new(Kind::Verify, message + &self.reason())
             .with("merge", json!({ "status": "verify_failed", "output": self.output }))
+    }
+
+    /// Returns the end of a message: the output, where it is one short line.
+    fn reason(&self) -> String {
+        let line = self.output.trim();
+        if line.is_empty() || line.len() > REASON_BYTES || line.contains('\n') {
+            return String::new();
+        }
+        format!(": {line}")
     }
 }
 

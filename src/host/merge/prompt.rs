@@ -96,12 +96,26 @@ fn ended(text: &str) -> String {
 pub(super) fn complaint(marked: &[String], account: &Account) -> Option<String> {
     let mut text = String::new();
     if !marked.is_empty() {
-        let _ = writeln!(text, "There are still conflict markers in {}.", marked.join(", "));
+        let _ = writeln!(text, "There are still conflict markers in {}.", quoted(marked));
     }
     if let Some(dropped) = dropped(account) {
         text.push_str(&dropped);
     }
     (!text.is_empty()).then_some(text)
+}
+
+/// Says in a clause what [`complaint`] says.
+pub(super) fn objection(marked: &[String], account: &Account) -> String {
+    if !marked.is_empty() {
+        return format!("there are still conflict markers in {}", quoted(marked));
+    }
+    let paths = quoted(&account.unexplained());
+    format!("lines that a side had added to {paths} are not in the result, and nobody said why")
+}
+
+fn quoted(paths: &[String]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| format!("`{path}`")).collect();
+    paths.join(", ")
 }
 
 /// Says which lines are gone without a reason, if any are.

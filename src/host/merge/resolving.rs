@@ -94,10 +94,9 @@ impl Host {
         }
         account.note(conflict.paths(), How::Function, None);
         account.dropped = dropped;
-        if gate.keeps_all
-            && let Some(why) = prompt::dropped(account)
-        {
-            return Err(refused(conflict, &why, account, None));
+        if gate.keeps_all && prompt::dropped(account).is_some() {
+            let why = prompt::objection(&[], account);
+            return Err(refused(conflict, why, account, None));
         }
         Ok(tree)
     }
@@ -210,7 +209,8 @@ impl Attempt<'_> {
             };
             round += 1;
             if round == ROUNDS {
-                return Err(refused(conflict, &why, &account, Some(&outcome)));
+                let why = prompt::objection(&examined.marked, &account);
+                return Err(refused(conflict, why, &account, Some(&outcome)));
             }
             past = Past::Resumed(outcome.id.clone());
             prompt = format!(
@@ -243,16 +243,13 @@ fn unresolved(conflict: &Conflict, why: Option<String>) -> Error {
 /// Returns the error of a merge whose conflicts an agent did not resolve.
 fn failure(conflict: &Conflict, outcome: &Outcome) -> Error {
     let why = outcome.to_error().message;
-    let why = format!("the agent {} did not resolve it: {why}", outcome.id);
+    let why = format!("{} did not resolve it: {why}", outcome.id);
     unresolved(conflict, Some(why)).with("outcome", outcome.to_json())
 }
 
 /// Returns the error of a merge that was resolved, and not well.
-fn refused(conflict: &Conflict, why: &str, account: &Account, by: Option<&Outcome>) -> Error {
-    let first = why.lines().next().unwrap_or_default().trim_end_matches(':');
-    let first: String =
-        first.chars().take(1).flat_map(char::to_lowercase).chain(first.chars().skip(1)).collect();
-    let error = unresolved(conflict, Some(first));
+fn refused(conflict: &Conflict, why: String, account: &Account, by: Option<&Outcome>) -> Error {
+    let error = unresolved(conflict, Some(why));
     let mut merge = error.detail("merge").cloned().unwrap_or_else(|| json!({}));
     account.tell(&mut merge);
     let error = error.with("merge", merge);

@@ -1,11 +1,14 @@
 //! Servers that are hosts: streamable HTTP.
 
 use std::collections::BTreeMap;
+use std::error::Error as StdError;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{StatusCode, Url, redirect};
 use rmcp::transport::StreamableHttpClientTransport;
-use rmcp::transport::streamable_http_client::StreamableHttpClientTransportConfig;
+use rmcp::transport::streamable_http_client::{
+    StreamableHttpClientTransportConfig, StreamableHttpError,
+};
 
 use crate::http;
 
@@ -69,6 +72,21 @@ impl Address {
             .custom_headers(headers.collect());
         Ok(StreamableHttpClientTransport::with_client(client, config))
     }
+}
+
+/// Says why a server cannot be talked to. The client's own error is looked into by its type: it is told
+/// as no cause of another, and its text has the whole URL, which may hold a secret.
+pub(super) fn cause(error: &(dyn StdError + 'static)) -> String {
+    let mut link = Some(error);
+    while let Some(error) = link {
+        if let Some(StreamableHttpError::<reqwest::Error>::Client(error)) = error.downcast_ref() {
+            return error
+                .source()
+                .map_or_else(|| "the request could not be made".to_owned(), http::innermost);
+        }
+        link = error.source();
+    }
+    http::innermost(error)
 }
 
 /// Follows redirects that keep the message, and only to where the headers were meant to go.

@@ -12,7 +12,7 @@ use rmcp::{RoleClient, ServiceExt};
 use tokio::time::timeout;
 
 use super::remote::Remote;
-use super::{Around, Connection, Server};
+use super::{Around, Connection, Server, http};
 use crate::error::{Error, Kind, Result};
 use crate::http::innermost;
 use crate::process::{Invocation, LastWords, Service, What};
@@ -167,7 +167,7 @@ pub(super) fn told(error: &ServiceError) -> String {
 }
 
 fn cause(error: &(dyn StdError + 'static)) -> String {
-    bounded(&innermost(error))
+    bounded(&http::cause(error))
 }
 
 fn bounded(text: &str) -> String {

@@ -34,3 +34,37 @@ assert(
   agent.query({ prompt = "x", model = model, mcpServers = {} }).result == "done",
   "as in the SDK"
 )
+
+-- Why one cannot be reached is told, and never the secrets of its address. Without servers, `allowed_tools`
+-- may leave an agent nothing, and a refusal says so.
+local events = {}
+local _, e = agent.try_query {
+  prompt = "x",
+  model = model,
+  mcp_servers = { s = { type = "http", url = "http://me:pw@127.0.0.1:1/mcp?key=hidden" } },
+  on_event = function(event)
+    events[#events + 1] = json.encode(event)
+  end,
+}
+assert(
+  e.message:find("`http://127.0.0.1:1/mcp`) did not start: Connection refused", 1, true),
+  e.message
+)
+assert(not (tostring(e) .. table.concat(events)):find("hidden"), tostring(e))
+local told
+agent.query {
+  prompt = "x",
+  allowed_tools = { "mcp__s__*" },
+  model = agent.model {
+    reply = function(request)
+      if request.turn == 1 then
+        return { tools = { { name = "Read", input = { file_path = "x" } } } }
+      end
+      told = request.results[1].content
+      return "done"
+    end,
+  },
+}
+assert(told == "denied: this agent may not use Read; it has no tools", told)
+-- An agent failed, which would be 1.
+os.exit(0)

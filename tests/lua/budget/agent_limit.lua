@@ -95,10 +95,31 @@ for _, prices in ipairs {
   { x = { input = 1, output = -1 } },
   { x = { input = 1, output = 1, cached = 1 } },
   { x = 1 },
+  "x",
+  { "x" },
 } do
   ok, e = pcall(agent.config, { prices = prices })
   assert(not ok and e.kind == "usage" and e.message:find("prices"), tostring(e))
+  assert(not e.message:find("PriceSetting") and not e.message:find("at `.`", 1, true), e.message)
 end
+
+ok, e = pcall(function()
+  agent.budget.total = 3
+end)
+assert(not ok and e.kind == "usage" and e.hint:find("max_budget_usd"), tostring(e))
+
+-- What a request that was broken off has cost nobody knows either.
+local _, late = agent.try_query {
+  prompt = "x",
+  timeout = 0.05,
+  model = agent.model {
+    reply = function()
+      agent.sleep(60)
+      return "x"
+    end,
+  },
+}
+assert(late.kind == "timeout" and late.outcome.total_cost_usd == nil, tostring(late))
 
 -- Agents failed, which would be 1.
 os.exit(7)

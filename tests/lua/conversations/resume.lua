@@ -86,6 +86,18 @@ agent.query { prompt = "sixth", resume = fifth, model = player {} }
 local last = seen.messages[#seen.messages].content
 assert(last[1].text:find("git diff", 1, true), last[1].text)
 
+-- One that ended before it could ask leaves the conversation as it was.
+local length = #seen.messages
+local _, unserved = agent.try_query {
+  prompt = "unserved",
+  resume = failed,
+  mcp_servers = { s = { command = "/no/such/server" } },
+  model = player {},
+}
+assert(unserved.outcome.num_turns == 0, tostring(unserved))
+agent.query { prompt = "after that", resume = failed, model = player {} }
+assert(#seen.messages == length + 2, #seen.messages .. " after " .. length)
+
 -- The worktree may be gone, and the branch of one that changed nothing too.
 sh.check("git worktree remove --force " .. fifth.worktree_path)
 local again = agent.query { prompt = "seventh", resume = fifth, model = player { write("four") } }

@@ -59,6 +59,19 @@ assert(e.outcome.structured_output.score == "5", "the last one")
 assert(e.message:find('`/score`: "5" is not of type "integer"', 1, true), e.message)
 assert(#e.violations == 1, "they are data too")
 
+-- Where there was none, nobody is sent to look at it.
+none, e = agent.try_query {
+  prompt = "x",
+  schema = score,
+  model = agent.model {
+    reply = function()
+      return "no object"
+    end,
+  },
+}
+assert(none == nil and e.outcome.subtype == "error_structured_output", tostring(e))
+assert(e.outcome.structured_output == nil and e.hint == nil, tostring(e.hint))
+
 -- Schemas of other values than objects are wrapped for the model.
 outcome = query({ { file = "string" } }, { give { value = { { file = "a" } } } })
 assert(outcome.structured_output[1].file == "a")
@@ -104,7 +117,7 @@ for _, bad in ipairs {
     { type = "object", properties = { a = { type = "strng" } } },
     "`agent.query`: option `schema` is none: `/properties/a/type`",
   },
-  { { a = "strng" }, "`agent.query`: option `schema`.a: `strng` is no type" },
+  { { a = "strng" }, "`agent.query`: option `schema.a`: `strng` is no type" },
   { "string", "must be a table" },
   { { type = "string", pattern = "(" }, "option `schema` is none" },
 } do

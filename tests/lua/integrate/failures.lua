@@ -53,6 +53,7 @@ assert(
   table.concat(statuses, ", ")
 )
 assert(e.merge.merges[3].outcome.id, "the agent that did not do it is named")
+assert(e.message:find("there are still conflict markers in `shared`", 1, true), e.message)
 assert(table.concat(e.outcome.files_changed, " ") == "shared x", "what is on it")
 untouched("new")
 
@@ -64,6 +65,8 @@ lost, e = agent.try_integrate {
   model = model("printf 'p\\n2\\n3\\n' > shared"),
 }
 assert(lost == nil and e.kind == "git" and e.merge.dropped[1].line == "q", tostring(e))
+local why = "lines that a side had added to `shared` are not in the result, and nobody said why"
+assert(e.message:find(why, 1, true), e.message)
 untouched("new")
 lost, e = agent.try_integrate {
   branches = { "p", "q" },
@@ -192,6 +195,7 @@ for options, message in pairs {
     fine == nil and wrong.kind == "git" and wrong.message:find(message, 1, true),
     tostring(wrong)
   )
+  assert(not (wrong.hint or ""):find("branch -D", 1, true), "nobody is told to delete a branch")
 end
 untouched()
 -- An agent was cancelled on the way, and that is all.

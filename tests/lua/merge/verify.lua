@@ -29,9 +29,11 @@ assert(refused("kill -9 $$").message:find("was ended by signal 9", 1, true))
 assert(refused(function()
   return false
 end).merge.output == "it returned false")
-assert(refused(function()
+local no = refused(function()
   return false, "no good"
-end).merge.output == "no good")
+end)
+assert(no.merge.output == "no good")
+assert(no.message == "`verify` failed after merging `work` into `main`: no good", no.message)
 assert(refused(function()
   return nil, "neither"
 end).merge.output == "neither")
