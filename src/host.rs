@@ -346,7 +346,17 @@ impl Host {
             Site::Directory(_) => PathBuf::new(),
         };
         let events = self.events.clone();
-        Ok(Order { query, repo, store, worktree_root, ancestor, cancel, live, events })
+        Ok(Order {
+            query,
+            repo,
+            store,
+            worktree_root,
+            ancestor,
+            cancel,
+            live,
+            events,
+            deadline: None,
+        })
     }
 
     /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.

@@ -56,7 +56,7 @@ impl Asker {
             answerer: 0,
             known: None,
             asked_at: None,
-            deadline: None,
+            deadline: order.deadline,
         }
     }
 

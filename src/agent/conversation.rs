@@ -57,6 +57,7 @@ impl Conversed {
     fn unserved(error: Error) -> Self {
         let subtype = match error.kind {
             Kind::Cancelled => Subtype::ErrorCancelled,
+            Kind::Timeout => Subtype::ErrorTimeout,
             _ => Subtype::ErrorDuringExecution,
         };
         Self::failed(subtype, error)
@@ -272,13 +273,10 @@ async fn servers(
     ground: &Ground,
     env: &BTreeMap<String, String>,
 ) -> Result<Servers, Error> {
-    let around = Around {
-        processes: &fleet.processes,
-        directory: ground.path(),
-        env,
-        cancel: &order.cancel,
-    };
-    Servers::start(&order.query.servers, around).await
+    let cancel = order.cancel.child_token();
+    let around =
+        Around { processes: &fleet.processes, directory: ground.path(), env, cancel: &cancel };
+    order.in_time(&cancel, Servers::start(&order.query.servers, around)).await
 }
 
 /// Returns the tools that the rules offer: the built-in ones, then the script's, then the

@@ -10,8 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio_util::sync::CancellationToken;
-
 use super::audience::Audience;
 use super::baseline::Baselines;
 use super::budget::Purse;
@@ -21,8 +19,8 @@ use super::governor::Governor;
 use super::ground::{Ground, Harvest, Soil};
 use super::hook::LAST_WORD;
 pub use super::live::{Live, Wanting};
+pub use super::order::Order;
 use super::outcome::{Outcome, Subtype};
-use super::past::Ancestor;
 use super::place::Places;
 use super::query::Query;
 use super::session::Ending;
@@ -30,7 +28,7 @@ use super::tally::{Books, Ended, Tally, Unchanged};
 use super::{discard, id, setup, tidings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events, Usage};
-use crate::git::{Repo, Worktree};
+use crate::git::Worktree;
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
 use crate::process::Processes;
 
@@ -42,33 +40,6 @@ struct Gone {
     ignored: (u64, u64),
     /// Whether the branch was made with it, and goes at the end of the run.
     branch_too: bool,
-}
-
-/// A query with everything that it needs from around it.
-pub struct Order {
-    /// What is asked.
-    pub query: Query,
-    /// The repository, for a worktree.
-    pub repo: Option<Arc<Repo>>,
-    /// Where it is registered.
-    pub store: Arc<Store>,
-    /// Where worktrees are kept.
-    pub worktree_root: PathBuf,
-    /// The agent whose conversation it takes up.
-    pub ancestor: Option<Ancestor>,
-    /// Cancels it.
-    pub cancel: CancellationToken,
-    /// Is told what becomes known.
-    pub live: Arc<Live>,
-    /// Who hears of it: the run's listeners, and from its start on its own.
-    pub events: Events,
-}
-
-impl Order {
-    /// Returns the conversation that it goes on with, if it is none of its own.
-    fn session(&self) -> Option<String> {
-        self.ancestor.as_ref()?.session.clone()
-    }
 }
 
 /// The agents of one run.
@@ -156,7 +127,8 @@ impl Fleet {
     /// Returns what there is to say about the agents so far.
     pub fn tally(&self) -> Tally {
         let (cost_usd, unpriced) = (self.purse.spent(), self.purse.unpriced());
-        Tally { cost_usd, unpriced, ..self.books().tally.clone() }
+        let total_cost_usd = self.purse.cost();
+        Tally { cost_usd, total_cost_usd, unpriced, ..self.books().tally.clone() }
     }
 
     /// Counts an agent that failed before it had an id.
@@ -230,7 +202,10 @@ impl Fleet {
                 let error = Error::new(Kind::Cancelled, "the agent was cancelled before it began");
                 (unstarted(&order, id, Subtype::ErrorCancelled, error), None)
             }
-            Some(_place) => self.work(&order, id).await,
+            Some(_place) => {
+                order.begins();
+                self.work(&order, id).await
+            }
         };
         order.live.inbox.close();
         self.record(&order, &outcome, gone).await;
@@ -380,10 +355,12 @@ impl Fleet {
         }
         env.extend(order.query.env.clone());
         if let (Some(worktree), Some(command)) = (ground.worktree(), order.query.setup()) {
-            let (env, cancel) = (env.clone(), &order.cancel);
-            if let Err(error) = setup::run(&self.processes, worktree, command, env, cancel).await {
+            let (env, cancel) = (env.clone(), order.cancel.child_token());
+            let prepared = setup::run(&self.processes, worktree, command, env, &cancel);
+            if let Err(error) = order.in_time(&cancel, prepared).await {
                 let subtype = match error.kind {
                     Kind::Cancelled => Subtype::ErrorCancelled,
+                    Kind::Timeout => Subtype::ErrorTimeout,
                     _ => Subtype::ErrorWorktree,
                 };
                 return Conversed::failed(subtype, error);

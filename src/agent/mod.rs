@@ -27,6 +27,7 @@ pub mod id;
 pub mod inbox;
 mod instructions;
 pub mod live;
+pub mod order;
 pub mod outcome;
 pub mod past;
 pub mod permission;

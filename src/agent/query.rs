@@ -13,6 +13,7 @@ use super::permission::Rules;
 use super::place::Places;
 use super::structured::Schema;
 use super::verify::Verify;
+use crate::error::{Error, Kind};
 use crate::event::log::Log;
 use crate::git::worktree::Furnish;
 use crate::git::{Scope, Taken};
@@ -112,6 +113,14 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// The longest silence of the model.
     pub idle_timeout: Duration,
+}
+
+impl Limits {
+    /// Says that the time is over.
+    pub(super) fn overdue(&self) -> Error {
+        let seconds = self.timeout.unwrap_or_default().as_secs_f64();
+        Error::new(Kind::Timeout, format!("the agent was not done after {seconds} s"))
+    }
 }
 
 impl Query {

@@ -26,7 +26,7 @@ use crate::tool::registry::Registry;
 /// How often a model that says nothing at all is asked to go on.
 const MAX_NUDGES: u32 = 3;
 /// How long tools may take to stop when the agent has to.
-const STOP_GRACE: Duration = Duration::from_secs(3);
+pub(super) const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// One conversation with a model, with tools.
 pub struct Session<'a> {
@@ -99,11 +99,10 @@ impl Session<'_> {
     /// [`STOP_GRACE`].
     pub async fn run(&mut self) -> Ending {
         let cancel = self.context.cancel.clone();
-        let limit = self.query.limits.timeout;
-        self.asker.deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
+        let (limits, deadline) = (&self.query.limits, self.asker.deadline);
         let deadline = async {
-            match limit {
-                Some(limit) => tokio::time::sleep(limit).await,
+            match deadline {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
                 None => std::future::pending().await,
             }
         };
@@ -117,10 +116,7 @@ impl Session<'_> {
                 Kind::Budget => Ending::new(Subtype::ErrorMaxBudgetUsd, error),
                 _ => Ending::new(Subtype::ErrorDuringExecution, error),
             }),
-            () = deadline => {
-                let seconds = limit.unwrap_or_default().as_secs_f64();
-                Ending::new(Subtype::ErrorTimeout, Error::new(Kind::Timeout, format!("the agent was not done after {seconds} s")))
-            }
+            () = deadline => Ending::new(Subtype::ErrorTimeout, limits.overdue()),
         };
         // Tools hear of it through the token and kill what they started.
         cancel.cancel();

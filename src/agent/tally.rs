@@ -21,6 +21,8 @@ pub struct Tally {
     pub usage: Usage,
     /// What is known to be spent, in USD.
     pub cost_usd: f64,
+    /// What all cost, when that is known of each that asked anything.
+    pub total_cost_usd: Option<f64>,
     /// Models of unknown price that counted tokens.
     pub unpriced: Vec<String>,
     /// Branches that the script has merged, or tried to.

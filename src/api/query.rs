@@ -178,7 +178,7 @@ fn read(
     let env = options.string_map("env")?.unwrap_or_default();
     // Last: a missing key is the smaller mistake beside a wrong option.
     let model = model(runtime, host, models, task, &mut options)?;
-    let money = money::read(host, &*model, &mut options, |value| {
+    let money = money::read(host, task, &*model, &mut options, |value| {
         named_or_written(runtime, host, task, value)
     })?;
     let effort = effort::effort(&mut options, host, &*model)?;
@@ -209,7 +209,7 @@ fn read(
         env,
         // A check takes no ordinal: call paths are the same with and without it.
         call_path: if checking { String::new() } else { task.next_path("query") },
-        lent: task.lent(),
+        lent: task.employer().map(|employer| Arc::clone(&employer.place)),
     })
 }
 

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::stream::Stream;
 use super::terminal::{keep_stdout, put_stdout, say};
-use crate::agent::tally::{Ended, Tally};
+use crate::agent::tally::Ended;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Posted, Reporter, Usage};
@@ -248,7 +248,8 @@ impl Output {
             exit_code: end.code,
             result: &end.result,
             error: end.error.as_ref(),
-            total_cost_usd: cost(&tally),
+            // Of the run's purse: an agent's cost has that of the agents in it which its callbacks asked.
+            total_cost_usd: tally.total_cost_usd,
             usage: tally.usage,
             agents: tally.ended.iter().map(agent).collect(),
             duration_ms: u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -298,17 +299,6 @@ fn agent(ended: &Ended) -> Value {
         }
     }
     outcome
-}
-
-/// Returns what all agents cost, when that is known of each that asked anything.
-fn cost(tally: &Tally) -> Option<f64> {
-    let mut costs = tally.ended.iter().map(|ended| {
-        let known = ended.outcome.get("total_cost_usd").and_then(Value::as_f64);
-        let asked = ended.outcome.get("num_turns").and_then(Value::as_u64).unwrap_or(0) > 0;
-        known.or(if asked { None } else { Some(0.0) })
-    });
-    // Not `sum`: that of nothing is -0.0.
-    costs.try_fold(0.0, |sum, cost| Some(sum + cost?))
 }
 
 /// Writes the last line of a run that did not begin, because its command line cannot be understood.

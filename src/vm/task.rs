@@ -23,6 +23,7 @@ use super::error;
 use super::slice::Sliced;
 use super::stopper::Stopper;
 use super::trail::Trail;
+use crate::agent::budget::Purse;
 use crate::agent::fleet::Live;
 use crate::agent::place::Places;
 use crate::error::{Error, Kind, Result};
@@ -52,8 +53,10 @@ pub struct Task {
     told: Cell<Option<Instant>>,
     told_with: RefCell<LuaValue>,
     joining: Cell<u32>,
-    /// The place of the agent whose callback this is.
-    lent: Option<Arc<Places>>,
+    /// The agent whose callback it runs in.
+    employer: Option<Employer>,
+    /// What the callbacks of its own agents get.
+    employed: RefCell<Employer>,
     children: RefCell<BTreeMap<u64, Rc<Task>>>,
     ordinals: RefCell<BTreeMap<&'static str, u32>>,
     done: CancellationToken,
@@ -66,6 +69,15 @@ pub struct Task {
     agent: RefCell<Option<Arc<Live>>>,
     /// Keeps the events of agents that it and what it starts ask, where it has a handle.
     log: RefCell<Option<Arc<Log>>>,
+}
+
+/// What an agent gives to those that its callbacks ask.
+#[derive(Clone)]
+pub struct Employer {
+    /// Its place, to one at a time: it is one agent's.
+    pub place: Arc<Places>,
+    /// Its money.
+    pub purse: Option<Arc<Purse>>,
 }
 
 thread_local! {
@@ -82,7 +94,7 @@ impl Task {
     pub fn child(self: &Rc<Self>, path: String) -> Rc<Self> {
         let mut child =
             Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
-        child.lent.clone_from(&self.lent);
+        child.employer.clone_from(&self.employer);
         Rc::new(child)
     }
 
@@ -91,8 +103,7 @@ impl Task {
         let path = self.next_path("callback");
         let mut child =
             Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
-        // One at a time: it is one agent's place.
-        child.lent = Some(Places::new(1));
+        child.employer = Some(self.employed.borrow().clone());
         Rc::new(child)
     }
 
@@ -117,7 +128,8 @@ impl Task {
             told: Cell::new(None),
             told_with: RefCell::new(LuaValue::Nil),
             joining: Cell::new(0),
-            lent: None,
+            employer: None,
+            employed: RefCell::new(Employer { place: Places::new(1), purse: None }),
             children: RefCell::default(),
             ordinals: RefCell::default(),
             done: CancellationToken::new(),
@@ -165,9 +177,14 @@ impl Task {
         &self.stopper
     }
 
-    /// Returns the place of the agent whose callback it runs in, if it runs in one.
-    pub fn lent(&self) -> Option<Arc<Places>> {
-        self.lent.clone()
+    /// Returns the agent whose callback it runs in, if it runs in one.
+    pub fn employer(&self) -> Option<&Employer> {
+        self.employer.as_ref()
+    }
+
+    /// Notes the money of the agent that it asks, for what that agent's callbacks ask.
+    pub fn employ(&self, purse: Arc<Purse>) {
+        self.employed.borrow_mut().purse = Some(purse);
     }
 
     /// Returns the task that owns what this one spawns: itself, or the session for a line of it.

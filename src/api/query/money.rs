@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::host::Host;
 use crate::model::Model;
 use crate::model::price::Price;
-use crate::vm::Options;
+use crate::vm::{Options, Task};
 
 /// The most models that may stand behind the first.
 const MOST_FALLBACKS: usize = 3;
@@ -39,6 +39,7 @@ pub fn amount(options: &mut Options, name: &str) -> Result<Option<f64>> {
 /// Reads the options that are about money of an agent that `model` answers.
 pub(super) fn read(
     host: &Host,
+    task: &Task,
     model: &dyn Model,
     options: &mut Options,
     mut find: impl FnMut(&LuaValue) -> Option<Result<Arc<dyn Model>>>,
@@ -54,15 +55,17 @@ pub(super) fn read(
         fallbacks.push(Fallback { price: price_of(&*model), model });
     }
     let price = price_of(model);
-    let run = host.fleet().purse();
-    if limit.is_some() || run.total().is_some() {
+    // What a callback asks for is paid by the agent that called it.
+    let employer = task.employer().and_then(|employer| employer.purse.as_ref());
+    let payer = employer.unwrap_or(host.fleet().purse());
+    if limit.is_some() || payer.is_limited() {
         let all = fallbacks.iter().map(|fallback| (&*fallback.model, fallback.price));
         let unknown = std::iter::once((model, price)).chain(all).find(|(_, price)| price.is_none());
         if let Some((model, _)) = unknown {
             return Err(price_needed(model.name()));
         }
     }
-    Ok(Money { fallbacks, purse: run.below(limit), price })
+    Ok(Money { fallbacks, purse: payer.below(limit), price })
 }
 
 /// Returns what `fallback_model` lists: one, or up to three.

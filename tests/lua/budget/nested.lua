@@ -30,11 +30,11 @@ local outcome = agent.query {
     return { text = "done", usage = usage }
   end),
 }
-assert(outcome.total_cost_usd == 1, "its own two replies")
-assert(agent.budget:spent() == 1.25, "and the helper's")
+assert(outcome.total_cost_usd == 1.25, "its own two replies and the helper's")
+assert(agent.budget:spent() == 1.25, "once")
 local costs = {}
 for _, row in ipairs(agent.list { all = true }) do
   costs[#costs + 1] = row.cost_usd
 end
 table.sort(costs)
-assert(costs[1] == 0.25 and costs[2] == 1, "the registry knows")
+assert(costs[1] == 0.25 and costs[2] == 1.25, "the registry knows")
