@@ -41,10 +41,11 @@ def calls_in(request):
     return calls
 
 
-def repository(folder):
+def repository(folder, files=None):
     work = folder / "work"
     work.mkdir()
-    (work / "README.md").write_text("hello\n")
+    for name, content in ({"README.md": b"hello\n"} | (files or {})).items():
+        (work / name).write_bytes(content)
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "GIT_CONFIG_GLOBAL": "/dev/null"}
     identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.com"]
     for arguments in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "start"]):

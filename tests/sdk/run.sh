@@ -25,3 +25,4 @@ if ! python3 -m venv "$venv" || ! "$venv/bin/pip" install --quiet --disable-pip-
 fi
 "$venv/bin/python" "$here/check.py" "$standin" >"$venv/seen.json"
 "$venv/bin/python" "$here/compare.py" "$standin" "$agentlua" <"$venv/seen.json"
+"$venv/bin/python" "$here/typed.py" "$standin" "$agentlua"

@@ -15,6 +15,10 @@ local model = agent.model {
     local command
     if text:find("The work you did on", 1, true) then
       asked[#asked + 1] = "owner"
+      assert(
+        #request.messages >= 5 and text:find("turn right", 1, true),
+        "in the conversation that it had"
+      )
       error("I have had enough")
     elseif text:find("stopped at conflicts", 1, true) then
       asked[#asked + 1] = "other"
