@@ -112,7 +112,7 @@
 ---@field schema? table
 ---What decides whether the work is good when the agent says that it is done: a command, run in its worktree with its environment, or a function of the outcome so far and the worktree (nil without one), which says no by raising, by `false` or `nil, why`, or by a table whose `ok` is false. A no goes back to the agent. A command is run once before the agent begins too, for its base commit, in a worktree that goes again; agents with the same base share that (default: none).
 ---@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): ...)
----How often `verify` runs at most before the agent fails with `error_verify` (default: 3).
+---How often `verify` may fail before the agent fails with `error_verify` (default: 3).
 ---@field verify_attempts? integer
 
 ---An MCP server that is a program, spoken to through its standard input and output. It runs in the agent's directory.

@@ -28,7 +28,7 @@ pub(super) const TIMEOUT: Duration = Duration::from_hours(1);
 pub struct Verify {
     /// What decides.
     pub by: Check,
-    /// How often it runs at most.
+    /// How often it may fail.
     pub attempts: u32,
 }
 
@@ -72,6 +72,9 @@ pub struct Verification {
 #[derive(Debug, Default)]
 pub(super) struct Verifying {
     attempts: u32,
+    /// How many of them were not good. These are bounded: who was good and is sent on, by a hook or by
+    /// word of the script, is verified again.
+    failures: u32,
     baseline: Option<Baseline>,
     /// Why the last run was not good.
     failure: Option<Failure>,
@@ -94,7 +97,7 @@ impl Verifying {
     }
 
     fn error(&self, failure: &Failure, branch: Option<&str>) -> Error {
-        let times = match self.attempts {
+        let times = match self.failures {
             1 => "once".to_owned(),
             2 => "twice".to_owned(),
             times => format!("{times} times"),
@@ -109,7 +112,7 @@ impl Verifying {
     }
 
     fn told(&self, failure: &Failure, attempts: u32) -> String {
-        let left = match attempts - self.attempts {
+        let left = match attempts - self.failures {
             1 => "is run once more".to_owned(),
             left => format!("is run {left} times more at most"),
         };
@@ -192,11 +195,12 @@ impl Session<'_> {
             }
         };
         self.verifying.attempts += 1;
+        self.verifying.failures += u32::from(failure.is_some());
         self.verifying.failure.clone_from(&failure);
         self.note_run(self.verifying.attempts, began, failure.as_ref());
         Ok(match failure {
             None => Verdict::Accepted,
-            Some(failure) if self.verifying.attempts >= verify.attempts => {
+            Some(failure) if self.verifying.failures >= verify.attempts => {
                 let error = Some(self.verifying.error(&failure, self.context.branch.as_deref()));
                 Verdict::Failed(Ending { subtype: Subtype::ErrorVerify, error })
             }
@@ -256,11 +260,11 @@ mod tests {
 
     #[test]
     fn an_error_says_how_often_and_whether_it_was_red_before() {
-        let mut verifying = Verifying { attempts: 1, ..Verifying::default() };
+        let mut verifying = Verifying { failures: 1, ..Verifying::default() };
         let error = verifying.error(&failure("bad\nvery"), None);
         assert_eq!(error.message, "verify failed once: bad");
         assert_eq!(error.detail("output").unwrap(), "bad\nvery");
-        verifying.attempts = 3;
+        verifying.failures = 3;
         verifying.baseline = Some(Baseline::Failed(failure("x")));
         assert_eq!(
             verifying.error(&failure("bad"), None).message,
