@@ -16,31 +16,21 @@ use super::budget::Purse;
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
 use super::governor::Governor;
-use super::ground::{Ground, Harvest, Soil};
+use super::ground::{Ground, Soil};
 use super::hook::LAST_WORD;
 pub use super::live::{Live, Wanting};
 pub use super::order::Order;
 use super::outcome::{Outcome, Subtype};
 use super::place::Places;
 use super::query::Query;
-use super::session::Ending;
+use super::reckoning::{Gone, outcome_of, unstarted};
 use super::tally::{Books, Ended, Tally, Unchanged};
 use super::{discard, id, setup, tidings};
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Events, Usage};
+use crate::event::{Event, Events};
 use crate::git::Worktree;
 use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
 use crate::process::Processes;
-
-/// A worktree that went because nothing had changed.
-struct Gone {
-    /// Where it was.
-    path: PathBuf,
-    /// The ignored files that went with it: their number and size.
-    ignored: (u64, u64),
-    /// Whether the branch was made with it, and goes at the end of the run.
-    branch_too: bool,
-}
 
 /// The agents of one run.
 pub struct Fleet {
@@ -416,91 +406,5 @@ impl Fleet {
         books.sessions.insert(outcome.id.clone(), outcome.session_id.clone());
         books.tally.usage += outcome.usage;
         books.tally.ended.push(ended);
-    }
-}
-
-fn outcome_of(
-    order: &Order,
-    id: String,
-    run: &str,
-    ground: &Ground,
-    conversed: Conversed,
-    harvested: Result<Harvest>,
-    took: Duration,
-) -> (Outcome, Option<Gone>) {
-    let Ending { mut subtype, mut error } = conversed.ending;
-    let harvest = harvested.unwrap_or_else(|failure| {
-        // The work is still in the worktree; what failed is taking it in.
-        if error.is_none() {
-            (subtype, error) = (Subtype::ErrorWorktree, Some(failure));
-        } else {
-            error = error.take().map(|error| error.because(failure));
-        }
-        Harvest::default()
-    });
-    if !harvest.outside.is_empty() && error.is_none() {
-        let outside = tidings::out_of_scope(&harvest.outside, ground.path());
-        (subtype, error) = (Subtype::ErrorScope, Some(outside));
-    }
-    if harvest.lost && error.is_none() {
-        let lost = tidings::lost(ground.path(), &id, conversed.turns);
-        (subtype, error) = (Subtype::ErrorWorktree, Some(lost));
-    }
-    let worktree = ground.worktree();
-    let gone = harvest.removed.map(|ignored| Gone {
-        path: ground.path().to_owned(),
-        ignored,
-        branch_too: worktree.is_some_and(Worktree::branch_created),
-    });
-    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let outcome = Outcome {
-        subtype,
-        error,
-        result: conversed.text,
-        session_id: order.session().unwrap_or_else(|| format!("{run}/{id}")),
-        id,
-        label: order.query.label.clone(),
-        branch: worktree.map(|w| w.branch().to_owned()),
-        worktree_path: worktree
-            .filter(|_| gone.is_none() && !harvest.lost)
-            .map(|w| w.path().to_owned()),
-        base_commit: worktree.map(|w| w.base_commit().to_owned()),
-        head_commit: harvest.head_commit,
-        files_changed: harvest.files_changed,
-        num_turns: conversed.turns,
-        duration_ms: millis(took),
-        duration_api_ms: millis(conversed.api_time),
-        usage: conversed.usage,
-        total_cost_usd: order.query.purse.cost(),
-        stop_reason: conversed.stop_reason,
-        permission_denials: conversed.denials,
-        structured_output: conversed.structured_output,
-        verify: conversed.verification,
-    };
-    (outcome, gone)
-}
-
-fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outcome {
-    Outcome {
-        subtype,
-        error: Some(error),
-        result: String::new(),
-        session_id: String::new(),
-        id,
-        label: order.query.label.clone(),
-        branch: None,
-        worktree_path: None,
-        base_commit: None,
-        head_commit: None,
-        files_changed: Vec::new(),
-        num_turns: 0,
-        duration_ms: 0,
-        duration_api_ms: 0,
-        usage: Usage::default(),
-        total_cost_usd: Some(0.0),
-        stop_reason: None,
-        permission_denials: Vec::new(),
-        structured_output: None,
-        verify: None,
     }
 }

@@ -34,6 +34,7 @@ pub mod permission;
 pub mod place;
 pub mod prompt;
 pub mod query;
+mod reckoning;
 mod record;
 mod said;
 pub mod session;

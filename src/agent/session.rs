@@ -130,13 +130,8 @@ impl Session<'_> {
         self.tell_beginning().await?;
         self.foretell().await?;
         loop {
-            if self.turns == self.query.limits.max_turns {
-                let limit = self.query.limits.max_turns;
-                let turns = if limit == 1 { "turn" } else { "turns" };
-                let why = format!("the agent was not done after {limit} {turns}");
-                let error = Error::new(Kind::Budget, why)
-                    .hint("raise `max_turns`, or give it a smaller task");
-                return Ok(Ending::new(Subtype::ErrorMaxTurns, error));
+            if self.turns >= self.query.limits.max_turns {
+                return Ok(out_of_turns(self.query.limits.max_turns));
             }
             self.turns += 1;
             self.context.turn.store(self.turns, Ordering::Relaxed);
@@ -183,19 +178,27 @@ impl Session<'_> {
                     }
                     Verdict::Failed(ending) => return Ok(ending),
                 },
-                Step::Refused => {
-                    let why = if reply.text.trim().is_empty() {
-                        "without a word"
-                    } else {
-                        reply.text.trim()
-                    };
-                    let error = Error::new(Kind::Refused, format!("the model refused: {why}"));
-                    return Ok(Ending::new(Subtype::ErrorRefusal, error));
-                }
+                Step::Refused => return Ok(refusal(&reply)),
                 Step::Overflowed => self.make_room().await?,
             }
         }
     }
+}
+
+fn out_of_turns(limit: u32) -> Ending {
+    let turns = if limit == 1 { "turn" } else { "turns" };
+    let why = format!("the agent was not done after {limit} {turns}");
+    let error = Error::new(Kind::Budget, why).hint("raise `max_turns`, or give it a smaller task");
+    Ending::new(Subtype::ErrorMaxTurns, error)
+}
+
+fn refusal(reply: &Reply) -> Ending {
+    let said = reply.text.trim();
+    let why = if said.is_empty() { "without a word" } else { said };
+    Ending::new(
+        Subtype::ErrorRefusal,
+        Error::new(Kind::Refused, format!("the model refused: {why}")),
+    )
 }
 
 /// Decides by what is in a reply first: some servers say `stop` beside tool calls.
