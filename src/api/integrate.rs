@@ -59,26 +59,6 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-/// The options that are the agents': those of a query.
-const OF_AGENTS: [&str; 16] = [
-    "prompt",
-    "model",
-    "fallback_model",
-    "effort",
-    "system_prompt",
-    "append_system_prompt",
-    "tools",
-    "allowed_tools",
-    "disallowed_tools",
-    "mcp_servers",
-    "max_turns",
-    "max_budget_usd",
-    "max_output_tokens",
-    "timeout",
-    "idle_timeout",
-    "env",
-];
-
 /// How often the whole is verified when nothing else is said.
 const ATTEMPTS: u32 = 3;
 
@@ -214,15 +194,15 @@ async fn read(
     // Before the agents: those are made of what is left.
     let given = on_conflict(runtime, host, task, &mut options, setup.clone())?;
     let who = if let Some(who) = given {
-        if let Some(name) = OF_AGENTS.into_iter().find(|name| options.has(name)) {
+        if let Some((name, _)) = options.left().pop_first() {
             let why = "cannot stand beside `on_conflict`: put it in there";
             return Err(options.bad(name, why).into());
         }
         who
     } else {
         let template = lua.create_table()?;
-        for name in OF_AGENTS {
-            template.raw_set(name, options.any(name))?;
+        for (name, value) in options.left() {
+            template.raw_set(name, value)?;
         }
         let place = "`agent.integrate`";
         let team = team::read(runtime, host, task, &template, place, setup.clone())?;

@@ -103,6 +103,11 @@ impl Options {
         self.values.get(name).is_some_and(LuaValue::is_boolean)
     }
 
+    /// Takes out all that nobody has read.
+    pub fn left(&mut self) -> BTreeMap<&'static str, LuaValue> {
+        std::mem::take(&mut self.values)
+    }
+
     /// Takes an option as it is.
     pub fn any(&mut self, name: &str) -> Option<LuaValue> {
         self.values.remove(name)
