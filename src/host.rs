@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::fleet::{Live, Order};
+use crate::agent::fleet::{Key, Live, Order};
 use crate::agent::query::{Dirty, Site, Start};
 use crate::agent::{Fleet, Outcome, Query, Subtype, id};
 use crate::config::{self, Config, Settings};
@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::git::Repo;
 use crate::git::worktree;
-use crate::journal::Store;
+use crate::journal::{NewRun, Store};
 use crate::model::Model;
 use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
@@ -51,6 +51,7 @@ pub struct Host {
     runtime: tokio::runtime::Handle,
     processes: Processes,
     fleet: Arc<Fleet>,
+    resumed: bool,
     models: Mutex<HashMap<String, Arc<dyn Model>>>,
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
@@ -73,8 +74,10 @@ pub struct Surroundings {
     pub events: Events,
     /// The runtime of everything that is not Lua.
     pub runtime: tokio::runtime::Handle,
-    /// The script's name, for the registry.
-    pub script: String,
+    /// The run, for the registry. Without an id it is a new one.
+    pub run: NewRun,
+    /// Whether it is one that was cut off or has failed, and goes on.
+    pub resumed: bool,
     /// Our own binary, which is the guardian of commands too.
     pub program: PathBuf,
 }
@@ -87,9 +90,12 @@ impl Host {
     pub fn new(around: Surroundings) -> Result<Arc<Self>> {
         let config = Arc::new(merge(&around.sources)?);
         let processes = Processes::new(around.program);
+        let mut run = around.run;
+        if run.id.is_empty() {
+            run.id = id::new_run();
+        }
         let fleet = Fleet::new(
-            id::new_run(),
-            around.script,
+            run,
             around.events.clone(),
             config.concurrency,
             processes.clone(),
@@ -105,6 +111,7 @@ impl Host {
             runtime: around.runtime,
             processes,
             fleet: Arc::new(fleet),
+            resumed: around.resumed,
             models: Mutex::default(),
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
@@ -170,6 +177,24 @@ impl Host {
     /// Returns the agents of the run.
     pub fn fleet(&self) -> &Arc<Fleet> {
         &self.fleet
+    }
+
+    /// Reports whether the run is one that was cut off or has failed, and goes on.
+    pub fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Returns the store of the run itself: that of the repository where it was started.
+    ///
+    /// # Errors
+    /// As [`Host::store`].
+    pub async fn home_store(&self) -> Result<Arc<Store>> {
+        let dir = self.default_dir();
+        let repo = match repository_around(&dir) {
+            Some(_) => Some(self.repo(&dir).await?),
+            None => None,
+        };
+        self.store(repo.as_ref()).await
     }
 
     /// Runs `work` beside Lua, where waiting blocks nobody.
@@ -341,6 +366,7 @@ impl Host {
             self.announce_dirt(repo).await;
         }
         let store = self.store(repo.as_ref()).await?;
+        self.fleet.settle_home(self.home_store().await?);
         let worktree_root = match &query.site {
             Site::Worktree(_) => self.worktree_root()?,
             Site::Directory(_) => PathBuf::new(),
@@ -352,6 +378,8 @@ impl Host {
             store,
             worktree_root,
             ancestor,
+            key: Key::default(),
+            again: None,
             cancel,
             live,
             events,

@@ -11,6 +11,7 @@ use agentlua::api::result;
 use agentlua::cli::session;
 use agentlua::event::Events;
 use agentlua::host::{Host, Sources, Surroundings};
+use agentlua::journal::NewRun;
 use agentlua::vm::{Task, chunk};
 use mlua::prelude::*;
 use regex::Regex;
@@ -124,7 +125,8 @@ impl Vm {
             cwd: folder.path().to_owned(),
             events: Events::new(Vec::new()),
             runtime: workers.handle().clone(),
-            script: "probe.lua".to_owned(),
+            run: NewRun::new("", "probe.lua"),
+            resumed: false,
             program: PathBuf::from(env!("CARGO_BIN_EXE_agentlua")),
         })
         .unwrap();

@@ -339,7 +339,7 @@ async fn parked<T>(store: &Store, agent: &str, wait: impl Future<Output = T>) ->
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::journal::{AgentFilter, AgentRow};
+    use crate::journal::{AgentFilter, AgentRow, NewRun};
     use crate::model::Retry;
 
     async fn status(store: &Store) -> Status {
@@ -351,7 +351,7 @@ mod tests {
     async fn a_long_wait_is_shown_and_a_short_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path()).await.unwrap();
-        let _lock = store.begin_run("run-1", "main.lua").await.unwrap();
+        let _lock = store.begin_run(&NewRun::new("run-1", "main.lua")).await.unwrap();
         let row = AgentRow { id: "agent-1".into(), run: "run-1".into(), ..AgentRow::default() };
         assert!(store.reserve(row).await.unwrap());
         let running = AgentChange { status: Some(Status::Running), ..AgentChange::default() };

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::audience::Audience;
@@ -19,7 +19,7 @@ use super::governor::Governor;
 use super::ground::{Ground, Soil};
 use super::hook::LAST_WORD;
 pub use super::live::{Live, Wanting};
-pub use super::order::Order;
+pub use super::order::{Again, Key, Order};
 use super::outcome::{Outcome, Subtype};
 use super::place::Places;
 use super::query::Query;
@@ -29,7 +29,7 @@ use super::{discard, id, setup, tidings};
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::git::Worktree;
-use crate::journal::{AgentChange, AgentRow, RunLock, Status, Store};
+use crate::journal::{AgentChange, AgentRow, NewRun, RunLock, Status, Store};
 use crate::process::Processes;
 
 /// The agents of one run.
@@ -46,16 +46,17 @@ pub struct Fleet {
     purse: Arc<Purse>,
     /// Agents that want a worktree and have not begun to work in it.
     wanting: Arc<AtomicUsize>,
-    script: String,
-    /// The run's lock in each store, held to its end.
-    locks: tokio::sync::Mutex<BTreeMap<PathBuf, RunLock>>,
+    plan: NewRun,
+    /// The store of the run itself: of where it was started, whatever its agents work on.
+    home: OnceLock<Arc<Store>>,
+    /// The stores in which the run has begun, with its lock in each, held to its end.
+    begun: tokio::sync::Mutex<BTreeMap<PathBuf, (Arc<Store>, RunLock)>>,
 }
 
 impl Fleet {
-    /// Makes the fleet of `run`. `environment` is what commands of agents may see.
+    /// Makes the fleet of a run. `environment` is what commands of agents may see.
     pub fn new(
-        run: String,
-        script: String,
+        plan: NewRun,
         events: Events,
         concurrency: usize,
         processes: Processes,
@@ -63,8 +64,9 @@ impl Fleet {
     ) -> Self {
         let places = Places::new(concurrency);
         Self {
-            run,
-            script,
+            run: plan.id.clone(),
+            plan,
+            home: OnceLock::new(),
             events,
             places,
             processes,
@@ -75,7 +77,7 @@ impl Fleet {
             governor: Arc::default(),
             purse: Purse::of_run(),
             wanting: Arc::default(),
-            locks: tokio::sync::Mutex::default(),
+            begun: tokio::sync::Mutex::default(),
         }
     }
 
@@ -151,7 +153,27 @@ impl Fleet {
 
     /// Lets go of the run's locks, when everything about it is written down.
     pub async fn release(&self) {
-        self.locks.lock().await.clear();
+        self.begun.lock().await.clear();
+    }
+
+    /// Says which store is that of the run itself; the first word counts.
+    pub fn settle_home(&self, store: Arc<Store>) {
+        let _ = self.home.set(store);
+    }
+
+    /// Returns the store of the run itself, once the run has begun in it.
+    pub async fn home(&self) -> Option<Arc<Store>> {
+        let home = self.home.get()?;
+        self.begun.lock().await.contains_key(home.dir()).then(|| Arc::clone(home))
+    }
+
+    /// Writes down how the run ended, wherever it has begun.
+    pub async fn end(&self, status: &str, exit_code: i32) {
+        for (store, _) in self.begun.lock().await.values() {
+            if let Err(error) = store.end_run(&self.run, status, exit_code).await {
+                self.events.warn(format!("the registry could not be written: {error}"));
+            }
+        }
     }
 
     /// Ends the run: branches to which nothing was added are deleted.
@@ -246,6 +268,8 @@ impl Fleet {
                 label: order.query.label.clone(),
                 session: order.session(),
                 past: order.ancestor.as_ref().map(|ancestor| ancestor.id.clone()),
+                key: Some(order.key.hash.clone()),
+                inputs: Some(order.key.inputs.clone()),
                 ..AgentRow::default()
             };
             if order.store.reserve(row).await? {
@@ -255,12 +279,14 @@ impl Fleet {
         Err(Error::internal("no free agent id"))
     }
 
-    /// Takes the run's lock in a store, once: as long as it is held, the run is alive.
-    async fn begin_run(&self, store: &Store) -> Result<()> {
-        let mut locks = self.locks.lock().await;
-        if !locks.contains_key(store.dir()) {
-            let lock = store.begin_run(&self.run, &self.script).await?;
-            locks.insert(store.dir().to_owned(), lock);
+    /// Takes the run's lock in its own store and in this one, once: as long as it is held, the run is alive.
+    async fn begin_run(&self, store: &Arc<Store>) -> Result<()> {
+        let mut begun = self.begun.lock().await;
+        for store in self.home.get().into_iter().chain([store]) {
+            if !begun.contains_key(store.dir()) {
+                let lock = store.begin_run(&self.plan).await?;
+                begun.insert(store.dir().to_owned(), (Arc::clone(store), lock));
+            }
         }
         Ok(())
     }

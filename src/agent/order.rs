@@ -13,7 +13,25 @@ use super::session::STOP_GRACE;
 use crate::error::Result;
 use crate::event::Events;
 use crate::git::Repo;
-use crate::journal::Store;
+use crate::journal::{AgentRow, Store};
+
+/// What a call is known by when its run is resumed: a hash of everything that was asked, and a short one
+/// of each thing by its name, as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Key {
+    /// The whole.
+    pub hash: String,
+    /// Its parts.
+    pub inputs: String,
+}
+
+/// An agent of an earlier life of the run that was cut off, or has failed: it is gone on with under its id,
+/// on its branch, in its conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Again {
+    /// What the registry has of it.
+    pub row: AgentRow,
+}
 
 /// A query with everything that it needs from around it.
 pub struct Order {
@@ -27,6 +45,10 @@ pub struct Order {
     pub worktree_root: PathBuf,
     /// The agent whose conversation it takes up.
     pub ancestor: Option<Ancestor>,
+    /// What it is known by.
+    pub key: Key,
+    /// The agent that it goes on with, in a run that was resumed.
+    pub again: Option<Again>,
     /// Cancels it.
     pub cancel: CancellationToken,
     /// Is told what becomes known.

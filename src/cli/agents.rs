@@ -15,7 +15,7 @@ use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::git::worktree::Contents;
 use crate::host::roster::agent_json;
-use crate::journal::AgentRow;
+use crate::journal::{AgentRow, NewRun};
 
 /// Lists agents and returns the exit code.
 pub(super) fn main(agents: &Agents) -> Result<i32> {
@@ -27,7 +27,13 @@ pub(super) fn main(agents: &Agents) -> Result<i32> {
     let flags = Flags { repo: agents.repo.clone(), ..Flags::default() };
     let sources = session::sources(&flags, &environment, &cwd)?;
     let workers = session::workers()?;
-    let host = session::host(sources, "", environment, Events::new(Vec::new()), &workers)?;
+    let host = session::host(
+        sources,
+        NewRun::new("", ""),
+        environment,
+        Events::new(Vec::new()),
+        &workers,
+    )?;
     let rows = workers.block_on(Arc::clone(&host).agents(agents.all))?;
     let text = if agents.json {
         let rows: Vec<Value> = rows.iter().map(agent_json).collect();

@@ -12,6 +12,7 @@ use super::{Flags, Gc, progress, session};
 use crate::error::{Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::host::gc::{Sweep, Swept};
+use crate::journal::NewRun;
 
 /// Removes what may go and returns the exit code.
 pub(super) fn main(gc: &Gc) -> Result<i32> {
@@ -21,7 +22,7 @@ pub(super) fn main(gc: &Gc) -> Result<i32> {
     let sources = session::sources(&flags, &environment, &cwd)?;
     let events = Events::new(vec![Arc::new(progress::Plain::new(false, false, Box::new(say)))]);
     let workers = session::workers()?;
-    let host = session::host(sources, "", environment, events, &workers)?;
+    let host = session::host(sources, NewRun::new("", ""), environment, events, &workers)?;
     let sweep = workers.block_on(Arc::clone(&host).gc(gc.dry_run))?;
     let text = if gc.json { json_text(&sweep)? } else { table(&sweep, gc.dry_run) };
     let stdout = Stdout::default();

@@ -29,6 +29,7 @@ use crate::config::{self, Format};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
+use crate::journal::NewRun;
 use crate::vm::Stopper;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
@@ -73,7 +74,7 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
     };
     let events = Events::new(vec![Arc::new(reporter)]);
     let workers = session::workers()?;
-    let host = session::host(sources, "repl", environment, events, &workers)?;
+    let host = session::host(sources, NewRun::new("", "repl"), environment, events, &workers)?;
     let (requests, incoming) = mpsc::channel(1);
     let modes = Modes::of_terminal();
     // Whether the session ends while somebody types.

@@ -6,6 +6,7 @@ use super::terminal::{Stdout, say};
 use super::{Flags, Rm, progress, session};
 use crate::error::{Kind, Result, ResultExt};
 use crate::event::Events;
+use crate::journal::NewRun;
 
 /// Removes what an agent left and returns the exit code.
 pub(super) fn main(rm: &Rm) -> Result<i32> {
@@ -15,7 +16,7 @@ pub(super) fn main(rm: &Rm) -> Result<i32> {
     let sources = session::sources(&flags, &environment, &cwd)?;
     let events = Events::new(vec![Arc::new(progress::Plain::new(false, false, Box::new(say)))]);
     let workers = session::workers()?;
-    let host = session::host(sources, "", environment, events, &workers)?;
+    let host = session::host(sources, NewRun::new("", ""), environment, events, &workers)?;
     let removed = workers.block_on(Arc::clone(&host).remove_agent(&rm.id, rm.force))?;
     let stdout = Stdout::default();
     stdout.write((removed.account().join("\n") + "\n").as_bytes());

@@ -19,6 +19,7 @@ use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
+use crate::journal::NewRun;
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
@@ -53,7 +54,8 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
     let reporter = progress::Plain::new(quiet, debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
-    let host = session::host(sources, &script.name, environment, events, &workers)?;
+    let host =
+        session::host(sources, NewRun::new("", &script.name), environment, events, &workers)?;
     output.serve(&host, root.stopper());
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };

@@ -11,6 +11,7 @@ use crate::config::{self, Settings};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::host::{Host, Sources, Surroundings, repository_around};
+use crate::journal::NewRun;
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Setup, Task};
 
@@ -132,7 +133,7 @@ pub fn environment() -> BTreeMap<String, String> {
 /// Usage, for settings that cannot be.
 pub fn host(
     sources: Sources,
-    script: &str,
+    run: NewRun,
     environment: BTreeMap<String, String>,
     events: Events,
     workers: &tokio::runtime::Runtime,
@@ -151,7 +152,8 @@ pub fn host(
         cwd,
         events,
         runtime: workers.handle().clone(),
-        script: script.to_owned(),
+        run,
+        resumed: false,
         program,
     })
 }

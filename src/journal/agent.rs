@@ -103,6 +103,18 @@ pub struct AgentRow {
     pub session: Option<String>,
     /// The agent whose conversation it took up.
     pub past: Option<String>,
+    /// The hash of everything that was asked of it, by which a resumed run knows the call again.
+    pub key: Option<String>,
+    /// A short hash of each thing that was asked, by name, as JSON: what has changed can be told.
+    pub inputs: Option<String>,
+    /// The tree that it started from.
+    pub base_tree: Option<String>,
+    /// Its place in the order in which the agents of its run ended, from 1.
+    pub place: Option<i64>,
+    /// Whether another call has taken its place when the run was resumed.
+    pub superseded: bool,
+    /// How many processes it has worked in.
+    pub lives: u32,
     /// What it is doing.
     pub status: Status,
     /// How it ended, as in the outcome.
@@ -148,6 +160,7 @@ pub struct AgentChange {
     pub turns: Option<u32>,
     pub usage: Option<Usage>,
     pub cost_usd: Option<f64>,
+    pub base_tree: Option<String>,
 }
 
 /// Which agents to list.
@@ -170,12 +183,12 @@ pub(super) fn now() -> i64 {
 /// Inserts a row; `false` if its id is taken.
 pub(super) fn insert(connection: &Connection, row: &AgentRow) -> rusqlite::Result<bool> {
     let mut statement = connection.prepare(
-        "INSERT INTO agent (id, run, call_path, label, session, past, status, subtype, branch, branch_created,
-             worktree_path, base_commit, head_commit, turns, input_tokens, output_tokens,
+        "INSERT INTO agent (id, run, call_path, label, session, past, key, inputs, base_tree, status, subtype,
+             branch, branch_created, worktree_path, base_commit, head_commit, turns, input_tokens, output_tokens,
              cache_read_input_tokens, cache_creation_input_tokens, cost_usd, created_at, updated_at,
              status_at)
-         VALUES (:id, :run, :call_path, :label, :session, :past, :status, :subtype, :branch, :branch_created,
-             :worktree_path, :base_commit, :head_commit, :turns, :input, :output, :cache_read,
+         VALUES (:id, :run, :call_path, :label, :session, :past, :key, :inputs, :base_tree, :status, :subtype,
+             :branch, :branch_created, :worktree_path, :base_commit, :head_commit, :turns, :input, :output, :cache_read,
              :cache_creation, :cost_usd, :now, :now, :now)
          ON CONFLICT (id) DO NOTHING",
     )?;
@@ -186,6 +199,9 @@ pub(super) fn insert(connection: &Connection, row: &AgentRow) -> rusqlite::Resul
         ":label": row.label,
         ":session": row.session,
         ":past": row.past,
+        ":key": row.key,
+        ":inputs": row.inputs,
+        ":base_tree": row.base_tree,
         ":status": row.status,
         ":subtype": row.subtype,
         ":branch": row.branch,
@@ -228,6 +244,7 @@ pub(super) fn update(
              cache_read_input_tokens = coalesce(:cache_read, cache_read_input_tokens),
              cache_creation_input_tokens = coalesce(:cache_creation, cache_creation_input_tokens),
              cost_usd = coalesce(:cost_usd, cost_usd),
+             base_tree = coalesce(:base_tree, base_tree),
              updated_at = :now
          WHERE id = :id",
     )?;
@@ -249,6 +266,7 @@ pub(super) fn update(
         ":cache_read": tokens(|usage| usage.cache_read_input_tokens),
         ":cache_creation": tokens(|usage| usage.cache_creation_input_tokens),
         ":cost_usd": change.cost_usd,
+        ":base_tree": change.base_tree,
         ":now": now(),
     })?;
     Ok(updated == 1)
@@ -287,6 +305,9 @@ fn row(row: &Row<'_>) -> rusqlite::Result<AgentRow> {
     let later = |name: &str| -> rusqlite::Result<Option<String>> {
         row.as_ref().column_index(name).map_or(Ok(None), |at| row.get(at))
     };
+    let number = |name: &str| -> rusqlite::Result<Option<i64>> {
+        row.as_ref().column_index(name).map_or(Ok(None), |at| row.get(at))
+    };
     Ok(AgentRow {
         id: row.get("id")?,
         run: row.get("run")?,
@@ -294,6 +315,12 @@ fn row(row: &Row<'_>) -> rusqlite::Result<AgentRow> {
         label: row.get("label")?,
         session: later("session")?,
         past: later("past")?,
+        key: later("key")?,
+        inputs: later("inputs")?,
+        base_tree: later("base_tree")?,
+        place: number("place")?,
+        superseded: number("superseded")?.is_some_and(|word| word != 0),
+        lives: number("lives")?.and_then(|lives| u32::try_from(lives).ok()).unwrap_or(1),
         status: row.get("status")?,
         subtype: row.get("subtype")?,
         branch: row.get("branch")?,

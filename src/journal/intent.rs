@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row, named_params};
 use serde_json::Value;
 
 use super::agent::now;
-use super::run::RunLock;
+use super::lock::RunLock;
 
 /// A step, or several, that a host is about to take.
 #[derive(Clone, Debug, PartialEq)]

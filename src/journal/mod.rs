@@ -6,14 +6,21 @@
 //! never by a process id. Nothing is made on disk before there is something to write.
 //!
 //! Steps that change a repository are written down before they are taken (`intent`), so that the next
-//! start can finish or take back what a crash cut off. Calls and turns of later versions become tables
-//! beside these (`schema`). This module
-//! knows nothing of git or Lua.
+//! start can finish or take back what a crash cut off. How an agent ended, with its outcome, is one synced
+//! write (`call`); so are the script's own steps (`step`). What happened and what was said lie beside
+//! these for whoever looks on (`event`, `transcript`), and what other processes ask of a run (`request`).
+//! This module knows nothing of git or Lua.
 
 mod agent;
+mod call;
+mod event;
 mod intent;
+mod lock;
+mod recall;
+mod request;
 mod run;
 mod schema;
+mod step;
 mod store;
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
@@ -22,6 +29,11 @@ mod transcript;
 mod writer;
 
 pub use agent::{AgentChange, AgentFilter, AgentRow, Status};
+pub use call::Call;
+pub use event::{EventFilter, EventRow};
 pub use intent::{HostLock, Intent};
-pub use run::RunLock;
+pub use lock::RunLock;
+pub use request::Request;
+pub use run::{Command, NewRun, RunRow};
+pub use step::Step;
 pub use store::Store;

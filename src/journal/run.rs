@@ -1,85 +1,106 @@
-//! Which runs are alive: a locked file per run, which ends with its process however that ends.
+//! Runs: how each was started, so that it can be started again, and how it ended.
 
-use std::fs::{File, TryLockError};
-use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Kind, Result, ResultExt};
+use super::agent::now;
 
-/// How often to look again when somebody only asks whether the run is alive.
-const TRIES: u32 = 50;
-
-/// Says that a run is alive, as long as it is held. Dropping it removes the file.
-#[derive(Debug)]
-#[must_use = "the run counts as dead as soon as this is dropped"]
-pub struct RunLock {
-    path: PathBuf,
-    file: File,
+/// How a run was started: enough to start it again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Command {
+    /// The script's file, absolute; absent for standard input and for a session.
+    pub script: Option<String>,
+    /// The script, as it was.
+    pub source: String,
+    /// Its arguments; bytes that are no UTF-8 are replaced.
+    pub args: Vec<String>,
+    /// Where agentlua was started.
+    pub cwd: String,
+    /// The flags that were typed, as JSON; the command line's to read.
+    pub flags: serde_json::Value,
+    /// Whether it is a run in the background, whose output is kept.
+    pub detached: bool,
 }
 
-impl RunLock {
-    /// Takes the lock of a run.
-    ///
-    /// # Errors
-    /// [`Kind::Usage`] when the run is alive in this or another process.
-    pub(super) fn take(dir: &Path, run: &str) -> Result<Self> {
-        let path = file(dir, run)?;
-        let shown = path.display().to_string();
-        let trouble = || format!("cannot lock `{shown}`");
-        for attempt in 0..TRIES {
-            let opened = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-            let file = opened
-                .and_then(|()| File::options().create(true).read(true).append(true).open(&path))
-                .or_kind(Kind::Io, trouble)?;
-            match file.try_lock() {
-                // The one before may have removed the file between our opening and locking it.
-                Ok(()) if is_at(&file, &path) => return Ok(Self { path, file }),
-                Ok(()) => continue,
-                Err(TryLockError::WouldBlock) if attempt + 1 < TRIES => {}
-                Err(TryLockError::WouldBlock) => break,
-                Err(TryLockError::Error(error)) => return Err(error).or_kind(Kind::Io, trouble),
-            }
-            std::thread::sleep(Duration::from_millis(4));
-        }
-        Err(Error::usage(format!("the run `{run}` is going on in another process")))
+/// A run, to be begun or gone on with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its id.
+    pub id: String,
+    /// The script's name, as it was typed.
+    pub script: String,
+    /// How it was started.
+    pub command: Command,
+}
+
+impl NewRun {
+    /// Makes one that cannot be started again: a session, a test.
+    pub fn new(id: &str, script: &str) -> Self {
+        Self { id: id.to_owned(), script: script.to_owned(), ..Self::default() }
     }
 }
 
-impl RunLock {
-    /// Returns the locked file.
-    pub(super) fn file(&self) -> &File {
-        &self.file
-    }
+/// A run as the journal knows it. Times are milliseconds since 1970.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunRow {
+    /// Its id.
+    pub id: String,
+    /// The script's name, as it was typed.
+    pub script: String,
+    /// How it was started; absent for one of an earlier version.
+    pub command: Option<Command>,
+    /// How it ended: `completed`, `degraded`, `failed` or `interrupted`, as in the last line of
+    /// `--output-format json`. Absent for one that goes on or was cut off.
+    pub status: Option<String>,
+    /// Its exit code, when it has ended.
+    pub exit_code: Option<i32>,
+    /// When it began first.
+    pub started_at: i64,
+    /// When it ended last; it may have been gone on with since.
+    pub ended_at: Option<i64>,
+    /// In how many processes it was worked on.
+    pub lives: u32,
+    /// Whether a process works on it. Never stored: read from its lock.
+    pub alive: bool,
 }
 
-impl Drop for RunLock {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-    }
+/// Writes down that a run begins, or goes on.
+pub(super) fn begin(connection: &Connection, run: &NewRun) -> rusqlite::Result<bool> {
+    let sql = "INSERT INTO run (id, script, started_at, command) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (id) DO UPDATE
+                   SET script = ?2, command = ?4, status = NULL, exit_code = NULL, lives = lives + 1";
+    let command = serde_json::to_string(&run.command).unwrap_or_default();
+    Ok(connection.prepare(sql)?.execute(params![run.id, run.script, now(), command])? == 1)
 }
 
-/// Tells whether a process holds the lock of a run.
-pub(super) fn is_alive(dir: &Path, run: &str) -> bool {
-    let Ok(file) = file(dir, run).map(File::open) else { return false };
-    match file {
-        Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
-        Err(error) => error.kind() != io::ErrorKind::NotFound,
-    }
+/// Writes down how a run ended.
+pub(super) fn end(
+    connection: &Connection,
+    run: &str,
+    status: &str,
+    exit_code: i32,
+) -> rusqlite::Result<bool> {
+    let sql = "UPDATE run SET status = ?2, exit_code = ?3, ended_at = ?4 WHERE id = ?1";
+    Ok(connection.prepare(sql)?.execute(params![run, status, exit_code, now()])? == 1)
 }
 
-fn file(dir: &Path, run: &str) -> Result<PathBuf> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if run.is_empty() || run.len() > 100 || run.starts_with('.') || !run.chars().all(fits) {
-        return Err(Error::usage(format!("`{run}` cannot be the id of a run")));
-    }
-    Ok(dir.join("hosts").join(format!("{run}.lock")))
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), path.metadata()) {
-        (Ok(ours), Ok(there)) => (ours.dev(), ours.ino()) == (there.dev(), there.ino()),
-        _ => false,
-    }
+/// Lists the runs, the newest last; who is alive is not known here.
+pub(super) fn select(connection: &Connection) -> rusqlite::Result<Vec<RunRow>> {
+    let run = |row: &Row<'_>| {
+        let command: Option<String> = row.get("command")?;
+        let lives: i64 = row.get("lives")?;
+        Ok(RunRow {
+            id: row.get("id")?,
+            script: row.get("script")?,
+            command: command.and_then(|text| serde_json::from_str(&text).ok()),
+            status: row.get("status")?,
+            exit_code: row.get("exit_code")?,
+            started_at: row.get("started_at")?,
+            ended_at: row.get("ended_at")?,
+            lives: u32::try_from(lives).unwrap_or(u32::MAX),
+            alive: false,
+        })
+    };
+    connection.prepare("SELECT * FROM run ORDER BY rowid")?.query_map([], run)?.collect()
 }

@@ -71,10 +71,56 @@ const STEPS: [&str; NEWEST as usize] = [
         PRIMARY KEY (agent, number)
     );
 ",
+    "
+    ALTER TABLE run ADD COLUMN command TEXT;
+    ALTER TABLE run ADD COLUMN status TEXT;
+    ALTER TABLE run ADD COLUMN exit_code INTEGER;
+    ALTER TABLE run ADD COLUMN ended_at INTEGER;
+    ALTER TABLE run ADD COLUMN lives INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE agent ADD COLUMN key TEXT;
+    ALTER TABLE agent ADD COLUMN inputs TEXT;
+    ALTER TABLE agent ADD COLUMN base_tree TEXT;
+    ALTER TABLE agent ADD COLUMN outcome TEXT;
+    ALTER TABLE agent ADD COLUMN place INTEGER;
+    ALTER TABLE agent ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE agent ADD COLUMN lives INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE transcript ADD COLUMN at INTEGER;
+    CREATE TABLE step (
+        run   TEXT NOT NULL,
+        path  TEXT NOT NULL,
+        kind  TEXT NOT NULL,
+        key   TEXT NOT NULL,
+        state TEXT NOT NULL,
+        value TEXT NOT NULL,
+        at    INTEGER NOT NULL,
+        PRIMARY KEY (run, path)
+    );
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY,
+        run    TEXT NOT NULL,
+        agent  TEXT,
+        at     INTEGER NOT NULL,
+        object TEXT NOT NULL
+    );
+    CREATE INDEX agent_by_place ON agent (run, place);
+    CREATE INDEX event_of_agent ON event (agent);
+    CREATE INDEX event_of_run ON event (run);
+    CREATE TABLE request (
+        number      INTEGER PRIMARY KEY AUTOINCREMENT,
+        run         TEXT NOT NULL,
+        agent       TEXT,
+        kind        TEXT NOT NULL,
+        text        TEXT NOT NULL,
+        created_at  INTEGER NOT NULL,
+        answer      TEXT,
+        answered_at INTEGER
+    );
+    CREATE INDEX request_open ON request (run) WHERE answer IS NULL;
+",
 ];
 
 /// The version that this program writes.
-const NEWEST: u32 = 3;
+const NEWEST: u32 = 4;
 
 /// How long one process waits for another's transaction.
 const BUSY: Duration = Duration::from_secs(10);
@@ -97,7 +143,8 @@ pub(super) fn writer(file: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Opens the file for reading; `None` when there is nothing to read yet.
+/// Opens the file for reading; `None` when there is nothing to read yet. One that nobody has written to
+/// since an earlier version lacks the later tables and columns: see [`knows`].
 pub(super) fn reader(file: &Path) -> Result<Option<Connection>> {
     if !file.exists() {
         return Ok(None);
@@ -105,6 +152,11 @@ pub(super) fn reader(file: &Path) -> Result<Option<Connection>> {
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // Version 0 is a file whose maker was cut off before the first table.
     Ok((version(&connection, file)? > 0).then_some(connection))
+}
+
+/// Tells whether a file that is being read has the tables of `version`.
+pub(super) fn knows(connection: &Connection, version: u32) -> rusqlite::Result<bool> {
+    connection.pragma_query_value(None, "user_version", |row| Ok(row.get::<_, u32>(0)? >= version))
 }
 
 fn open(file: &Path, flags: OpenFlags) -> Result<Connection> {

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use serde_json::Value;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
 use super::intent::{self, HostLock, Intent};
-use super::run::{self, RunLock};
+use super::lock::{self, RunLock};
+use super::run::{self, NewRun};
 use super::schema;
 use super::transcript;
 use super::writer::{Write, Writer};
@@ -48,20 +49,15 @@ impl Store {
         &self.dir
     }
 
-    /// Begins a run: says that it is alive for as long as the lock is held.
+    /// Begins a run, or goes on with it: says that it is alive for as long as the lock is held.
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`] when the run is alive already.
-    pub async fn begin_run(&self, run: &str, script: &str) -> Result<RunLock> {
-        let (dir, id) = (self.dir.clone(), run.to_owned());
+    pub async fn begin_run(&self, run: &NewRun) -> Result<RunLock> {
+        let (dir, id) = (self.dir.clone(), run.id.clone());
         let lock = blocking(move || RunLock::take(&dir, &id)).await?;
-        let (id, script, started) = (run.to_owned(), script.to_owned(), agent::now());
-        self.written(move |connection| {
-            let sql = "INSERT INTO run (id, script, started_at) VALUES (?1, ?2, ?3)
-                       ON CONFLICT (id) DO NOTHING";
-            Ok(connection.prepare(sql)?.execute(params![id, script, started])? == 1)
-        })
-        .await?;
+        let run = run.clone();
+        self.written(move |connection| run::begin(connection, &run)).await?;
         Ok(lock)
     }
 
@@ -108,7 +104,7 @@ impl Store {
             for row in rows.iter_mut().filter(|row| !row.status.is_final()) {
                 let alive = *alive
                     .entry(row.run.clone())
-                    .or_insert_with_key(|run| run::is_alive(&dir, run));
+                    .or_insert_with_key(|run| lock::is_alive(&dir, run));
                 if !alive {
                     row.status = Status::Interrupted;
                 }
@@ -157,11 +153,11 @@ impl Store {
         self.written(move |connection| transcript::forget(connection, time)).await.map(drop)
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.dir.join("journal.db")
     }
 
-    async fn writer(&self) -> Result<&Writer> {
+    pub(super) async fn writer(&self) -> Result<&Writer> {
         let start = || async {
             let (file, dir) = (self.file(), self.dir.clone());
             blocking(move || {
@@ -246,7 +242,7 @@ impl Store {
             let found = intent::unsettled(&connection);
             let mut found = found.map_err(|error| schema::refusal(&file, error))?;
             for intent in &mut found {
-                intent.alive = run::is_alive(&dir, &intent.host);
+                intent.alive = lock::is_alive(&dir, &intent.host);
             }
             Ok(found)
         })
@@ -254,7 +250,7 @@ impl Store {
     }
 
     /// Writes and waits until it is committed.
-    async fn written(
+    pub(super) async fn written(
         &self,
         act: impl Fn(&Connection) -> rusqlite::Result<bool> + Send + 'static,
     ) -> Result<bool> {
@@ -262,7 +258,7 @@ impl Store {
     }
 
     /// Writes and waits until it is on the disk.
-    async fn synced(
+    pub(super) async fn synced(
         &self,
         act: impl Fn(&Connection) -> rusqlite::Result<bool> + Send + 'static,
     ) -> Result<bool> {
@@ -281,7 +277,7 @@ impl Store {
     }
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let joined = tokio::task::spawn_blocking(act).await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{AgentChange, AgentFilter, AgentRow, Status, Store};
+use super::{AgentChange, AgentFilter, AgentRow, NewRun, Status, Store};
 use crate::error::Kind;
 use crate::event::Usage;
 
@@ -31,7 +31,7 @@ async fn looking_at_a_journal_that_is_not_there_makes_nothing() {
 async fn an_id_is_taken_once_and_its_row_changes_field_by_field() {
     let dir = folder();
     let store = Store::open(dir.path()).await.unwrap();
-    let _run = store.begin_run("r1", "x.lua").await.unwrap();
+    let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
     assert!(store.reserve(row("a1", "r1")).await.unwrap());
     assert!(!store.reserve(row("a1", "r1")).await.unwrap());
     let path = std::path::PathBuf::from("/work/a1");
@@ -69,8 +69,8 @@ async fn an_id_is_taken_once_and_its_row_changes_field_by_field() {
 async fn agents_of_a_run_that_is_gone_read_as_interrupted() {
     let dir = folder();
     let store = Store::open(dir.path()).await.unwrap();
-    let gone = store.begin_run("gone", "x.lua").await.unwrap();
-    let _here = store.begin_run("here", "x.lua").await.unwrap();
+    let gone = store.begin_run(&NewRun::new("gone", "x.lua")).await.unwrap();
+    let _here = store.begin_run(&NewRun::new("here", "x.lua")).await.unwrap();
     for (id, run) in [("a1", "gone"), ("a2", "gone"), ("a3", "here")] {
         store.reserve(row(id, run)).await.unwrap();
     }
@@ -94,12 +94,12 @@ async fn a_run_is_begun_once_at_a_time() {
     let dir = folder();
     let (one, two) =
         (Store::open(dir.path()).await.unwrap(), Store::open(dir.path()).await.unwrap());
-    let lock = one.begin_run("r1", "x.lua").await.unwrap();
-    let error = two.begin_run("r1", "x.lua").await.unwrap_err();
+    let lock = one.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
+    let error = two.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap_err();
     assert_eq!(error.message, "the run `r1` is going on in another process");
     drop(lock);
-    let _again = two.begin_run("r1", "x.lua").await.unwrap();
-    let error = one.begin_run("../r1", "x.lua").await.unwrap_err();
+    let _again = two.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
+    let error = one.begin_run(&NewRun::new("../r1", "x.lua")).await.unwrap_err();
     assert_eq!(error.kind, Kind::Usage);
 }
 
@@ -109,7 +109,7 @@ async fn newer_foreign_and_damaged_files_are_refused_and_left_alone() {
     let file = dir.path().join("journal.db");
     let newer = {
         let store = Store::open(dir.path()).await.unwrap();
-        let _run = store.begin_run("r1", "x.lua").await.unwrap();
+        let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
         drop(store);
         let connection = rusqlite::Connection::open(&file).unwrap();
         connection.pragma_update(None, "journal_mode", "delete").unwrap();
@@ -138,7 +138,7 @@ async fn newer_foreign_and_damaged_files_are_refused_and_left_alone() {
     // What was cut off before its first table is only new.
     std::fs::write(&file, b"").unwrap();
     let store = Store::open(dir.path()).await.unwrap();
-    let _run = store.begin_run("r1", "x.lua").await.unwrap();
+    let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
     assert!(store.reserve(row("a1", "r1")).await.unwrap());
 }
 
@@ -146,7 +146,7 @@ async fn newer_foreign_and_damaged_files_are_refused_and_left_alone() {
 async fn one_bad_write_costs_no_other_and_is_reported() {
     let dir = folder();
     let store = Store::open(dir.path()).await.unwrap();
-    let _run = store.begin_run("r1", "x.lua").await.unwrap();
+    let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
     let (good, bad, fine) = tokio::join!(
         store.reserve(row("a1", "r1")),
         store.reserve(row("a2", "no such run")),
@@ -168,7 +168,7 @@ async fn five_hundred_agents_in_two_stores_lose_nothing() {
     let mut tasks = Vec::new();
     for (at, store) in stores.iter().enumerate() {
         let run = format!("r{at}");
-        locks.push(store.begin_run(&run, "x.lua").await.unwrap());
+        locks.push(store.begin_run(&NewRun::new(&run, "x.lua")).await.unwrap());
         for number in 0..250 {
             let (store, run) = (Arc::clone(store), run.clone());
             tasks.push(tokio::spawn(async move {
@@ -198,7 +198,7 @@ async fn a_file_of_the_version_before_is_read_and_brought_up_to_date() {
     let file = dir.path().join("journal.db");
     {
         let store = Store::open(dir.path()).await.unwrap();
-        let _run = store.begin_run("r1", "x.lua").await.unwrap();
+        let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
         assert!(store.reserve(row("a1", "r1")).await.unwrap());
         drop(store);
         let before = "DROP INDEX agent_of_session; DROP INDEX agent_of_past; DROP TABLE transcript;
@@ -209,7 +209,7 @@ async fn a_file_of_the_version_before_is_read_and_brought_up_to_date() {
     let store = Store::open(dir.path()).await.unwrap();
     let old = all(&store).await.remove(0);
     assert_eq!((old.session_id(), old.past), ("r1/a1".to_owned(), None));
-    let _run = store.begin_run("r2", "x.lua").await.unwrap();
+    let _run = store.begin_run(&NewRun::new("r2", "x.lua")).await.unwrap();
     let heir =
         AgentRow { past: Some("a1".into()), session: Some("r1/a1".into()), ..row("a2", "r2") };
     assert!(store.reserve(heir).await.unwrap());
@@ -222,7 +222,7 @@ async fn a_file_of_the_version_before_is_read_and_brought_up_to_date() {
 async fn what_was_said_is_kept_in_order_as_long_as_somebody_goes_on_from_it() {
     let dir = folder();
     let store = Store::open(dir.path()).await.unwrap();
-    let _run = store.begin_run("r1", "x.lua").await.unwrap();
+    let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
     for (id, past) in [("old", None), ("heir", Some("old")), ("late", Some("heir")), ("lone", None)]
     {
         let row = AgentRow { past: past.map(str::to_owned), ..row(id, "r1") };

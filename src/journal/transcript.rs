@@ -3,6 +3,8 @@
 
 use rusqlite::{Connection, params};
 
+use super::agent::now;
+
 /// Adds an entry; `false` if there is one of that number.
 pub(super) fn insert(
     connection: &Connection,
@@ -10,9 +12,9 @@ pub(super) fn insert(
     number: u32,
     entry: &str,
 ) -> rusqlite::Result<bool> {
-    let sql = "INSERT INTO transcript (agent, number, entry) VALUES (?1, ?2, ?3)
+    let sql = "INSERT INTO transcript (agent, number, entry, at) VALUES (?1, ?2, ?3, ?4)
                ON CONFLICT (agent, number) DO NOTHING";
-    Ok(connection.prepare(sql)?.execute(params![agent, number, entry])? == 1)
+    Ok(connection.prepare(sql)?.execute(params![agent, number, entry, now()])? == 1)
 }
 
 /// Lists the entries of an agent in their order.

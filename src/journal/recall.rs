@@ -1,0 +1,199 @@
+//! The store, for runs that are gone on with and for whoever looks on from another process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use rusqlite::Connection;
+
+use super::agent::AgentChange;
+use super::call::{self, Call};
+use super::event::{self, EventFilter, EventRow};
+use super::request::{self, Request};
+use super::run::{self, RunRow};
+use super::step::{self, Step};
+use super::store::{Store, blocking};
+use super::writer::Write;
+use super::{lock, schema};
+use crate::error::Result;
+
+/// The first version with the tables that are read here.
+const SINCE: u32 = 4;
+
+impl Store {
+    /// Writes down how an agent ended, with its outcome as JSON; returns once that is on the disk.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn finish_agent(&self, id: &str, change: AgentChange, outcome: String) -> Result<()> {
+        let id = id.to_owned();
+        let write = move |connection: &Connection| call::finish(connection, &id, &change, &outcome);
+        self.synced(write).await.map(drop)
+    }
+
+    /// Lets an agent go on that was cut off or has failed: under its id it is queued again.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn reopen_agent(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.written(move |connection| call::reopen(connection, &id)).await.map(drop)
+    }
+
+    /// Notes that another call has taken the place of an agent of a run that was resumed.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn supersede_agent(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.written(move |connection| call::supersede(connection, &id)).await.map(drop)
+    }
+
+    /// Lists the agents of a run with their outcomes, in the order in which they were asked, without
+    /// those that were superseded.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn calls(&self, run: &str) -> Result<Vec<Call>> {
+        let run = run.to_owned();
+        self.look(move |connection| call::select(connection, &run)).await
+    }
+
+    /// Writes down a step of the script's own, in the place of one at the same path; returns once that is
+    /// on the disk.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn put_step(&self, run: &str, step: Step) -> Result<()> {
+        let run = run.to_owned();
+        self.synced(move |connection| step::put(connection, &run, &step)).await.map(drop)
+    }
+
+    /// Lists the steps of a run, in the order in which they were taken first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn steps(&self, run: &str) -> Result<Vec<Step>> {
+        let run = run.to_owned();
+        self.look(move |connection| step::select(connection, &run)).await
+    }
+
+    /// Writes down how a run ended.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn end_run(&self, run: &str, status: &str, exit_code: i32) -> Result<()> {
+        let (run, status) = (run.to_owned(), status.to_owned());
+        let write = move |connection: &Connection| run::end(connection, &run, &status, exit_code);
+        self.written(write).await.map(drop)
+    }
+
+    /// Lists the runs, the newest last.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn runs(&self) -> Result<Vec<RunRow>> {
+        let dir = self.dir().to_owned();
+        self.look(move |connection| {
+            let mut runs = run::select(connection)?;
+            for run in &mut runs {
+                run.alive = lock::is_alive(&dir, &run.id);
+            }
+            Ok(runs)
+        })
+        .await
+    }
+
+    /// Adds something that happened, without waiting for the disk; waits while too much is to be written.
+    ///
+    /// # Errors
+    /// When an earlier change could not be written.
+    pub async fn add_event(&self, run: &str, agent: Option<String>, object: String) -> Result<()> {
+        let run = run.to_owned();
+        let act = Box::new(move |connection: &Connection| {
+            event::insert(connection, &run, agent.as_deref(), &object)
+        });
+        self.writer().await?.send(Write { act, synced: false, done: None }).await
+    }
+
+    /// Lists what happened, in order.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn events(&self, filter: EventFilter) -> Result<Vec<EventRow>> {
+        self.look(move |connection| event::select(connection, &filter)).await
+    }
+
+    /// Forgets what happened longer ago than `age`.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn forget_events(&self, age: std::time::Duration) -> Result<()> {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let time = super::agent::now().saturating_sub(age);
+        self.written(move |connection| event::forget(connection, time)).await.map(drop)
+    }
+
+    /// Asks something of a run that another process works on, and returns the request's number.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn request(
+        &self,
+        run: &str,
+        agent: Option<&str>,
+        kind: &'static str,
+        text: &str,
+    ) -> Result<i64> {
+        let (run, agent, text) = (run.to_owned(), agent.map(str::to_owned), text.to_owned());
+        let number = Arc::new(AtomicI64::new(0));
+        let told = Arc::clone(&number);
+        self.written(move |connection| {
+            let number = request::insert(connection, &run, agent.as_deref(), kind, &text)?;
+            told.store(number, Ordering::SeqCst);
+            Ok(true)
+        })
+        .await?;
+        Ok(number.load(Ordering::SeqCst))
+    }
+
+    /// Lists what is asked of a run and was not answered.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn requests(&self, run: &str) -> Result<Vec<Request>> {
+        let run = run.to_owned();
+        self.look(move |connection| request::open(connection, &run)).await
+    }
+
+    /// Answers a request; `false` if it has its answer.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn answer(&self, number: i64, text: &str) -> Result<bool> {
+        let text = text.to_owned();
+        self.written(move |connection| request::answer(connection, number, &text)).await
+    }
+
+    /// Returns the answer to a request, once there is one.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn answered(&self, number: i64) -> Result<Option<String>> {
+        self.look(move |connection| request::answered(connection, number)).await
+    }
+
+    /// Reads what files of this version have; of an older one, nothing.
+    async fn look<T: Default + Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let file = self.file();
+        blocking(move || {
+            let Some(connection) = schema::reader(&file)? else { return Ok(T::default()) };
+            let found = schema::knows(&connection, SINCE)
+                .and_then(|knows| if knows { read(&connection) } else { Ok(T::default()) });
+            found.map_err(|error| schema::refusal(&file, error))
+        })
+        .await
+    }
+}

@@ -1,0 +1,50 @@
+//! Steps of the script itself whose results are kept, so that a resumed run has them again instead of
+//! taking them twice: merges, commits, `agent.once`, the clock.
+
+use rusqlite::{Connection, Row, params};
+
+use super::agent::now;
+
+/// A step of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Its place in the script, as a path of calls.
+    pub path: String,
+    /// What kind of step.
+    pub kind: String,
+    /// The hash of everything that it was asked.
+    pub key: String,
+    /// Whether it is done; else it was about to be.
+    pub done: bool,
+    /// Its result as JSON; what it is about to do, if it is not done.
+    pub value: String,
+}
+
+const DONE: &str = "done";
+const BEGUN: &str = "begun";
+
+/// Writes down a step, in the place of one at the same path.
+pub(super) fn put(connection: &Connection, run: &str, step: &Step) -> rusqlite::Result<bool> {
+    let sql = "INSERT INTO step (run, path, kind, key, state, value, at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+               ON CONFLICT (run, path) DO UPDATE
+                   SET kind = ?3, key = ?4, state = ?5, value = ?6, at = ?7";
+    let state = if step.done { DONE } else { BEGUN };
+    let values = params![run, step.path, step.kind, step.key, state, step.value, now()];
+    Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
+}
+
+/// Lists the steps of a run.
+pub(super) fn select(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Step>> {
+    let sql = "SELECT path, kind, key, state, value FROM step WHERE run = ?1 ORDER BY rowid";
+    let step = |row: &Row<'_>| {
+        let state: String = row.get("state")?;
+        Ok(Step {
+            path: row.get("path")?,
+            kind: row.get("kind")?,
+            key: row.get("key")?,
+            done: state == DONE,
+            value: row.get("value")?,
+        })
+    };
+    connection.prepare(sql)?.query_map([run], step)?.collect()
+}
