@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 #[path = "crash/aftermath.rs"]
+#[expect(dead_code, reason = "shared with the sweep over every step")]
 mod aftermath;
 #[path = "support/home.rs"]
 #[expect(dead_code, reason = "shared with tests that write scripts")]
