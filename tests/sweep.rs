@@ -9,6 +9,8 @@
 #[path = "crash/aftermath.rs"]
 #[expect(dead_code, reason = "shared with the sweep over every step")]
 mod aftermath;
+#[path = "sweep/disk.rs"]
+mod disk;
 #[path = "support/home.rs"]
 #[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
@@ -56,7 +58,10 @@ type Asked = (String, usize);
 
 impl Stage {
     fn new() -> Self {
-        let home = Home::new();
+        Self::at(Home::new())
+    }
+
+    fn at(home: Home) -> Self {
         home.write("README.md", "# readme\n");
         home.repository();
         let aftermath = Aftermath::before(&home);
