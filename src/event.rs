@@ -64,7 +64,7 @@ pub enum Level {
 #[expect(missing_docs, reason = "the fields are named by the terms of the manual")]
 pub enum Event {
     /// The script began.
-    RunStarted { run: String, script: String },
+    RunStarted { run: String, script: String, resumed: bool },
     /// The script and everything it started have ended.
     RunFinished { run: String },
     /// An agent exists and waits for a place.

@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::git::Repo;
 use crate::git::worktree;
-use crate::journal::{NewRun, Store};
+use crate::journal::{NewRun, RunRow, Store};
 use crate::model::Model;
 use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
@@ -51,7 +51,7 @@ pub struct Host {
     runtime: tokio::runtime::Handle,
     processes: Processes,
     fleet: Arc<Fleet>,
-    resumed: bool,
+    resumed: Option<RunRow>,
     models: Mutex<HashMap<String, Arc<dyn Model>>>,
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
@@ -76,8 +76,8 @@ pub struct Surroundings {
     pub runtime: tokio::runtime::Handle,
     /// The run, for the registry. Without an id it is a new one.
     pub run: NewRun,
-    /// Whether it is one that was cut off or has failed, and goes on.
-    pub resumed: bool,
+    /// The run as it was before, when it was cut off or has failed, and goes on.
+    pub resumed: Option<RunRow>,
     /// Our own binary, which is the guardian of commands too.
     pub program: PathBuf,
 }
@@ -181,7 +181,12 @@ impl Host {
 
     /// Reports whether the run is one that was cut off or has failed, and goes on.
     pub fn is_resumed(&self) -> bool {
-        self.resumed
+        self.resumed.is_some()
+    }
+
+    /// Returns the run as it was before it was gone on with, if it is.
+    pub fn before(&self) -> Option<&RunRow> {
+        self.resumed.as_ref()
     }
 
     /// Returns the store of the run itself: that of the repository where it was started.
@@ -189,12 +194,28 @@ impl Host {
     /// # Errors
     /// As [`Host::store`].
     pub async fn home_store(&self) -> Result<Arc<Store>> {
-        let dir = self.default_dir();
-        let repo = match repository_around(&dir) {
-            Some(_) => Some(self.repo(&dir).await?),
+        self.store_around(&self.default_dir()).await
+    }
+
+    /// Returns the store of the repository around `dir`, or of what is outside every one.
+    ///
+    /// # Errors
+    /// As [`Host::store`].
+    pub async fn store_around(&self, dir: &Path) -> Result<Arc<Store>> {
+        let repo = match repository_around(dir) {
+            Some(_) => Some(self.repo(dir).await?),
             None => None,
         };
         self.store(repo.as_ref()).await
+    }
+
+    /// Begins the run in `store` before it has any agent: from here on it is alive for other processes.
+    ///
+    /// # Errors
+    /// Usage, when it is alive in another one; io.
+    pub async fn begin_run(&self, store: &Arc<Store>) -> Result<()> {
+        let (fleet, store) = (Arc::clone(&self.fleet), Arc::clone(store));
+        self.beside(async move { fleet.begin(&store).await }).await?
     }
 
     /// Runs `work` beside Lua, where waiting blocks nobody.
@@ -410,7 +431,7 @@ impl Host {
         }
     }
 
-    /// Ends the run.
+    /// Closes what the run has open, and writes down what is left to write.
     pub async fn close(&self) {
         self.close_worktrees().await;
         let fleet = Arc::clone(&self.fleet);
@@ -422,7 +443,18 @@ impl Host {
                 self.events.warn(format!("the registry could not be written: {error}"));
             }
         }
-        self.fleet.release().await;
+    }
+
+    /// Ends the run after it was closed: how it ended is written down, and it is no longer alive.
+    pub async fn end_run(&self, status: &str, exit_code: i32) {
+        let (fleet, status) = (Arc::clone(&self.fleet), status.to_owned());
+        let ended = self.beside(async move {
+            fleet.end(&status, exit_code).await;
+            fleet.release().await;
+        });
+        if let Err(error) = ended.await {
+            self.events.warn(format!("the run could not be ended in order: {error}"));
+        }
     }
 
     /// Reports whether a run that ended well has to fail all the same.

@@ -126,7 +126,7 @@ impl Vm {
             events: Events::new(Vec::new()),
             runtime: workers.handle().clone(),
             run: NewRun::new("", "probe.lua"),
-            resumed: false,
+            resumed: None,
             program: PathBuf::from(env!("CARGO_BIN_EXE_agentlua")),
         })
         .unwrap();

@@ -174,6 +174,7 @@ impl Fleet {
                 self.events.warn(format!("the registry could not be written: {error}"));
             }
         }
+        crate::crash::point("run-ended");
     }
 
     /// Ends the run: branches to which nothing was added are deleted.
@@ -259,7 +260,7 @@ impl Fleet {
     }
 
     async fn register(&self, order: &Order) -> Result<String> {
-        self.begin_run(&order.store).await?;
+        self.begin(&order.store).await?;
         for id in id::candidates(&self.run, &order.query.call_path) {
             let row = AgentRow {
                 id: id.clone(),
@@ -280,7 +281,10 @@ impl Fleet {
     }
 
     /// Takes the run's lock in its own store and in this one, once: as long as it is held, the run is alive.
-    async fn begin_run(&self, store: &Arc<Store>) -> Result<()> {
+    ///
+    /// # Errors
+    /// Usage, when another process works on the run; io.
+    pub async fn begin(&self, store: &Arc<Store>) -> Result<()> {
         let mut begun = self.begun.lock().await;
         for store in self.home.get().into_iter().chain([store]) {
             if !begun.contains_key(store.dir()) {

@@ -30,6 +30,7 @@ pub(super) fn main(agents: &Agents) -> Result<i32> {
     let host = session::host(
         sources,
         NewRun::new("", ""),
+        None,
         environment,
         Events::new(Vec::new()),
         &workers,

@@ -22,7 +22,7 @@ pub(super) fn main(gc: &Gc) -> Result<i32> {
     let sources = session::sources(&flags, &environment, &cwd)?;
     let events = Events::new(vec![Arc::new(progress::Plain::new(false, false, Box::new(say)))]);
     let workers = session::workers()?;
-    let host = session::host(sources, NewRun::new("", ""), environment, events, &workers)?;
+    let host = session::host(sources, NewRun::new("", ""), None, environment, events, &workers)?;
     let sweep = workers.block_on(Arc::clone(&host).gc(gc.dry_run))?;
     let text = if gc.json { json_text(&sweep)? } else { table(&sweep, gc.dry_run) };
     let stdout = Stdout::default();

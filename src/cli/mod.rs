@@ -12,6 +12,7 @@ pub mod progress;
 pub mod repl;
 pub mod rm;
 pub mod run;
+mod script;
 pub mod session;
 pub mod signals;
 pub mod stream;
@@ -23,6 +24,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use serde::{Deserialize, Serialize};
 
 use crate::config::{Format, Settings};
 use crate::error::Error;
@@ -92,7 +94,8 @@ struct Run {
 
 /// Flags of `run`; each is a variable `AGENTLUA_…`, a key of `agentlua.toml` and an option of
 /// `agent.config` too.
-#[derive(Args, Clone, Default)]
+#[derive(Args, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Flags {
     /// Model of agents that name none of their own
     #[arg(long, value_name = "NAME|FILE.lua")]
@@ -122,6 +125,7 @@ struct Flags {
     #[arg(long, value_name = "FORMAT")]
     output_format: Option<String>,
     #[command(flatten)]
+    #[serde(skip)]
     later: LaterFlags,
 }
 
@@ -158,6 +162,15 @@ impl LaterFlags {
 }
 
 impl Flags {
+    /// Returns what was typed, for the journal.
+    fn recorded(&self) -> serde_json::Value {
+        let mut flags = serde_json::to_value(self).unwrap_or_default();
+        if let Some(flags) = flags.as_object_mut() {
+            flags.retain(|_, value| !value.is_null() && value != false);
+        }
+        flags
+    }
+
     /// Returns what was typed as settings.
     fn settings(&self) -> Result<Settings, Error> {
         self.later.refuse()?;

@@ -64,6 +64,20 @@ pub struct End {
     pub interrupted: bool,
 }
 
+impl End {
+    /// Returns the word for it, of the last line and of the journal. `degraded` tells whether agents have
+    /// failed.
+    pub fn status(&self, degraded: bool) -> &'static str {
+        match self {
+            Self { interrupted: true, .. } => "interrupted",
+            Self { error: Some(_), .. } => "failed",
+            _ if degraded => "degraded",
+            Self { code: 0, .. } => "completed",
+            _ => "failed",
+        }
+    }
+}
+
 /// What ended a run, as programs read it.
 #[derive(Clone, Serialize)]
 pub struct Fault {
@@ -238,13 +252,7 @@ impl Output {
         let last = Last {
             kind: "run",
             run: host.as_ref().map(|host| host.fleet().run_id()),
-            status: match end {
-                End { interrupted: true, .. } => "interrupted",
-                End { error: Some(_), .. } => "failed",
-                _ if degraded => "degraded",
-                End { code: 0, .. } => "completed",
-                _ => "failed",
-            },
+            status: end.status(degraded),
             exit_code: end.code,
             result: &end.result,
             error: end.error.as_ref(),

@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::output::End;
 use super::printer::Printer;
 use super::signals::{self, Signalled};
 use super::terminal::{Modes, say};
@@ -74,7 +75,8 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
     };
     let events = Events::new(vec![Arc::new(reporter)]);
     let workers = session::workers()?;
-    let host = session::host(sources, NewRun::new("", "repl"), environment, events, &workers)?;
+    let plan = NewRun::new("", "repl");
+    let host = session::host(sources, plan, None, environment, events, &workers)?;
     let (requests, incoming) = mpsc::channel(1);
     let modes = Modes::of_terminal();
     // Whether the session ends while somebody types.
@@ -130,6 +132,7 @@ async fn serve(
     host.events().emit(Event::RunStarted {
         run: host.fleet().run_id().to_owned(),
         script: "repl".to_owned(),
+        resumed: false,
     });
     while let Some(Request::Line(line, done)) = tokio::select! {
         request = incoming.recv() => request,
@@ -144,7 +147,10 @@ async fn serve(
     root.stopper().stop(Error::new(Kind::Cancelled, "the session has ended"));
     root.join_children().await;
     host.close().await;
-    Ok(signalled.code().or(runtime.exit_code()).unwrap_or(0))
+    let code = signalled.code().or(runtime.exit_code()).unwrap_or(0);
+    let end = End { code, interrupted: signalled.code().is_some(), ..End::default() };
+    host.end_run(end.status(host.has_failures()), code).await;
+    Ok(code)
 }
 
 async fn evaluate(

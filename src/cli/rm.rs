@@ -16,7 +16,7 @@ pub(super) fn main(rm: &Rm) -> Result<i32> {
     let sources = session::sources(&flags, &environment, &cwd)?;
     let events = Events::new(vec![Arc::new(progress::Plain::new(false, false, Box::new(say)))]);
     let workers = session::workers()?;
-    let host = session::host(sources, NewRun::new("", ""), environment, events, &workers)?;
+    let host = session::host(sources, NewRun::new("", ""), None, environment, events, &workers)?;
     let removed = workers.block_on(Arc::clone(&host).remove_agent(&rm.id, rm.force))?;
     let stdout = Stdout::default();
     stdout.write((removed.account().join("\n") + "\n").as_bytes());

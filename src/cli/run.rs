@@ -1,25 +1,25 @@
 //! `agentlua run SCRIPT [ARG…]`.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::output::{End, Fault, Output};
+use super::script::Script;
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
-use super::{Run, diagnostic, progress, session, signals};
+use super::{Flags, Run, diagnostic, progress, session, signals};
 use crate::api;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
-use crate::journal::NewRun;
+use crate::journal::{Command, NewRun};
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
@@ -54,8 +54,11 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
     let reporter = progress::Plain::new(quiet, debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
-    let host =
-        session::host(sources, NewRun::new("", &script.name), environment, events, &workers)?;
+    let plan = NewRun {
+        command: command(&script, &run.args, &run.flags, &cwd),
+        ..NewRun::new("", &script.name)
+    };
+    let host = session::host(sources, plan, None, environment, events, &workers)?;
     output.serve(&host, root.stopper());
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
@@ -65,30 +68,15 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     code
 }
 
-struct Script {
-    /// As it was typed.
-    name: String,
-    source: Vec<u8>,
-    /// Where `require` looks first.
-    dir: PathBuf,
-}
-
-impl Script {
-    fn load(path: &Path) -> Result<Self> {
-        if path == Path::new("-") {
-            let mut source = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut source)
-                .or_kind(Kind::Io, || "cannot read the script from standard input")?;
-            return Ok(Self { name: "stdin".to_owned(), source, dir: PathBuf::from(".") });
-        }
-        let name = path.display().to_string();
-        let source = std::fs::read(path).map_err(|fault| {
-            let error = Error::usage(format!("cannot read the script `{name}`")).because(fault);
-            error.hint("agentlua run SCRIPT.lua, or `-` for standard input")
-        })?;
-        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
-        Ok(Self { name, source, dir: dir.unwrap_or(Path::new(".")).to_owned() })
+/// Returns how a run is started, for the journal.
+fn command(script: &Script, args: &[OsString], flags: &Flags, cwd: &Path) -> Command {
+    Command {
+        script: script.file.as_ref().map(|file| file.display().to_string()),
+        source: String::from_utf8_lossy(&script.source).into_owned(),
+        args: args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        cwd: cwd.display().to_string(),
+        flags: flags.recorded(),
+        detached: false,
     }
 }
 
@@ -110,23 +98,29 @@ impl Running {
         api::model::load_default(&runtime, host).await?;
         let args = runtime.set_arguments(&script.name, args.iter().map(|arg| arg.as_bytes()))?;
         let run = host.fleet().run_id().to_owned();
-        host.events().emit(Event::RunStarted { run: run.clone(), script: script.name.clone() });
+        host.events().emit(Event::RunStarted {
+            run: run.clone(),
+            script: script.name.clone(),
+            resumed: host.is_resumed(),
+        });
         let ended = runtime.run(root, main, args).await;
         let result = self.result(&runtime, &ended);
         host.close().await;
         host.events().emit(Event::RunFinished { run: run.clone() });
         let (ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
         let code = self.exit_code(&runtime, ended.as_deref(), closed);
-        // What ended the run comes last, where people look first.
-        progress::summary(&run, &host.fleet().tally(), host.config().quiet);
         let interrupted = self.signalled.code().is_some();
         let silent = interrupted || closed || runtime.exit_code().is_some();
         let uncaught = ended.filter(|_| !silent);
+        let error = uncaught.as_deref().map(Fault::from);
+        let end = End { code, result, error, interrupted };
+        host.end_run(end.status(host.has_failures()), code).await;
+        progress::summary(&run, &host.fleet().tally(), host.config().quiet);
+        // What ended the run comes last, where people look first.
         if let Some(uncaught) = &uncaught {
             diagnostic::print_uncaught(uncaught);
         }
-        let error = uncaught.as_deref().map(Fault::from);
-        output.finish(&End { code, result, error, interrupted });
+        output.finish(&end);
         // The last line, too, may find nobody there.
         Ok(if output.is_broken() { self.exit_code(&runtime, None, true) } else { code })
     }

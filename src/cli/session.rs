@@ -11,7 +11,7 @@ use crate::config::{self, Settings};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::host::{Host, Sources, Surroundings, repository_around};
-use crate::journal::NewRun;
+use crate::journal::{NewRun, RunRow};
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Setup, Task};
 
@@ -127,13 +127,14 @@ pub fn environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Makes the host.
+/// Makes the host of a run, or of one that is gone on with: `resumed` is what that was before.
 ///
 /// # Errors
 /// Usage, for settings that cannot be.
 pub fn host(
     sources: Sources,
     run: NewRun,
+    resumed: Option<RunRow>,
     environment: BTreeMap<String, String>,
     events: Events,
     workers: &tokio::runtime::Runtime,
@@ -153,7 +154,7 @@ pub fn host(
         events,
         runtime: workers.handle().clone(),
         run,
-        resumed: false,
+        resumed,
         program,
     })
 }

@@ -18,8 +18,8 @@ use super::Event;
 /// said by another event too.
 pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
     let mut object = match event {
-        Event::RunStarted { run, script } => {
-            system("run_started", json!({ "run": run, "script": script }))
+        Event::RunStarted { run, script, resumed } => {
+            system("run_started", json!({ "run": run, "script": script, "resumed": resumed }))
         }
         Event::AgentQueued { agent, label } => {
             system("agent_queued", json!({ "agent_id": agent, "label": label }))
