@@ -36,6 +36,17 @@ impl Usage {
     }
 }
 
+impl std::ops::SubAssign for Usage {
+    /// What is not there cannot be taken away.
+    fn sub_assign(&mut self, other: Self) {
+        let less = |all: &mut u64, part| *all = all.saturating_sub(part);
+        less(&mut self.input_tokens, other.input_tokens);
+        less(&mut self.output_tokens, other.output_tokens);
+        less(&mut self.cache_read_input_tokens, other.cache_read_input_tokens);
+        less(&mut self.cache_creation_input_tokens, other.cache_creation_input_tokens);
+    }
+}
+
 impl std::ops::AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.input_tokens += other.input_tokens;
@@ -139,6 +150,8 @@ pub enum Event {
         denials: usize,
         /// Its whole outcome, as scripts see it.
         outcome: Arc<Value>,
+        /// Whether it had ended in an earlier life of the run, and the journal has its outcome.
+        recalled: bool,
     },
     /// A worktree that held nothing was removed, with what ignored files it had.
     WorktreeRemoved { agent: String, path: PathBuf, ignored_files: u64, ignored_bytes: u64 },

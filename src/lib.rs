@@ -26,6 +26,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod crash;
+pub mod digest;
 pub mod error;
 pub mod event;
 pub mod files;

@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 12] = [
     &["journal"],
     &["process"],
     &["config"],
-    &["event", "error", "media", "schema", "suggest", "files", "http", "crash"],
+    &["event", "error", "media", "schema", "suggest", "files", "http", "crash", "digest"],
 ];
 
 /// Crates and the only places that may name them.

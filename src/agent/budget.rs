@@ -1,6 +1,7 @@
 //! Money: what a run and each of its agents has spent, and what is set aside for requests that are
 //! under way. A request is paid for before it is sent, at the most that it can cost, and settled
-//! when it is back; so requests side by side never spend more than there is.
+//! when it is back; so requests side by side never spend more than there is. What earlier lives of a run
+//! have spent binds from its start, and counts as spent once the script is there again.
 //!
 //! Purses form a tree: a run's, below it those of its agents, below these those of agents that work for
 //! them. A request needs money in its own purse and in all above it. Where money is short a reply
@@ -40,6 +41,8 @@ struct Shared {
 struct State {
     total: Option<f64>,
     spent: f64,
+    /// What earlier lives of the run have spent on what this one has not come to yet.
+    carried: f64,
     set_aside: f64,
     /// For how many requests.
     under_way: u32,
@@ -52,7 +55,8 @@ struct State {
 impl State {
     /// Returns what is left; `free` leaves out what is set aside.
     fn left(&self, free: bool) -> f64 {
-        let taken = if free { self.spent + self.set_aside } else { self.spent };
+        let spent = self.spent + self.carried;
+        let taken = if free { spent + self.set_aside } else { spent };
         self.total.map_or(f64::INFINITY, |total| total - taken)
     }
 }
@@ -138,6 +142,30 @@ impl Purse {
         self.state().unpriced.iter().cloned().collect()
     }
 
+    /// Notes what earlier lives of the run have spent. It binds from now on.
+    pub fn carry(&self, amount: f64) {
+        self.state().carried += amount;
+    }
+
+    /// Returns what earlier lives of the run have spent on what this one has not come to.
+    pub fn carried(&self) -> f64 {
+        self.state().carried
+    }
+
+    /// Counts what an earlier life of the run has spent on the agent of this purse, which the script has
+    /// come to again. `carried` of it was carried until now; the rest was counted above already.
+    pub fn come_to(&self, amount: f64, carried: f64) {
+        let _turn = self.turn();
+        for purse in self.chain() {
+            let is_own = std::ptr::eq(purse, self);
+            let mut state = purse.state();
+            state.spent += if is_own { amount } else { carried };
+            if purse.above.is_none() {
+                state.carried = (state.carried - carried).max(0.0);
+            }
+        }
+    }
+
     /// Reports whether this purse or one above it has a limit.
     pub fn is_limited(&self) -> bool {
         self.chain().any(|purse| purse.state().total.is_some())
@@ -206,7 +234,7 @@ impl Purse {
         let need = bill.of(FEWEST.min(bill.most));
         let why = format!(
             "{whose} has spent {} of its budget of {}, and the next request may cost {}",
-            usd(state.spent),
+            usd(state.spent + state.carried),
             usd(state.total.unwrap_or_default()),
             usd(need),
         );
@@ -410,6 +438,24 @@ mod tests {
         let before = run.spent();
         sent.settle(0.25);
         assert!(is_close(run.spent() - before, 0.25), "what is told counts");
+    }
+
+    #[test]
+    fn what_earlier_lives_spent_binds_and_is_spent_once_it_is_come_to() {
+        let run = purse(20.0);
+        run.carry(15.0);
+        assert!(is_close(run.spent(), 0.0));
+        let agent = run.below(None);
+        assert_eq!(now(&agent, BILL).unwrap().unwrap().tokens(), 4_000);
+        let nested = agent.below(None);
+        agent.come_to(12.0, 12.0);
+        nested.come_to(4.0, 0.0);
+        assert!(is_close(run.spent(), 12.0) && is_close(run.carried(), 3.0));
+        assert!(is_close(agent.spent(), 12.0) && is_close(nested.spent(), 4.0));
+        assert_eq!(now(&agent, BILL).unwrap().unwrap().tokens(), 4_000, "no more than before");
+        run.carry(5.0);
+        let error = now(&agent, BILL).unwrap().unwrap_err();
+        assert!(error.message.starts_with("the run has spent $20.00 of"), "{error}");
     }
 
     #[test]

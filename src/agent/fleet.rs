@@ -26,6 +26,7 @@ use super::query::Query;
 use super::reckoning::{Gone, outcome_of, unstarted};
 use super::tally::{Books, Ended, Tally, Unchanged};
 use super::{discard, id, setup, tidings};
+use crate::crash;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::git::Worktree;
@@ -120,7 +121,14 @@ impl Fleet {
     pub fn tally(&self) -> Tally {
         let (cost_usd, unpriced) = (self.purse.spent(), self.purse.unpriced());
         let total_cost_usd = self.purse.cost();
-        Tally { cost_usd, total_cost_usd, unpriced, ..self.books().tally.clone() }
+        let books = self.books();
+        let mut tally = Tally { cost_usd, total_cost_usd, unpriced, ..books.tally.clone() };
+        // Also of what the script has not come to again: the run has had it.
+        let carried = self.purse.carried();
+        tally.cost_usd += carried;
+        tally.total_cost_usd = tally.total_cost_usd.map(|cost| cost + carried);
+        tally.usage += books.carried;
+        tally
     }
 
     /// Counts an agent that failed before it had an id.
@@ -147,7 +155,7 @@ impl Fleet {
         self.books().tally.merged.insert(branch.to_owned());
     }
 
-    fn books(&self) -> std::sync::MutexGuard<'_, Books> {
+    pub(super) fn books(&self) -> std::sync::MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -321,8 +329,10 @@ impl Fleet {
             Err(error) => return (unstarted(order, id, Subtype::ErrorWorktree, error), None),
         };
         let worktree = ground.worktree();
+        let mut base_tree = None;
         if let Some(worktree) = worktree {
             let _ = order.live.branch.set(worktree.branch().to_owned());
+            base_tree = worktree.repo().tree_of(worktree.base_commit()).await.ok();
         }
         let change = AgentChange {
             status: Some(Status::Running),
@@ -330,6 +340,7 @@ impl Fleet {
             branch_created: worktree.map(Worktree::branch_created),
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),
+            base_tree,
             ..AgentChange::default()
         };
         self.note(&order.store, &id, change).await;
@@ -401,33 +412,31 @@ impl Fleet {
             worktree_removed: unchanged,
             ..AgentChange::default()
         };
-        self.note(&order.store, &outcome.id, change).await;
+        // Before anybody hears of it: an agent that has ended has ended in every life of the run.
+        crash::point("agent.ended");
+        let kept = outcome.kept();
+        if let Err(error) = order.store.finish_agent(&outcome.id, change, kept).await {
+            self.events.warn(format!("the registry could not be written: {error}"));
+        }
+        crash::point("agent.recorded");
         // Long output was kept for the agent alone.
         let _ = std::fs::remove_dir_all(order.store.dir().join("output").join(&outcome.id));
         let ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
-        order.events.emit(Event::AgentFinished {
-            agent: ended.id.clone(),
-            label: ended.label.clone(),
-            subtype: outcome.subtype.as_str().to_owned(),
-            message: ended.message.clone(),
-            branch: ended.branch.clone(),
-            worktree_path: ended.worktree_path.clone(),
-            head_commit: outcome.head_commit.clone(),
-            files_changed: ended.files_changed,
-            num_turns: outcome.num_turns,
-            duration_ms: outcome.duration_ms,
-            usage: outcome.usage,
-            cost_usd: outcome.total_cost_usd,
-            denials: ended.denials,
-            outcome: Arc::clone(&ended.outcome),
-        });
+        order.events.emit(ended.event(outcome, false));
         if let Some(gone) = &gone {
             let (agent, path) = (outcome.id.clone(), gone.path.clone());
             let (ignored_files, ignored_bytes) = gone.ignored;
             self.events.emit(Event::WorktreeRemoved { agent, path, ignored_files, ignored_bytes });
         }
+        let goes = gone.is_some_and(|gone| gone.branch_too);
+        self.enter(order, outcome, ended, goes);
+    }
+
+    /// Enters an agent that has ended in the books. `goes` tells whether its branch goes at the end of the
+    /// run, if nothing is added to it.
+    pub(super) fn enter(&self, order: &Order, outcome: &Outcome, ended: Ended, goes: bool) {
         let mut books = self.books();
-        if gone.is_some_and(|gone| gone.branch_too) {
+        if goes {
             books.unchanged.extend(Unchanged::of(outcome, order.repo.as_ref()));
         }
         if outcome.ok() && order.ancestor.as_ref().is_some_and(|ancestor| ancestor.is_in_place) {

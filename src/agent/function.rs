@@ -9,4 +9,7 @@ use crate::error::Result;
 pub trait Function: Send + Sync {
     /// Calls it. Dropping the future gives the call up.
     fn call(&self, args: Vec<Value>) -> BoxFuture<'_, Result<Vec<Value>>>;
+
+    /// Returns the hash of its code.
+    fn code(&self) -> &str;
 }

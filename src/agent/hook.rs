@@ -85,6 +85,11 @@ impl Hooks {
         Self(hooks)
     }
 
+    /// Returns them, in the order in which they are asked.
+    pub fn iter(&self) -> impl Iterator<Item = &Hook> {
+        self.0.iter()
+    }
+
     /// Returns those that are told of calls.
     pub(super) fn of_tools(&self) -> Self {
         let of_tools = |hook: &&Hook| {

@@ -1,6 +1,6 @@
 //! An agent while it lives, as handles on it and its siblings see it.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::inbox::Inbox;
@@ -16,6 +16,10 @@ pub struct Live {
     pub inbox: Inbox,
     /// Whether it has left the queue.
     pub working: AtomicBool,
+    /// The turn that is under way.
+    pub turn: AtomicU32,
+    /// Calls of the script's functions: the turn of the last one, and how many it is in that.
+    calls: Mutex<(u32, u32)>,
     /// Counts it among the agents that want a worktree.
     wanting: Mutex<Option<Wanting>>,
 }
@@ -24,6 +28,15 @@ impl Live {
     /// Notes that the agent has its ground, or cannot get one: it waits for none any more.
     pub(super) fn has_ground(&self) {
         drop(self.wanting.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Numbers a call of one of the script's functions: its turn, and its number in that, from 1.
+    pub fn next_call(&self) -> (u32, u32) {
+        let turn = self.turn.load(Ordering::Relaxed);
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = if calls.0 == turn { calls.1 + 1 } else { 1 };
+        *calls = (turn, number);
+        *calls
     }
 
     /// Keeps an agent among those that will want a worktree, until it has one or is no more.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::verify::Verification;
@@ -39,6 +39,26 @@ pub enum Subtype {
 }
 
 impl Subtype {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Success,
+        Self::ErrorMaxTurns,
+        Self::ErrorMaxBudgetUsd,
+        Self::ErrorTimeout,
+        Self::ErrorCancelled,
+        Self::ErrorRefusal,
+        Self::ErrorDuringExecution,
+        Self::ErrorStructuredOutput,
+        Self::ErrorVerify,
+        Self::ErrorWorktree,
+        Self::ErrorScope,
+    ];
+
+    /// Returns the way that a word names.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|subtype| subtype.as_str() == word)
+    }
+
     /// Returns the word that scripts see.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -81,7 +101,7 @@ impl Subtype {
 }
 
 /// A tool call that the rules refused.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Denial {
     /// The tool.
     pub tool_name: String,

@@ -135,6 +135,7 @@ impl Session<'_> {
             }
             self.turns += 1;
             self.context.turn.store(self.turns, Ordering::Relaxed);
+            self.live.turn.store(self.turns, Ordering::Relaxed);
             let reply = self.ask_with_room().await?;
             self.tell_reply(&reply).await;
             match next_step(&reply) {

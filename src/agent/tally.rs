@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::outcome::{Outcome, Subtype};
 use crate::error::Error;
-use crate::event::Usage;
+use crate::event::{Event, Usage};
 use crate::git::Repo;
 
 /// What a run is asked about its agents at the end.
@@ -74,6 +74,27 @@ impl Ended {
         }
     }
 
+    /// Returns the event that tells of it.
+    pub(super) fn event(&self, outcome: &Outcome, recalled: bool) -> Event {
+        Event::AgentFinished {
+            agent: self.id.clone(),
+            label: self.label.clone(),
+            subtype: outcome.subtype.as_str().to_owned(),
+            message: self.message.clone(),
+            branch: self.branch.clone(),
+            worktree_path: self.worktree_path.clone(),
+            head_commit: outcome.head_commit.clone(),
+            files_changed: self.files_changed,
+            num_turns: outcome.num_turns,
+            duration_ms: outcome.duration_ms,
+            usage: outcome.usage,
+            cost_usd: outcome.total_cost_usd,
+            denials: self.denials,
+            outcome: Arc::clone(&self.outcome),
+            recalled,
+        }
+    }
+
     /// Sums up an agent that could not even be registered.
     pub(super) fn unstarted(label: &str, error: &Error) -> Self {
         Self {
@@ -119,6 +140,8 @@ impl Unchanged {
 #[derive(Default)]
 pub(super) struct Books {
     pub(super) tally: Tally,
+    /// Tokens of earlier lives of the run, of what this one has not come to.
+    pub(super) carried: Usage,
     pub(super) unchanged: Vec<Unchanged>,
     /// Which conversation each agent that ended was in.
     pub(super) sessions: BTreeMap<String, String>,

@@ -53,6 +53,9 @@ pub trait Verifier: Send + Sync {
         outcome: Value,
         worktree: Option<Worktree>,
     ) -> BoxFuture<'_, Result<Option<String>>>;
+
+    /// Returns the hash of its code.
+    fn code(&self) -> &str;
 }
 
 /// What verification came to, as scripts read it.

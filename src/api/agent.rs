@@ -44,7 +44,7 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                 let live: Arc<Live> =
                     task.agent().filter(|live| live.id.get().is_none()).unwrap_or_default();
                 task.set_agent(Arc::clone(&live));
-                task.employ(Arc::clone(&query.purse));
+                task.employ(Arc::clone(&query.purse), &query.call_path, &live);
                 let outcome = host.ask(query, task.stopper().token().clone(), live).await?;
                 if outcome.ok() {
                     return Ok(result::table(&lua, "outcome", &outcome.to_json())?);

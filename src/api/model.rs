@@ -109,6 +109,10 @@ impl Model for LuaModel {
         None
     }
 
+    fn code(&self) -> Option<&str> {
+        Some(self.callback.code())
+    }
+
     fn ask<'a>(
         &'a self,
         request: &'a Request,

@@ -159,6 +159,10 @@ impl Tool for LuaTool {
         self.read_only
     }
 
+    fn code(&self) -> Option<&str> {
+        Some(self.callback.code())
+    }
+
     fn summary(&self, input: &Value) -> String {
         input.to_string()
     }

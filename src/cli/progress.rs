@@ -72,6 +72,8 @@ impl Plain {
                 "{agent} {yellow}{from} cannot answer{reset}: {}; {to} is asked from now on",
                 printable(reason)
             ),
+            // Many at once: they are told of together.
+            Event::AgentFinished { recalled: true, .. } => return None,
             Event::AgentFinished {
                 agent,
                 label,

@@ -84,8 +84,12 @@ pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
                 "duration_ms": duration_ms,
             }),
         ),
-        Event::AgentFinished { agent, message, outcome, .. } => {
-            result(agent, message.as_deref(), outcome)
+        Event::AgentFinished { agent, message, outcome, recalled, .. } => {
+            let mut object = result(agent, message.as_deref(), outcome);
+            if *recalled {
+                object.insert("recalled".to_owned(), true.into());
+            }
+            object
         }
         Event::WorktreeRemoved { agent, path, ignored_files, ignored_bytes } => system(
             "worktree_removed",

@@ -147,6 +147,7 @@ pub struct AgentRow {
 #[derive(Clone, Debug, Default)]
 #[expect(missing_docs, reason = "the fields are those of `AgentRow`")]
 pub struct AgentChange {
+    pub call_path: Option<String>,
     pub status: Option<Status>,
     pub subtype: Option<String>,
     pub label: Option<String>,
@@ -230,6 +231,7 @@ pub(super) fn update(
         "UPDATE agent SET
              status_at = CASE WHEN :status IS NULL OR :status = status THEN status_at ELSE :now END,
              status = coalesce(:status, status),
+             call_path = coalesce(:call_path, call_path),
              subtype = coalesce(:subtype, subtype),
              label = coalesce(:label, label),
              branch = coalesce(:branch, branch),
@@ -252,6 +254,7 @@ pub(super) fn update(
     let updated = statement.execute(named_params! {
         ":id": id,
         ":status": change.status,
+        ":call_path": change.call_path,
         ":subtype": change.subtype,
         ":label": change.label,
         ":branch": change.branch,

@@ -289,6 +289,11 @@ pub trait Model: Send + Sync {
         Some(self.name())
     }
 
+    /// Returns the hash of its code, of one that the script wrote.
+    fn code(&self) -> Option<&str> {
+        None
+    }
+
     /// Reports whether a request is cheaper when one with the same beginning came before it.
     fn caches_prefixes(&self) -> bool {
         false

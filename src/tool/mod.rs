@@ -116,6 +116,11 @@ pub trait Tool: Send + Sync {
     /// Reports whether calls only look, so that those of one turn may run side by side.
     fn read_only(&self) -> bool;
 
+    /// Returns the hash of its code, of one that the script wrote.
+    fn code(&self) -> Option<&str> {
+        None
+    }
+
     /// Returns the argument that tells people most about a call, such as the path.
     fn summary(&self, input: &Value) -> String;
 

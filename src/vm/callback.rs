@@ -18,6 +18,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Uncaught;
+use super::fingerprint::fingerprint;
 use super::task::Task;
 use super::value;
 use crate::error::{Error, Kind, Result};
@@ -60,7 +61,11 @@ impl Drop for Slot {
 
 /// A Lua function as other threads hold it.
 #[derive(Clone)]
-pub struct Callback(Arc<Slot>);
+pub struct Callback {
+    slot: Arc<Slot>,
+    /// The hash of its code.
+    code: Arc<str>,
+}
 
 impl Callback {
     /// Calls it and returns what it returned; a raised value comes back as an error, whose kind is
@@ -92,14 +97,24 @@ impl Callback {
         let (reply, answer) = oneshot::channel();
         let ended = || Error::new(Kind::Cancelled, "the script has ended");
         let call: Call = Box::new(|served| served.answer(given, read, reply).boxed_local());
-        self.0.requests.send(Request::Call { id: self.0.id, call }).map_err(|_| ended())?;
+        let request = Request::Call { id: self.slot.id, call };
+        self.slot.requests.send(request).map_err(|_| ended())?;
         answer.await.map_err(|_| ended())?
+    }
+
+    /// Returns the hash of its code.
+    pub fn code(&self) -> &str {
+        &self.code
     }
 }
 
 impl crate::agent::Function for Callback {
     fn call(&self, args: Vec<Value>) -> BoxFuture<'_, Result<Vec<Value>>> {
         self.call(args).boxed()
+    }
+
+    fn code(&self) -> &str {
+        self.code()
     }
 }
 
@@ -140,8 +155,9 @@ impl Callbacks {
     pub fn register(&self, function: LuaFunction, owner: Rc<Task>) -> Callback {
         let id = self.next.get();
         self.next.set(id + 1);
+        let code = fingerprint(&function).into();
         self.functions.borrow_mut().insert(id, (function, owner));
-        Callback(Arc::new(Slot { id, requests: self.requests.clone() }))
+        Callback { slot: Arc::new(Slot { id, requests: self.requests.clone() }), code }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod bridge;
 pub mod callback;
 pub mod chunk;
 pub mod error;
+mod fingerprint;
 pub mod group;
 pub mod options;
 pub mod runtime;

@@ -78,6 +78,15 @@ pub struct Employer {
     pub place: Arc<Places>,
     /// Its money.
     pub purse: Option<Arc<Purse>>,
+    /// Where it was asked, and how far it is: paths of its callbacks are beneath its turns.
+    at: Option<(String, Arc<Live>)>,
+}
+
+impl Employer {
+    /// Makes what there is before an agent is asked.
+    fn nobody() -> Self {
+        Self { place: Places::new(1), purse: None, at: None }
+    }
 }
 
 thread_local! {
@@ -100,10 +109,18 @@ impl Task {
 
     /// Makes the child that runs a callback of an agent: it works in that agent's place.
     pub fn callback_child(self: &Rc<Self>) -> Rc<Self> {
-        let path = self.next_path("callback");
+        let employer = self.employed.borrow().clone();
+        let path = match &employer.at {
+            // The same in every life of the run, however many turns are gone on without being asked again.
+            Some((call_path, live)) => {
+                let (turn, number) = live.next_call();
+                format!("{call_path}@{turn}/callback#{number}")
+            }
+            None => self.next_path("callback"),
+        };
         let mut child =
             Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());
-        child.employer = Some(self.employed.borrow().clone());
+        child.employer = Some(employer);
         Rc::new(child)
     }
 
@@ -129,7 +146,7 @@ impl Task {
             told_with: RefCell::new(LuaValue::Nil),
             joining: Cell::new(0),
             employer: None,
-            employed: RefCell::new(Employer { place: Places::new(1), purse: None }),
+            employed: RefCell::new(Employer::nobody()),
             children: RefCell::default(),
             ordinals: RefCell::default(),
             done: CancellationToken::new(),
@@ -182,9 +199,12 @@ impl Task {
         self.employer.as_ref()
     }
 
-    /// Notes the money of the agent that it asks, for what that agent's callbacks ask.
-    pub fn employ(&self, purse: Arc<Purse>) {
-        self.employed.borrow_mut().purse = Some(purse);
+    /// Notes the agent that it asks, for what that agent's callbacks ask: its money, its call path and how
+    /// far it is.
+    pub fn employ(&self, purse: Arc<Purse>, call_path: &str, live: &Arc<Live>) {
+        let mut employed = self.employed.borrow_mut();
+        employed.purse = Some(purse);
+        employed.at = Some((call_path.to_owned(), Arc::clone(live)));
     }
 
     /// Returns the task that owns what this one spawns: itself, or the session for a line of it.

@@ -92,4 +92,8 @@ impl Verifier for Written {
         }
         .boxed()
     }
+
+    fn code(&self) -> &str {
+        self.0.code()
+    }
 }

@@ -134,6 +134,14 @@ impl Repo {
         Ok(refs)
     }
 
+    /// Returns the tree of a commit, by its full id.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when there is no such commit.
+    pub async fn tree_of(&self, commit: &str) -> Result<String> {
+        self.tree(commit).await.or_kind(Kind::Git, || format!("there is no commit `{commit}`"))
+    }
+
     /// Returns the tree of a commit.
     pub(super) async fn tree(&self, commit: &str) -> anyhow::Result<String> {
         let id = commit.to_owned();

@@ -47,6 +47,15 @@ impl Address {
         Ok(Self { url, headers: map })
     }
 
+    /// Returns all of it, for hashing: there are secrets in it.
+    pub(super) fn described(&self) -> serde_json::Value {
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let headers: BTreeMap<String, String> = self.headers.iter().map(header).collect();
+        serde_json::json!([self.url.as_str(), headers])
+    }
+
     /// Returns the address without what may be secret in it.
     pub(super) fn shown(&self) -> String {
         let mut url = self.url.clone();

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use self::link::Link;
@@ -49,6 +50,16 @@ pub enum Connection {
     },
     /// A host, spoken to with streamable HTTP.
     Http(Address),
+}
+
+impl Server {
+    /// Returns all that it is, for hashing: there are secrets in it.
+    pub fn described(&self) -> Value {
+        match &self.connection {
+            Connection::Program { command, args, env } => json!([self.name, command, args, env]),
+            Connection::Http(address) => json!([self.name, address.described()]),
+        }
+    }
 }
 
 /// What servers are started in.
