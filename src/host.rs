@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::fleet::{Key, Live, Order};
+use crate::agent::fleet::{Again, Key, Live, Order};
 use crate::agent::query::{Dirty, Site, Start};
 use crate::agent::{Fleet, Outcome, Query, Subtype, id};
 use crate::config::{self, Config, Settings};
@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::git::Repo;
 use crate::git::worktree;
-use crate::journal::{NewRun, Store};
+use crate::journal::{Call, NewRun, Status, Store};
 use crate::model::Model;
 use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
@@ -353,6 +353,7 @@ impl Host {
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Order> {
+        let again = self.again(&query).await?;
         let ancestor = self.settle_past(&mut query).await?;
         let repo = match &query.site {
             Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
@@ -379,12 +380,35 @@ impl Host {
             worktree_root,
             ancestor,
             key: Key::default(),
-            again: None,
+            again,
             cancel,
             live,
             events,
             deadline: None,
         })
+    }
+
+    /// Finds the agent of an earlier life of the run that was asked at the same place and has not succeeded.
+    /// A stand-in for the lookup by keys.
+    async fn again(&self, query: &Query) -> Result<Option<Again>> {
+        if !self.resumed {
+            return Ok(None);
+        }
+        let dir = match &query.site {
+            Site::Worktree(plan) => plan.repo.clone(),
+            Site::Directory(dir) => dir.clone(),
+        };
+        let repo = match repository_around(&dir) {
+            Some(_) => Some(self.repo_to_change(&dir).await?),
+            None => None,
+        };
+        let store = self.store(repo.as_ref()).await?;
+        store.flush().await?;
+        let calls = store.calls(self.fleet.run_id()).await?;
+        let here = |call: &Call| {
+            call.row.call_path == query.call_path && call.row.status != Status::Completed
+        };
+        Ok(calls.into_iter().find(here).map(|call| Again { row: call.row }))
     }
 
     /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.
