@@ -2,8 +2,8 @@
 //! half-done state the next start must recover from.
 //!
 //! `AGENTLUA_CRASH_AT=n` ends it at the n-th point that it comes to, `AGENTLUA_CRASH_AT=name` at the
-//! first of that name; `AGENTLUA_CRASH_LOG=file` writes each name down. Builds for users have none of
-//! it.
+//! first of that name, `AGENTLUA_CRASH_AT=name#n` at the n-th of that name; `AGENTLUA_CRASH_LOG=file`
+//! writes each name down. Builds for users have none of it.
 
 /// A point between two steps.
 #[cfg(debug_assertions)]
@@ -14,6 +14,7 @@ pub fn point(name: &str) {
 
     static WANTED: OnceLock<(Option<String>, Option<String>)> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
+    static NAMED: AtomicU64 = AtomicU64::new(0);
     let variable = |name| std::env::var(name).ok();
     let (at, log) =
         WANTED.get_or_init(|| (variable("AGENTLUA_CRASH_AT"), variable("AGENTLUA_CRASH_LOG")));
@@ -26,7 +27,13 @@ pub fn point(name: &str) {
     {
         let _ = writeln!(file, "{name}");
     }
-    if at.as_ref().is_some_and(|at| at.parse() == Ok(passed) || at == name) {
+    let is_it = |at: &String| match at.split_once('#') {
+        Some((wanted, number)) => {
+            wanted == name && number.parse() == Ok(NAMED.fetch_add(1, Ordering::SeqCst) + 1)
+        }
+        None => at.parse() == Ok(passed) || at == name,
+    };
+    if at.as_ref().is_some_and(is_it) {
         let _ =
             rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         loop {

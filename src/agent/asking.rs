@@ -60,6 +60,11 @@ impl Asker {
         }
     }
 
+    /// Returns where the agent is registered.
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Forgets the size of the conversation: it has become another.
     pub(super) fn forget_size(&mut self) {
         self.known = None;

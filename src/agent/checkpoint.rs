@@ -27,6 +27,11 @@ impl Checkpoints {
         Self { worktree, disk, events, under_way: None, missed: None, warned: false }
     }
 
+    /// Lets the first snapshot take in everything.
+    pub(super) fn missing_all(self) -> Self {
+        Self { missed: Some(Touched::Anything), ..self }
+    }
+
     /// Begins the snapshot of a turn whose calls have ended. `swept` says that more than the file
     /// tools may have written.
     pub(super) fn begin(&mut self, turn: u32, swept: bool) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -15,7 +16,7 @@ const SHOWN: usize = 30_000;
 const REASON_CHARS: usize = 200;
 
 /// Why something is not good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Failure {
     /// What said no, and how: one line.
     pub what: String,

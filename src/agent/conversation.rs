@@ -18,10 +18,11 @@ use super::ground::Ground;
 use super::history::History;
 use super::instructions;
 use super::outcome::{Denial, Subtype};
-use super::past::{self, Beginning};
+use super::past::{self, Beginning, Earlier};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
+use super::standing::Written;
 use super::structured::Structured;
 use super::subagent::{self, SubAgent};
 use super::verify::{Verification, Verifying};
@@ -94,7 +95,10 @@ pub(super) async fn hold(
         Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
     let checkpoints = ground.worktree().map(|worktree| {
-        Checkpoints::new(worktree.clone(), Arc::clone(&workspace), order.events.clone())
+        let disk = Arc::clone(&workspace);
+        let begun = Checkpoints::new(worktree.clone(), disk, order.events.clone());
+        // Nobody has told this process what was written before.
+        if order.again.is_some() { begun.missing_all() } else { begun }
     });
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
     let servers = match servers(fleet, order, ground, &env).await {
@@ -122,7 +126,7 @@ pub(super) async fn hold(
     };
     let texts = opening(query, ground.path(), before, ground.worktree());
     let begun = past::begin(order, id, texts).await;
-    let Beginning { history, transcript } = match begun {
+    let Beginning { history, transcript, earlier } = match begun {
         Ok(beginning) => beginning,
         Err(error) => {
             servers.end().await;
@@ -158,6 +162,11 @@ pub(super) async fn hold(
     session.live = Arc::clone(&order.live);
     session.structured = structured;
     session.tab = tab;
+    if let (Some(Earlier { standing, heard }), Some(again)) = (earlier, &order.again) {
+        session.goes_on = true;
+        session.heard_before = heard;
+        session.stand(standing, &again.row);
+    }
     let mut ending = session.run().await;
     session.settle_tab();
     if let Err(raised) = session.tell_end(ending.subtype.as_str()).await {
@@ -234,6 +243,11 @@ impl<'a> Setting<'a> {
             bench,
             conversation,
             stops: 0,
+            nudges: 0,
+            goes_on: false,
+            heard_before: Vec::new(),
+            spent_before: Some(0.0),
+            written: Written::default(),
         }
     }
 }

@@ -230,6 +230,7 @@ impl Fleet {
         };
         order.live.inbox.close();
         self.record(&order, &outcome, gone).await;
+        crash::point("agent.recorded");
         self.last_heard(&order, audience.as_deref(), &outcome).await;
         order.live.has_ground();
         outcome
@@ -269,6 +270,12 @@ impl Fleet {
 
     async fn register(&self, order: &Order) -> Result<String> {
         self.begin(&order.store).await?;
+        if let Some(Again { row }) = &order.again {
+            order.store.reopen_agent(&row.id).await?;
+            let label = Some(order.query.label.clone());
+            order.store.update(&row.id, AgentChange { label, ..AgentChange::default() }).await?;
+            return Ok(row.id.clone());
+        }
         for id in id::candidates(&self.run, &order.query.call_path) {
             let row = AgentRow {
                 id: id.clone(),
@@ -322,10 +329,13 @@ impl Fleet {
             root: &order.worktree_root,
             wanted: self.wanted(),
         };
-        let prepared = Ground::prepare(&query.site, soil).await;
+        let prepared = match &order.again {
+            Some(Again { row }) => Ground::found_again(&query.site, soil, row).await,
+            None => Ground::prepare(&query.site, soil).await,
+        };
         order.live.has_ground();
         let ground = match prepared {
-            Ok(ground) => ground,
+            Ok(prepared) => prepared,
             Err(error) => return (unstarted(order, id, Subtype::ErrorWorktree, error), None),
         };
         let worktree = ground.worktree();
@@ -355,6 +365,7 @@ impl Fleet {
         tidings::of_included(&order.events, &id, &ground);
         let port = self.ports.take(&id);
         let conversed = self.converse(order, &id, &ground, port.as_ref()).await;
+        crash::point("agent.conversed");
         let mut harvested = ground.harvest(&id, &self.run, &query.label).await;
         if let (Ok(harvest), true) = (&mut harvested, query.read_only) {
             let discarded = discard::discard(&self.events, &ground, &id, &self.run, harvest).await;
@@ -367,6 +378,7 @@ impl Fleet {
                 tidings::of_outside(&order.events, &id, &harvest.outside);
             }
         }
+        crash::point("agent.harvested");
         outcome_of(order, id, &self.run, &ground, conversed, harvested, began.elapsed())
     }
 

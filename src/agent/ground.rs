@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::query::{Commit, Dirty, Site, Start};
+use super::query::{Commit, Dirty, Plan, Site, Start};
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::git::worktree::{Entry, Furnish, New, Released, There, Worktree};
+use crate::git::worktree::{Before, Entry, Furnish, New, Released, There, Worktree};
 use crate::git::{CommitMessage, Kept, Left, Repo, size};
+use crate::journal::AgentRow;
 use crate::workspace::Checkouts;
 use crate::workspace::disk::Disk;
 
@@ -106,10 +107,57 @@ impl Ground {
             }
         };
         let worktree = worktree.scoped(plan.scope.clone());
-        let entry = Entry {
-            commit: message(&plan.commit, soil.id, soil.run, soil.label),
-            scope: plan.scope.as_ref().map(|scope| scope.written().to_vec()),
+        Self::entered(worktree, plan, &soil).await
+    }
+
+    /// Finds the ground of an agent again that was cut off or has failed, whose row is `before`: with its
+    /// files as they are. Where there was none yet it is prepared.
+    ///
+    /// # Errors
+    /// As [`Ground::prepare`].
+    pub async fn found_again(site: &Site, soil: Soil<'_>, before: &AgentRow) -> Result<Self> {
+        let (Site::Worktree(plan), Some(repo), Some(branch), Some(base_commit)) =
+            (site, soil.repo, &before.branch, &before.base_commit)
+        else {
+            return Self::prepare(site, soil).await;
         };
+        let (branch, path, lender) = match &plan.start {
+            // What the script has made for it this time is where it works.
+            Start::There { branch, path, lender } => {
+                (branch, path.as_ref().or(before.worktree_path.as_ref()), lender.clone())
+            }
+            _ => (branch, before.worktree_path.as_ref(), None),
+        };
+        let left = Before {
+            id: soil.id.to_owned(),
+            run: soil.run.to_owned(),
+            branch: branch.clone(),
+            branch_created: before.branch_created,
+            base_commit: base_commit.clone(),
+            head_commit: before.head_commit.clone(),
+            path: path.cloned(),
+            turns: before.turns,
+            root: soil.root.to_owned(),
+            furnish: plan.furnish.clone(),
+            lender,
+        };
+        let entry = entry(plan, &soil);
+        let worktree = Worktree::go_on(repo, left, entry).await?.scoped(plan.scope.clone());
+        Self::entered(worktree, plan, &soil).await.map(Self::settled_in)
+    }
+
+    fn settled_in(self) -> Self {
+        match self {
+            Self::Worktree { worktree, commit } => {
+                Self::Worktree { worktree: Box::new(worktree.settled_in()), commit }
+            }
+            directory @ Self::Directory(_) => directory,
+        }
+    }
+
+    /// Lets the agent into its worktree; one that it does not come into goes, unless it was there before.
+    async fn entered(worktree: Worktree, plan: &Plan, soil: &Soil<'_>) -> Result<Self> {
+        let entry = entry(plan, soil);
         if let Err(error) = worktree.enter(entry).await {
             if worktree.was_there() {
                 worktree.hand_back().await?;
@@ -194,6 +242,14 @@ impl Ground {
             left,
             outside: finished.outside,
         })
+    }
+}
+
+/// Says what is to be done with the work if nobody comes to do it.
+fn entry(plan: &Plan, soil: &Soil<'_>) -> Entry {
+    Entry {
+        commit: message(&plan.commit, soil.id, soil.run, soil.label),
+        scope: plan.scope.as_ref().map(|scope| scope.written().to_vec()),
     }
 }
 

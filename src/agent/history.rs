@@ -8,13 +8,14 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::model::{Message, Reply, ToolResult};
+use crate::model::{Message, Reply, ToolCall, ToolResult};
 
 /// The longest text of the user that survives a summary word for word; a longer one is summed up.
 const LONGEST_WORD: usize = 32 * 1024;
 
 /// The result of a call that nobody saw the end of.
-const INTERRUPTED: &str = "interrupted: this call may have run, wholly or in part, or not at all";
+const INTERRUPTED: &str = "interrupted: this call may have run, wholly or in part, or not at all; check \
+                           the state before you go on";
 
 /// What was said so far; starts with the user and alternates.
 #[derive(Clone)]
@@ -104,14 +105,7 @@ impl History {
     /// Never, as each call is answered.
     pub fn mend(&mut self) -> Result<()> {
         let Some(reply) = self.unanswered() else { return Ok(()) };
-        let results = reply.calls.iter().map(|call| ToolResult {
-            id: call.id.clone(),
-            name: call.name.clone(),
-            content: INTERRUPTED.to_owned(),
-            media: Vec::new(),
-            is_error: true,
-        });
-        let results = results.collect();
+        let results = interrupted(reply);
         self.push_answer(results, Vec::new())
     }
 
@@ -167,6 +161,18 @@ impl History {
     }
 }
 
+/// Returns what the calls of a reply come to that nobody saw the end of.
+pub(super) fn interrupted(reply: &Reply) -> Vec<ToolResult> {
+    let interrupted = |call: &ToolCall| ToolResult {
+        id: call.id.clone(),
+        name: call.name.clone(),
+        content: INTERRUPTED.to_owned(),
+        media: Vec::new(),
+        is_error: true,
+    };
+    reply.calls.iter().map(interrupted).collect()
+}
+
 /// Cuts the middle out of the results of a message that have more than `longest` bytes.
 pub(super) fn shorten(message: &mut Message, longest: usize) {
     let Message::User { results, .. } = message else { return };
@@ -194,8 +200,8 @@ pub(super) fn without_middle(text: &str, longest: usize) -> String {
 mod tests {
     use super::*;
     use crate::event::Usage;
+    use crate::model::StopReason;
     use crate::model::rate::RateLimits;
-    use crate::model::{StopReason, ToolCall};
 
     fn reply(ids: &[&str]) -> Arc<Reply> {
         Arc::new(Reply {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use super::fleet::Order;
 use super::history::History;
-use super::transcript::{Entry, Transcript, load};
+use super::standing::Standing;
+use super::transcript::{Entry, Kept, Transcript, load};
 use crate::error::{Error, Result};
 
 /// The conversation that an agent takes up.
@@ -71,30 +72,62 @@ impl Ancestor {
 pub(super) struct Beginning {
     pub(super) history: History,
     pub(super) transcript: Transcript,
+    /// What an earlier life of the agent itself has come to, where it goes on from there.
+    pub(super) earlier: Option<Earlier>,
+}
+
+/// What an earlier life of an agent has come to.
+pub(super) struct Earlier {
+    pub(super) standing: Standing,
+    /// What the script has said to it.
+    pub(super) heard: Vec<String>,
 }
 
 /// Begins the conversation of the agent `id` with `texts`, behind what its ancestor said, if it has
-/// one, and before what was said to it while it was queued.
+/// one, and before what was said to it while it was queued. One that was cut off goes on where it was.
 ///
 /// # Errors
 /// Usage, when nothing was said there; io, when it cannot be read.
-pub(super) async fn begin(order: &Order, id: &str, mut texts: Vec<String>) -> Result<Beginning> {
-    let store = &order.store;
+pub(super) async fn begin(order: &Order, id: &str, texts: Vec<String>) -> Result<Beginning> {
+    let (store, model) = (&order.store, &*order.query.model);
     let mut transcript = Transcript::new(Arc::clone(store), id, order.events.clone());
-    texts.extend(order.live.inbox.take());
-    let Some(Ancestor { id: past, .. }) = &order.ancestor else {
-        transcript.add(&Entry::Opening { texts: Cow::Borrowed(&texts) }).await;
-        return Ok(Beginning { history: History::new(texts), transcript });
+    if order.again.is_some() {
+        let own = store.said(id).await?.len();
+        transcript = transcript.after(u32::try_from(own).unwrap_or(u32::MAX));
+        if let Some(Kept { history, standing: Some(standing), sent, .. }) =
+            load(store, id, model).await?
+        {
+            let earlier = Some(Earlier { standing, heard: sent });
+            return Ok(Beginning { history, transcript, earlier });
+        }
+        // Nobody has answered what was said: it is said again, as it is today.
+        if own > 0 {
+            transcript.add(&Entry::Anew).await;
+        }
+    }
+    let mut history = match &order.ancestor {
+        None => {
+            transcript.add(&Entry::Opening { texts: Cow::Borrowed(&texts) }).await;
+            History::new(texts)
+        }
+        Some(Ancestor { id: past, .. }) => {
+            let Some(Kept { mut history, entries, .. }) = load(store, past, model).await? else {
+                return Err(Error::usage(format!(
+                    "nothing is kept of what `{past}` said: it cannot go on"
+                ))
+                .hint("it may have ended before it began, or too long ago: ask a new agent"));
+            };
+            transcript.add(&Entry::Past { agent: Cow::Borrowed(past), entries }).await;
+            transcript.add(&Entry::Said { texts: Cow::Borrowed(&texts), sent: false }).await;
+            history.mend()?;
+            history.add_said(texts)?;
+            history
+        }
     };
-    let Some((mut history, entries)) = load(store, past, &*order.query.model).await? else {
-        return Err(Error::usage(format!(
-            "nothing is kept of what `{past}` said: it cannot go on"
-        ))
-        .hint("it may have ended before it began, or too long ago: ask a new agent"));
-    };
-    transcript.add(&Entry::Past { agent: Cow::Borrowed(past), entries }).await;
-    transcript.add(&Entry::Said { texts: Cow::Borrowed(&texts) }).await;
-    history.mend()?;
-    history.add_said(texts)?;
-    Ok(Beginning { history, transcript })
+    let sent = order.live.inbox.take();
+    if !sent.is_empty() {
+        transcript.add(&Entry::Said { texts: Cow::Borrowed(&sent), sent: true }).await;
+        history.add_said(sent)?;
+    }
+    Ok(Beginning { history, transcript, earlier: None })
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::outcome::Subtype;
 use super::session::{Ending, Session};
 use super::transcript::Entry;
+use crate::crash;
 use crate::error::Result;
 use crate::model::{Reply, ToolResult};
 
@@ -14,8 +15,11 @@ impl Session<'_> {
     /// Keeps what the model said.
     pub(super) async fn keep_reply(&mut self, reply: &Arc<Reply>) -> Result<()> {
         self.history.push_reply(Arc::clone(reply))?;
-        let model = self.model();
-        self.write(&Entry::reply(reply, model.name())).await;
+        let (model, standing) = (self.model(), self.standing());
+        // Before it, so that it is written when that is: what was paid for counts.
+        self.show_progress().await;
+        self.write(&Entry::reply(reply, model.name(), standing)).await;
+        crash::point(if reply.calls.is_empty() { "final.kept" } else { "reply.kept" });
         Ok(())
     }
 
@@ -27,7 +31,10 @@ impl Session<'_> {
     ) -> Result<()> {
         self.settle_tab();
         self.tell_answer(&results, &texts);
-        self.write(&Entry::answer(&results, &texts)).await;
+        let standing = self.standing();
+        self.show_progress().await;
+        self.write(&Entry::answer(&results, &texts, standing)).await;
+        crash::point("answer.kept");
         self.history.push_answer(results, texts)
     }
 
@@ -39,6 +46,7 @@ impl Session<'_> {
     /// Takes in what the script has to say to the agent, before the model is asked.
     pub(super) async fn hear(&mut self) -> Result<()> {
         let words = self.live.inbox.take();
+        let words = self.without_repeated(words);
         self.take_in(words).await
     }
 
@@ -48,17 +56,25 @@ impl Session<'_> {
         if ending.subtype != Subtype::Success {
             return Ok(true);
         }
-        let words = self.live.inbox.take_or_close();
-        let is_over = words.is_empty();
-        self.take_in(words).await?;
-        Ok(is_over)
+        loop {
+            let words = self.live.inbox.take_or_close();
+            if words.is_empty() {
+                return Ok(true);
+            }
+            let words = self.without_repeated(words);
+            if !words.is_empty() {
+                self.take_in(words).await?;
+                return Ok(false);
+            }
+        }
     }
 
     async fn take_in(&mut self, words: Vec<String>) -> Result<()> {
-        if !words.is_empty() {
-            self.tell_answer(&[], &words);
+        if words.is_empty() {
+            return Ok(());
         }
-        self.keep_said(words).await
+        self.tell_answer(&[], &words);
+        self.keep(words, true).await
     }
 
     /// Keeps words that stay as they are, after the last message.
@@ -66,7 +82,11 @@ impl Session<'_> {
         if words.is_empty() {
             return Ok(());
         }
-        self.write(&Entry::Said { texts: Cow::Borrowed(&words) }).await;
+        self.keep(words, false).await
+    }
+
+    async fn keep(&mut self, words: Vec<String>, sent: bool) -> Result<()> {
+        self.write(&Entry::Said { texts: Cow::Borrowed(&words), sent }).await;
         self.history.mend()?;
         self.history.add_said(words)
     }

@@ -9,14 +9,17 @@ use super::baseline::Bench;
 use super::checkpoint::Checkpoints;
 use super::compaction::Room;
 use super::conclude::Verdict;
+use super::going_on::Place;
 use super::history::History;
 use super::live::Live;
 use super::outcome::{Denial, Subtype};
 use super::query::Query;
+use super::standing::Written;
 use super::structured::Structured;
 use super::subagent::Tab;
 use super::transcript::Transcript;
 use super::verify::Verifying;
+use crate::crash;
 use crate::error::{Error, Kind};
 use crate::event::{Events, Usage};
 use crate::model::{Reply, StopReason, ToolSpec};
@@ -57,6 +60,15 @@ pub struct Session<'a> {
     pub(super) conversation: String,
     /// How often a stop hook has sent the agent back.
     pub(super) stops: u32,
+    /// How often the model was asked to go on after it had said nothing.
+    pub(super) nudges: u32,
+    /// Whether it was cut off, and goes on.
+    pub(super) goes_on: bool,
+    /// What the script said to the agent in an earlier life.
+    pub(super) heard_before: Vec<String>,
+    /// What earlier lives have cost, in USD; absent when a price is unknown.
+    pub(super) spent_before: Option<f64>,
+    pub(super) written: Written,
 }
 
 /// How the loop came to its end.
@@ -94,6 +106,13 @@ enum Step {
     Overflowed,
 }
 
+impl Step {
+    /// Tells whether the reply is part of the conversation.
+    fn keeps(&self) -> bool {
+        matches!(self, Self::Answer | Self::GoOn(_) | Self::Done)
+    }
+}
+
 impl Session<'_> {
     /// Runs the loop to its end. Cancelling the context's token, or the time limit, ends it within
     /// [`STOP_GRACE`].
@@ -126,10 +145,21 @@ impl Session<'_> {
 
     async fn converse(&mut self) -> Result<Ending, Error> {
         self.tell_begin();
-        let mut nudges = 0;
-        self.tell_beginning().await?;
-        self.foretell().await?;
+        let mut ending = None;
+        if self.goes_on {
+            match self.find_place().await? {
+                Place::Asking => {}
+                Place::Said(reply) => ending = self.follow(&reply, true).await?,
+                Place::Over(over) => ending = Some(over),
+            }
+        } else {
+            self.tell_beginning().await?;
+            self.foretell().await?;
+        }
         loop {
+            if let Some(ending) = ending {
+                return Ok(ending);
+            }
             if self.turns >= self.query.limits.max_turns {
                 return Ok(out_of_turns(self.query.limits.max_turns));
             }
@@ -137,50 +167,61 @@ impl Session<'_> {
             self.context.turn.store(self.turns, Ordering::Relaxed);
             self.live.turn.store(self.turns, Ordering::Relaxed);
             let reply = self.ask_with_room().await?;
-            self.tell_reply(&reply).await;
-            match next_step(&reply) {
-                Step::Answer => {
-                    self.keep_reply(&reply).await?;
-                    let results = self.run_calls(&reply).await?;
-                    let (told, ending) = self.answered(&results).await?.parts();
-                    self.keep_answer(results, told).await?;
-                    if let Some(ending) = ending
-                        && self.is_over(&ending).await?
-                    {
-                        return Ok(ending);
-                    }
+            ending = self.follow(&reply, false).await?;
+        }
+    }
+
+    /// Does what a reply asks for; returns how the agent ends if it does. One that was `kept` in an earlier
+    /// life was told then, and its calls may have run.
+    async fn follow(&mut self, reply: &Arc<Reply>, kept: bool) -> Result<Option<Ending>, Error> {
+        let step = next_step(reply);
+        if !kept {
+            if step.keeps() {
+                self.keep_reply(reply).await?;
+            } else {
+                self.show_progress().await;
+            }
+            self.tell_reply(reply).await;
+        }
+        match step {
+            Step::Answer => {
+                let results =
+                    if kept { self.cut_off(reply).await? } else { self.run_calls(reply).await? };
+                crash::point("tool.ran");
+                let (told, ending) = self.answered(&results).await?.parts();
+                self.keep_answer(results, told).await?;
+                let Some(ending) = ending else { return Ok(None) };
+                Ok(self.is_over(&ending).await?.then_some(ending))
+            }
+            Step::GoOn(text) => {
+                self.keep_answer(Vec::new(), vec![text.to_owned()]).await?;
+                Ok(None)
+            }
+            Step::Nudge if self.nudges < MAX_NUDGES => {
+                self.nudges += 1;
+                self.history
+                    .nudge("Your answer was empty. Go on with the task, or say that it is done.");
+                Ok(None)
+            }
+            Step::Nudge => {
+                let name = self.query.model.name();
+                Err(Error::new(Kind::Model, format!("`{name}` answers with nothing")))
+            }
+            Step::Done => match self.conclude(reply).await? {
+                Verdict::Accepted => {
+                    let ending = Ending::success();
+                    Ok(self.is_over(&ending).await?.then_some(ending))
                 }
-                Step::GoOn(text) => {
-                    self.keep_reply(&reply).await?;
-                    self.keep_answer(Vec::new(), vec![text.to_owned()]).await?;
+                Verdict::Again(told) => {
+                    self.keep_answer(Vec::new(), told).await?;
+                    Ok(None)
                 }
-                Step::Nudge if nudges < MAX_NUDGES => {
-                    nudges += 1;
-                    self.history.nudge(
-                        "Your answer was empty. Go on with the task, or say that it is done.",
-                    );
-                }
-                Step::Nudge => {
-                    return Err(Error::new(
-                        Kind::Model,
-                        format!("`{}` answers with nothing", self.query.model.name()),
-                    ));
-                }
-                Step::Done => match self.conclude(&reply).await? {
-                    Verdict::Accepted => {
-                        self.keep_reply(&reply).await?;
-                        if self.is_over(&Ending::success()).await? {
-                            return Ok(Ending::success());
-                        }
-                    }
-                    Verdict::Again(told) => {
-                        self.keep_reply(&reply).await?;
-                        self.keep_answer(Vec::new(), told).await?;
-                    }
-                    Verdict::Failed(ending) => return Ok(ending),
-                },
-                Step::Refused => return Ok(refusal(&reply)),
-                Step::Overflowed => self.make_room().await?,
+                Verdict::Failed(ending) => Ok(Some(ending)),
+            },
+            Step::Refused => Ok(Some(refusal(reply))),
+            Step::Overflowed => {
+                self.make_room().await?;
+                Ok(None)
             }
         }
     }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::query::Query;
@@ -135,8 +136,9 @@ fn without_nulls(value: &Value) -> Value {
 }
 
 /// What was answered so far.
-#[derive(Debug, Default)]
-struct Answers {
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Answers {
     /// The last value, whether it fits or not.
     last: Option<Value>,
     /// Whether it fits.
@@ -147,6 +149,13 @@ struct Answers {
     violations: Vec<String>,
     /// Whether the last reply ended without one.
     missing: bool,
+}
+
+impl Answers {
+    /// Forgets how many did not fit.
+    pub(super) fn forgive(&mut self) {
+        self.failed = 0;
+    }
 }
 
 /// The structured output of one conversation.
@@ -185,6 +194,16 @@ impl Structured {
 
     fn answers(&self) -> MutexGuard<'_, Answers> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what was answered so far.
+    pub fn so_far(&self) -> Answers {
+        self.answers().clone()
+    }
+
+    /// Goes on from what was answered in an earlier life of the agent.
+    pub fn go_on_from(&self, answers: Answers) {
+        *self.answers() = answers;
     }
 
     /// Returns the schema that final texts are held to, where the model can be.

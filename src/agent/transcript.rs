@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::history::{History, without_middle};
+use super::standing::Standing;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::journal::Store;
@@ -44,11 +45,25 @@ pub(super) enum Entry<'a> {
         usage: Usage,
         wire_format: Cow<'a, str>,
         wire: Cow<'a, Value>,
+        #[serde(default)]
+        standing: Standing,
     },
     /// What answered it.
-    Answer { results: Vec<Answered<'a>>, texts: Cow<'a, [String]> },
-    /// What the user said of his own accord, after the last message.
-    Said { texts: Cow<'a, [String]> },
+    Answer {
+        results: Vec<Answered<'a>>,
+        texts: Cow<'a, [String]>,
+        #[serde(default)]
+        standing: Standing,
+    },
+    /// What the user said of his own accord, after the last message; whether it was sent to the agent while
+    /// it worked.
+    Said {
+        texts: Cow<'a, [String]>,
+        #[serde(default)]
+        sent: bool,
+    },
+    /// It begins anew: what was written before, nobody has answered.
+    Anew,
     /// Everything before the message `from` was summed up; see [`History::sum_up`].
     SummedUp { summary: Cow<'a, str>, from: usize, longest: usize },
 }
@@ -85,7 +100,7 @@ fn is_none(count: &usize) -> bool {
 
 impl<'a> Entry<'a> {
     /// Writes a reply of `model`.
-    pub(super) fn reply(reply: &'a Reply, model: &'a str) -> Self {
+    pub(super) fn reply(reply: &'a Reply, model: &'a str, standing: Standing) -> Self {
         let call = |call: &'a ToolCall| Call {
             id: Cow::Borrowed(&call.id),
             name: Cow::Borrowed(&call.name),
@@ -100,11 +115,16 @@ impl<'a> Entry<'a> {
             usage: reply.usage,
             wire_format: Cow::Borrowed(reply.wire_format),
             wire: Cow::Borrowed(&reply.wire),
+            standing,
         }
     }
 
     /// Writes an answer.
-    pub(super) fn answer(results: &'a [ToolResult], texts: &'a [String]) -> Self {
+    pub(super) fn answer(
+        results: &'a [ToolResult],
+        texts: &'a [String],
+        standing: Standing,
+    ) -> Self {
         let answered = |result: &'a ToolResult| Answered {
             id: Cow::Borrowed(&result.id),
             name: Cow::Borrowed(&result.name),
@@ -113,7 +133,7 @@ impl<'a> Entry<'a> {
             media: result.media.len(),
         };
         let results = results.iter().map(answered).collect();
-        Self::Answer { results, texts: Cow::Borrowed(texts) }
+        Self::Answer { results, texts: Cow::Borrowed(texts), standing }
     }
 
     /// Does to a conversation what was done. What `model` said comes back as it was sent; another's
@@ -127,23 +147,27 @@ impl<'a> Entry<'a> {
             return Ok(());
         };
         match self {
-            Self::Past { .. } | Self::Opening { .. } => Err(Error::internal("it begins twice")),
-            Self::Answer { results, texts } => {
+            Self::Past { .. } | Self::Opening { .. } | Self::Anew => {
+                Err(Error::internal("it begins twice"))
+            }
+            Self::Answer { results, texts, .. } => {
                 let results = results.into_iter().map(Answered::restored).collect();
                 history.push_answer(results, texts.into_owned())
             }
-            Self::Said { texts } => {
+            Self::Said { texts, .. } => {
                 history.mend()?;
                 history.add_said(texts.into_owned())
             }
             Self::SummedUp { summary, from, longest } => history.sum_up(&summary, from, longest),
-            Self::Reply { model: by, text, calls, stop, usage, wire_format, wire: sent } => {
+            Self::Reply {
+                model: by, text, calls, stop, usage, wire_format, wire: sent, ..
+            } => {
                 let is_own = by == model && wire_format == wire && !sent.is_null();
                 let sent = if is_own { sent.into_owned() } else { Value::Null };
                 history.push_reply(Arc::new(Reply {
                     text: text.into_owned(),
                     calls: calls.into_iter().map(Call::restored).collect(),
-                    stop: StopReason::Other(stop.into_owned()),
+                    stop: StopReason::named(&stop),
                     usage,
                     wire: sent,
                     wire_format: if is_own { wire } else { REBUILT },
@@ -198,13 +222,19 @@ impl Transcript {
         Self { store, agent: agent.to_owned(), next: 0, events, broken: false }
     }
 
+    /// Goes on after the first so many entries.
+    pub(super) fn after(self, entries: u32) -> Self {
+        Self { next: entries, ..self }
+    }
+
     /// Adds an entry. The agent goes on without where that fails: its work is in git.
     pub(super) async fn add(&mut self, entry: &Entry<'_>) {
         if self.broken {
             return;
         }
-        // What calls do must not be there without the reply that asked for it.
-        let kept = matches!(entry, Entry::Reply { calls, .. } if !calls.is_empty());
+        // What calls do must not be there without the reply that asked for it; and what was paid for, or
+        // done, is neither asked for nor done again.
+        let kept = matches!(entry, Entry::Reply { .. } | Entry::Answer { .. });
         let written = match serde_json::to_string(entry) {
             Ok(text) if text.len() > LONGEST_REPLY => written_short(entry),
             other => other,
@@ -232,44 +262,83 @@ fn written_short(entry: &Entry<'_>) -> serde_json::Result<String> {
     serde_json::to_string(&value)
 }
 
-/// Loads the conversation of an agent as `model` is to have it; also the number of its own entries.
-/// `None` when it never began.
-pub(super) async fn load(
-    store: &Store,
-    agent: &str,
-    model: &dyn Model,
-) -> Result<Option<(History, u32)>> {
+/// A conversation as it was kept.
+pub(super) struct Kept {
+    /// What was said.
+    pub(super) history: History,
+    /// How many entries are the agent's own.
+    pub(super) entries: u32,
+    /// How it stands; absent as long as the agent has had no reply of its own.
+    pub(super) standing: Option<Standing>,
+    /// What was sent to the agent while it worked.
+    pub(super) sent: Vec<String>,
+}
+
+/// Loads the conversation of an agent as `model` is to have it. `None` when it never began.
+pub(super) async fn load(store: &Store, agent: &str, model: &dyn Model) -> Result<Option<Kept>> {
     let trouble = || format!("the conversation of `{agent}` cannot be read");
     let (mut who, mut upto) = (agent.to_owned(), usize::MAX);
-    let mut parts: Vec<Vec<String>> = Vec::new();
+    let mut parts: Vec<Vec<Entry<'static>>> = Vec::new();
+    let mut own = None;
     while parts.len() < GENERATIONS {
         let mut said = store.said(&who).await?;
         said.truncate(upto);
-        let first = said.first().map(|text| serde_json::from_str::<Entry<'_>>(text)).transpose();
-        let past = match first.or_kind(Kind::Io, trouble)? {
-            Some(Entry::Past { agent, entries }) => Some((agent.into_owned(), entries as usize)),
+        own.get_or_insert(said.len());
+        let said = since_anew(said).or_kind(Kind::Io, trouble)?;
+        let past = match said.first() {
+            Some(Entry::Past { agent, entries }) => {
+                Some((agent.clone().into_owned(), *entries as usize))
+            }
             _ => None,
         };
         parts.push(said);
         let Some(past) = past else { break };
         (who, upto) = past;
     }
-    let own = parts.first().map_or(0, Vec::len);
-    let texts = parts.into_iter().rev().flatten();
-    let history = restored(texts, model.name(), model.wire()).or_kind(Kind::Io, trouble)?;
-    Ok(history.map(|history| (history, u32::try_from(own).unwrap_or(u32::MAX))))
+    let (standing, sent) = parts.first().map(|own| standing_of(own)).unwrap_or_default();
+    let entries = parts.into_iter().rev().flatten();
+    let history = restored(entries, model.name(), model.wire()).or_kind(Kind::Io, trouble)?;
+    let entries = u32::try_from(own.unwrap_or_default()).unwrap_or(u32::MAX);
+    Ok(history.map(|history| Kept { history, entries, standing, sent }))
+}
+
+/// Reads entries, without those before the last that says that it begins anew.
+pub(super) fn since_anew(texts: Vec<String>) -> Result<Vec<Entry<'static>>> {
+    let mut entries = Vec::with_capacity(texts.len());
+    for text in texts {
+        // Not borrowed from the text, which goes.
+        let entry = serde_json::from_str::<Entry<'static>>(&text);
+        match entry.or_kind(Kind::Io, || "an entry is none")? {
+            Entry::Anew => entries.clear(),
+            entry => entries.push(entry),
+        }
+    }
+    Ok(entries)
+}
+
+/// Returns how a conversation stands after an agent's own entries, and what was sent to it.
+fn standing_of(own: &[Entry<'_>]) -> (Option<Standing>, Vec<String>) {
+    let (mut stands, mut heard) = (None, Vec::new());
+    for entry in own {
+        match entry {
+            Entry::Reply { standing, .. } | Entry::Answer { standing, .. } => {
+                stands.get_or_insert_with(Standing::default).follow(standing.clone());
+            }
+            Entry::Said { texts, sent: true } => heard.extend_from_slice(texts),
+            _ => {}
+        }
+    }
+    (stands, heard)
 }
 
 /// Restores a conversation from what was written of it, for the model of this name and wire format.
-pub(super) fn restored(
-    texts: impl IntoIterator<Item = String>,
+pub(super) fn restored<'a>(
+    entries: impl IntoIterator<Item = Entry<'a>>,
     model: &str,
     wire: &'static str,
 ) -> Result<Option<History>> {
     let mut history = None;
-    for text in texts {
-        let entry = serde_json::from_str::<Entry<'_>>(&text);
-        let entry = entry.or_kind(Kind::Io, || "an entry is none")?;
+    for entry in entries {
         if !matches!(entry, Entry::Past { .. }) {
             entry.replay(&mut history, model, wire)?;
         }

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::consent::Consent;
+use super::history;
 use super::hook::Point;
 use super::outcome::Denial;
 use super::session::Session;
@@ -74,6 +75,22 @@ impl Session<'_> {
             results.push(one.result);
         }
         ends.map_or(Ok(results), Err)
+    }
+
+    /// Answers a reply that was cut off from its results: none of its calls runs again, save that which
+    /// only gives the final answer.
+    ///
+    /// # Errors
+    /// As [`Self::run_calls`].
+    pub(super) async fn cut_off(&mut self, reply: &Reply) -> Result<Vec<ToolResult>, Error> {
+        let mut results = history::interrupted(reply);
+        let Some(structured) = self.structured.clone() else { return Ok(results) };
+        for (call, result) in reply.calls.iter().zip(&mut results) {
+            if structured.takes(&call.name) {
+                *result = self.run_call(call).await?.result;
+            }
+        }
+        Ok(results)
     }
 
     fn only_reads(&self, call: &ToolCall) -> bool {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::baseline::Baseline;
@@ -72,7 +72,8 @@ pub struct Verification {
 }
 
 /// The verification of one conversation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Verifying {
     attempts: u32,
     /// How many of them were not good. These are bounded: who was good and is sent on, by a hook or by
@@ -93,6 +94,11 @@ impl Verifying {
             baseline: self.baseline.as_ref().and_then(Baseline::word),
             output: self.failure.as_ref().map(|failure| failure.output.clone()),
         })
+    }
+
+    /// Forgets how often the work was not good.
+    pub fn forgive(&mut self) {
+        self.failures = 0;
     }
 
     fn was_red(&self) -> bool {

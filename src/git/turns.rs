@@ -49,13 +49,23 @@ impl Worktree {
 }
 
 async fn take(worktree: &Worktree, turn: u32, touched: Touched) -> anyhow::Result<Option<String>> {
-    let repo = worktree.repo();
     let place = worktree.private();
     let tree = match touched {
         Touched::Paths(paths) if paths.is_empty() => return Ok(None),
         Touched::Paths(paths) => snapshot::stage_paths(worktree, &place, &paths).await?,
         Touched::Anything => snapshot::stage(worktree, &place).await?.tree,
     };
+    keep(worktree, turn, tree).await
+}
+
+/// Adds a tree to the snapshots of an agent, as what its files were after a turn. Returns its commit, if
+/// it differs from the last one.
+pub(super) async fn keep(
+    worktree: &Worktree,
+    turn: u32,
+    tree: String,
+) -> anyhow::Result<Option<String>> {
+    let repo = worktree.repo();
     let name = chain(worktree.run(), worktree.id());
     let last = repo.tip(&name).await?;
     let parent = last.clone().unwrap_or_else(|| worktree.base_commit().to_owned());
@@ -71,7 +81,7 @@ async fn take(worktree: &Worktree, turn: u32, touched: Touched) -> anyhow::Resul
 }
 
 /// Returns the ref of an agent's snapshots.
-fn chain(run: &str, id: &str) -> String {
+pub(super) fn chain(run: &str, id: &str) -> String {
     format!("{}/turns", namespace(run, id))
 }
 

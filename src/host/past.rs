@@ -27,10 +27,17 @@ impl Host {
         };
         let repo = self.repo_of_past(&dir).await?;
         let store = self.store(repo.as_ref()).await?;
+        let own =
+            self.is_resumed().then(|| (self.fleet().run_id().to_owned(), query.call_path.clone()));
         let looking = async move {
             // What this process has yet to write counts.
             store.flush().await?;
-            let rows = store.agents(AgentFilter::default()).await?;
+            let mut rows = store.agents(AgentFilter::default()).await?;
+            // In a run that goes on it is found as it was found when the call was made first.
+            if let Some((run, path)) = own {
+                let first = rows.iter().position(|row| row.run == run && row.call_path == path);
+                rows.truncate(first.unwrap_or(rows.len()));
+            }
             let row = find(&rows, &name)?;
             let row = if resumes { newest(&rows, row) } else { row };
             Ok::<_, Error>((row.clone(), last_to_speak(&store, &rows, row).await?))

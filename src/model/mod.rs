@@ -172,6 +172,20 @@ impl StopReason {
         }
     }
 
+    /// Reads a word of [`StopReason::as_str`].
+    pub fn named(word: &str) -> Self {
+        let known = [
+            Self::EndTurn,
+            Self::ToolUse,
+            Self::MaxTokens,
+            Self::Refusal,
+            Self::PauseTurn,
+            Self::ContextOverflow,
+        ];
+        let found = known.into_iter().find(|reason| reason.as_str() == word);
+        found.unwrap_or_else(|| Self::Other(word.to_owned()))
+    }
+
     /// Reports whether a call at the very end of such a reply may lack its rest; it must not run.
     fn cuts_calls(&self) -> bool {
         matches!(self, Self::MaxTokens | Self::Refusal | Self::ContextOverflow)

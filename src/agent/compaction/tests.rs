@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::agent::transcript::{Entry, restored};
+use crate::agent::standing::Standing;
+use crate::agent::transcript::{Entry, restored, since_anew};
 use crate::event::Usage;
 use crate::model::rate::RateLimits;
 use crate::model::{ToolCall, ToolResult};
@@ -72,12 +73,12 @@ impl Held {
         self.turn += 1;
         let reply = reply(self.turn, calls);
         self.history.push_reply(Arc::clone(&reply)).unwrap();
-        self.write(&Entry::reply(&reply, "model"));
+        self.write(&Entry::reply(&reply, "model", Standing::default()));
         reply
     }
 
     fn answer(&mut self, results: Vec<ToolResult>, texts: Vec<String>) {
-        self.write(&Entry::answer(&results, &texts));
+        self.write(&Entry::answer(&results, &texts, Standing::default()));
         self.history.push_answer(results, texts).unwrap();
     }
 
@@ -101,7 +102,7 @@ impl Held {
             Step::Said(size) => {
                 let word = format!("{}{}", self.words.len(), "w".repeat(*size));
                 self.words.push(word.clone());
-                self.write(&Entry::Said { texts: (&[word.clone()][..]).into() });
+                self.write(&Entry::Said { texts: (&[word.clone()][..]).into(), sent: false });
                 self.history.add_said(vec![word]).unwrap();
             }
             Step::SumUp(percent) => {
@@ -198,8 +199,9 @@ proptest! {
             // It was cut off in the middle of its calls.
             held.say(2);
         }
-        let texts = held.written.iter().map(Value::to_string);
-        let mut restored = restored(texts, "model", "test").unwrap().unwrap();
+        let texts = held.written.iter().map(Value::to_string).collect();
+        let entries = since_anew(texts).unwrap();
+        let mut restored = restored(entries, "model", "test").unwrap().unwrap();
         prop_assert_eq!(shown(restored.messages()), shown(held.history.messages()));
         restored.mend().unwrap();
         restored.add_said(vec!["go on".into()]).unwrap();

@@ -98,16 +98,20 @@ async fn restore_index(worktree: &Worktree, finished: &Finished) -> anyhow::Resu
     if !finished.uncommitted && finished.aside.is_none() {
         return crate::git::index::replace(&ours, &theirs);
     }
+    let tip = worktree.repo().tip(&format!("refs/heads/{}", worktree.branch)).await?;
+    show_uncommitted(worktree, &tip.unwrap_or_else(|| finished.head_commit.clone())).await
+}
+
+/// Gives the worktree an index in which everything that `tip` does not have is shown as not committed.
+pub(super) async fn show_uncommitted(worktree: &Worktree, tip: &str) -> anyhow::Result<()> {
     let scratch = crate::git::diff::Scratch::new(worktree.repo())?;
     let mut place = worktree.private();
     let copy = scratch.path("index");
-    crate::git::index::copy(&ours, &copy)?;
+    crate::git::index::copy(&worktree.index(), &copy)?;
     place.index = Some(copy.clone());
-    let tip = worktree.repo().tip(&format!("refs/heads/{}", worktree.branch)).await?;
-    let tip = tip.unwrap_or_else(|| finished.head_commit.clone());
     let read = worktree.repo().git_at(&place, "read-tree").setting("core.sparseCheckout=false");
-    read.args(["-i", "-m", &tip]).bytes().await?;
-    crate::git::index::replace(&copy, &theirs)
+    read.args(["-i", "-m", tip]).bytes().await?;
+    crate::git::index::replace(&copy, &worktree.admin.join("index"))
 }
 
 /// Moves away what stands in place of the `.git` file and is a folder; returns where it is.

@@ -5,6 +5,7 @@
 //! its place. An agent works in it between [`Worktree::enter`] and [`Worktree::leave`], with a git
 //! directory of its own. The index that snapshots are taken with is private to agentlua.
 
+mod again;
 mod contents;
 mod create;
 mod enter;
@@ -24,6 +25,7 @@ mod submodules;
 mod undo;
 mod unwritten;
 
+pub use again::Before;
 pub use contents::Contents;
 pub use create::New;
 pub use enter::Entry;
@@ -79,6 +81,8 @@ struct Terms {
     branch_created: bool,
     /// Whether it was there before: then it stays, whatever it holds.
     reopened: bool,
+    /// Whether it was gone and had to be made again.
+    remade: bool,
     /// Whose it is, when it was lent; the lock goes back to them.
     lender: Option<String>,
     /// What may be written, if not everything.
