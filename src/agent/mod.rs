@@ -39,6 +39,7 @@ mod record;
 mod said;
 pub mod session;
 pub mod setup;
+mod steps;
 pub mod structured;
 mod subagent;
 pub mod tally;
