@@ -48,11 +48,7 @@ impl Host {
         revs: &[String],
     ) -> Result<Result<Value, Merging>> {
         let known = self.known_step(&place).await?;
-        let mut from = Vec::with_capacity(revs.len());
-        for rev in revs {
-            let (repo, rev) = (Arc::clone(repo), rev.clone());
-            from.push(self.beside(async move { repo.resolve(&rev).await }).await?);
-        }
+        let from = self.commits_of(repo, revs).await?;
         let mut before = None;
         if let Some(Known { done, value }) = known {
             let into = text(&value, "into");
@@ -75,9 +71,23 @@ impl Host {
         Ok(Err(Merging { place, from, before }))
     }
 
+    /// Returns the commit of each revision, or why it names none.
+    pub(in crate::host) async fn commits_of(
+        &self,
+        repo: &Arc<Repo>,
+        revs: &[String],
+    ) -> Result<Vec<Result<String>>> {
+        let mut commits = Vec::with_capacity(revs.len());
+        for rev in revs {
+            let (repo, rev) = (Arc::clone(repo), rev.clone());
+            commits.push(self.beside(async move { repo.resolve(&rev).await }).await?);
+        }
+        Ok(commits)
+    }
+
     /// Tells whether branches have the commits that were merged: those of before, or what this run itself
     /// has put on top. One that is gone now was merged before it went.
-    async fn is_same(
+    pub(in crate::host) async fn is_same(
         &self,
         repo: &Arc<Repo>,
         before: &Value,
@@ -137,7 +147,7 @@ impl Host {
 
     /// Tells whether a branch has a commit of this run, or the one by which the run has amended it;
     /// nothing when there is no such branch.
-    pub(super) async fn is_on(
+    pub(in crate::host) async fn is_on(
         &self,
         repo: &Arc<Repo>,
         branch: &str,

@@ -70,7 +70,7 @@ impl Host {
         let trouble = || format!("cannot read what was kept of the step `{}`", place.path);
         let made: Made = serde_json::from_value(value).or_kind(Kind::Io, trouble)?;
         let claim = Claim {
-            id: made.id.clone(),
+            id: made.id,
             run: self.fleet.run_id().to_owned(),
             branch_created: made.branch.is_some(),
             branch: made.branch,
@@ -78,7 +78,12 @@ impl Host {
             base_commit: Some(made.base_commit),
             head_commit: None,
         };
-        let repo = Arc::clone(repo);
+        self.clear(repo, claim).await
+    }
+
+    /// Removes what an earlier life of the run has made, and keeps what nothing else holds of it.
+    pub(in crate::host) async fn clear(&self, repo: &Arc<Repo>, claim: Claim) -> Result<()> {
+        let (repo, id) = (Arc::clone(repo), claim.id.clone());
         let removed = self.beside(async move {
             let ours = claim.branch.iter().cloned().collect();
             let survey = Survey::new(&repo, &ours).await?;
@@ -89,10 +94,7 @@ impl Host {
             }
         });
         for name in removed.await?? {
-            self.announce_again(format!(
-                "`{}` begins afresh; what only it had is kept: {name}",
-                made.id
-            ));
+            self.announce_again(format!("{id} begins afresh; what only it had is kept: {name}"));
         }
         Ok(())
     }
