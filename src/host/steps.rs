@@ -116,6 +116,15 @@ impl Host {
         self.put_step(place, true, value).await
     }
 
+    /// Keeps the result of a step that has happened. Where that fails it is said: the step has happened all
+    /// the same, and was written down as begun.
+    pub(in crate::host) async fn keep_happened(&self, place: &Place, value: &Value) {
+        if let Err(error) = self.keep_step(place, value).await {
+            let kind = place.kind;
+            self.events.warn(format!("the step `{kind}` could not be written down as done: {error}"));
+        }
+    }
+
     async fn put_step(&self, place: &Place, done: bool, value: &Value) -> Result<()> {
         let Place { path, kind, key } = place.clone();
         let step = Step { path, kind: kind.to_owned(), key, done, value: value.to_string() };

@@ -125,7 +125,7 @@ impl Host {
             self.fleet.note_merge(&source.rev);
         }
         self.land_integrated(repo, wanted, gate, branch, commit).await?;
-        self.keep_step(&wanted.place(repo), value).await?;
+        self.keep_happened(&wanted.place(repo), value).await;
         Ok(integrated(value))
     }
 }
@@ -144,10 +144,9 @@ impl Work<'_> {
     }
 
     /// Keeps the outcome.
-    pub(super) async fn keep(&self, outcome: &Value) -> Result<()> {
-        self.host.keep_step(&self.place, &self.record(outcome, false)).await?;
+    pub(super) async fn keep(&self, outcome: &Value) {
+        self.host.keep_happened(&self.place, &self.record(outcome, false)).await;
         crash::point("step.integrate_kept");
-        Ok(())
     }
 
     fn record(&self, outcome: &Value, failed: bool) -> Value {

@@ -241,7 +241,7 @@ impl Work<'_> {
     async fn end(self, done: Result<()>) -> Result<Integrated> {
         let Err(error) = done else {
             let outcome = self.outcome(None, true).await?;
-            self.keep(&outcome).await?;
+            self.keep(&outcome).await;
             return Ok(Integrated { outcome, merges: self.merges() });
         };
         let mut made = self.is_made().await;

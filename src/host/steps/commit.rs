@@ -34,9 +34,7 @@ impl Host {
             self.beside(async move { own.commit_after(new, write).await }).await??;
         crash::point("commit.unkept");
         let value = record(&planned, &made, amend);
-        if let Err(error) = self.keep_step(&place, &value).await {
-            self.events.warn(format!("a commit could not be written down as done: {error}"));
-        }
+        self.keep_happened(&place, &value).await;
         Ok(made)
     }
 
@@ -56,7 +54,7 @@ impl Host {
             let made = self.beside(async move { own.committed(&plan, &wanted).await }).await??;
             if let Some(made) = &made {
                 let value = record(&planned, made, new.amend);
-                self.keep_step(place, &value).await?;
+                self.keep_happened(place, &value).await;
             }
             return Ok(made);
         }

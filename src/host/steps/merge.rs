@@ -193,9 +193,7 @@ impl Host {
         if merging.before.is_some() && landing.proposal.is_up_to_date() {
             return; // What landed before is written down already.
         }
-        if let Err(error) = self.keep_step(&merging.place, &landing.record(merging)).await {
-            self.events.warn(format!("a merge could not be written down as done: {error}"));
-        }
+        self.keep_happened(&merging.place, &landing.record(merging)).await;
     }
 }
 
