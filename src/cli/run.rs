@@ -55,7 +55,7 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let reporter = progress::Plain::new(quiet, debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
     let host =
-        session::host(sources, NewRun::new("", &script.name), environment, events, &workers)?;
+        session::host(sources, NewRun::new(run.flags.later.resume.as_deref().unwrap_or_default(), &script.name), environment, events, &workers)?;
     output.serve(&host, root.stopper());
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
