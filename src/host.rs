@@ -9,6 +9,7 @@ mod prices;
 pub mod race;
 mod recovery;
 pub mod roster;
+pub mod steps;
 pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -60,6 +61,7 @@ pub struct Host {
     recovered: recovery::Seen,
     /// The worktrees that the script made for itself and has not closed.
     worktrees: Mutex<worktrees::Open>,
+    steps: steps::Steps,
 }
 
 /// What a host is made with.
@@ -119,6 +121,7 @@ impl Host {
             warned: Mutex::default(),
             recovered: recovery::Seen::default(),
             worktrees: Mutex::default(),
+            steps: steps::Steps::default(),
         }))
     }
 

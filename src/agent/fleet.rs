@@ -24,6 +24,7 @@ use super::outcome::{Outcome, Subtype};
 use super::place::Places;
 use super::query::Query;
 use super::reckoning::{Gone, outcome_of, unstarted};
+use super::steps::Early;
 use super::tally::{Books, Ended, Tally, Unchanged};
 use super::{discard, id, setup, tidings};
 use crate::crash;
@@ -35,7 +36,7 @@ use crate::process::Processes;
 
 /// The agents of one run.
 pub struct Fleet {
-    run: String,
+    pub(super) run: String,
     pub(super) events: Events,
     places: Arc<Places>,
     pub(super) processes: Processes,
@@ -49,9 +50,11 @@ pub struct Fleet {
     wanting: Arc<AtomicUsize>,
     plan: NewRun,
     /// The store of the run itself: of where it was started, whatever its agents work on.
-    home: OnceLock<Arc<Store>>,
+    pub(super) home: OnceLock<Arc<Store>>,
     /// The stores in which the run has begun, with its lock in each, held to its end.
-    begun: tokio::sync::Mutex<BTreeMap<PathBuf, (Arc<Store>, RunLock)>>,
+    pub(super) begun: tokio::sync::Mutex<BTreeMap<PathBuf, (Arc<Store>, RunLock)>>,
+    /// The steps of the script before that.
+    pub(super) early: Early,
 }
 
 impl Fleet {
@@ -79,6 +82,7 @@ impl Fleet {
             purse: Purse::of_run(),
             wanting: Arc::default(),
             begun: tokio::sync::Mutex::default(),
+            early: Early::default(),
         }
     }
 
@@ -307,7 +311,10 @@ impl Fleet {
                 begun.insert(store.dir().to_owned(), (Arc::clone(store), lock));
             }
         }
-        Ok(())
+        match self.home.get() {
+            Some(home) => self.early.write(&self.run, home).await,
+            None => Ok(()),
+        }
     }
 
     /// Writes down what changed about an agent. The run goes on without: the work is in git.

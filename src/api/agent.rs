@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::query::{self, Models};
-use super::{budget, integrate, model, result, settings, task, tool};
+use super::{budget, integrate, model, once, result, settings, task, tool};
 use crate::agent::fleet::Live;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Level};
@@ -16,7 +16,7 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 6] = ["get", "args", "once", "now", "random", "phase"];
+pub const LATER: [&str; 3] = ["get", "args", "phase"];
 
 const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
@@ -113,6 +113,7 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
         })?
     };
     let module = integrate::install(module, runtime, host)?;
+    let module = once::install(module, runtime, host)?;
     keep_check(runtime, host, &models)?;
     let table = module.later(&LATER)?.build();
     table.set("budget", budget::table(lua, host)?)?;

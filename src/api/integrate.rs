@@ -97,9 +97,10 @@ async fn integrate(
     mut args: Args,
 ) -> Returned<LuaTable> {
     let lua = runtime.lua().clone();
-    let script = Script { task: Rc::clone(&task), main: runtime.main().clone() };
     let Asked { wanted, verify, setup, who, repo } =
         read(&runtime, &host, &task, &args.table("options")?).await?;
+    let path = wanted.call_path.clone();
+    let script = Script::new(Rc::clone(&task), runtime.main().clone(), path);
     host.recover(&repo).await;
     let outlet = Outlet::default();
     let call = |function: LuaFunction| Call::new(&lua, &script, function, &outlet);
@@ -127,6 +128,7 @@ async fn integrate(
         on_conflict,
         keeps_all: true,
         verified: None,
+        merging: None,
         cancel: cancel.clone(),
     };
     let mut work = pin!(host.integrate(&repo, &wanted, &gate, team.as_deref()));

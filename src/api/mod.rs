@@ -12,6 +12,7 @@ pub mod json;
 pub mod log;
 pub mod model;
 pub mod objection;
+mod once;
 pub mod query;
 pub mod result;
 pub mod revision;

@@ -1,25 +1,36 @@
 //! The global `sh`: commands of the script itself, run where agentlua was started.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::iter;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::prelude::*;
 use mlua::prelude::*;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::host::Host;
-use crate::process::{Captured, Ended, Finished, Invocation, Limits, What};
+use crate::host::steps::{Place, hash};
+use crate::process::{Ended, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Module, Options, Shape, error};
+use crate::vm::{Args, Module, Options, Shape, Task, error};
 
-const SHELL: Shape =
-    Shape { function: "sh", known: &["cwd", "env", "stdin", "timeout"], later: &[], instead: &[] };
+const SHELL: Shape = Shape {
+    function: "sh",
+    known: &["cwd", "env", "stdin", "timeout", "once"],
+    later: &[],
+    instead: &[],
+};
 
 const PROGRAM: Shape = Shape {
     function: "sh.run",
-    known: &["cmd", "args", "cwd", "env", "stdin", "timeout"],
+    known: &["cmd", "args", "cwd", "env", "stdin", "timeout", "once"],
     later: &[],
     instead: &[],
 };
@@ -44,42 +55,62 @@ const MAX_OUTPUT: usize = 256 << 20;
 /// A day: scripts wait for builds, and say `timeout` when they want less.
 const DEFAULT_TIMEOUT: Duration = Duration::from_hours(24);
 
+/// A command of the script, as it is to be run.
+struct Command {
+    invocation: Invocation,
+    limit: Duration,
+    /// Where its result is kept, if it is.
+    once: Option<Place>,
+}
+
+/// What a command that has ended came to.
+struct Ran {
+    code: Option<i32>,
+    signal: Option<i32>,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+}
+
+/// The turns of commands that run once, by their place: of several callers one runs it.
+type Turns = Rc<RefCell<HashMap<String, Rc<tokio::sync::Mutex<()>>>>>;
+
 /// Makes the module: a table that can be called.
 pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let at = |host: &Arc<Host>| Arc::clone(host);
+    let turns = Turns::default();
     let module = Module::new(lua, "sh")?
         .waiting("call", {
-            let host = at(host);
+            let (host, turns) = (at(host), turns.clone());
             move |lua, args| {
-                let host = Arc::clone(&host);
+                let (host, turns) = (Arc::clone(&host), turns.clone());
                 async move {
-                    let (invocation, limit) = shell(&lua, &host, args)?;
-                    let finished = run(&host, invocation, limit, "sh").await?;
-                    result(&lua, &finished)
+                    let command = shell(&lua, &host, args)?;
+                    let ran = run_once(&host, &turns, command, "sh", |_| Ok(())).await?;
+                    result(&lua, &ran)
                 }
             }
         })?
         .waiting("check", {
-            let host = at(host);
+            let (host, turns) = (at(host), turns.clone());
             move |lua, args| {
-                let host = Arc::clone(&host);
+                let (host, turns) = (Arc::clone(&host), turns.clone());
                 async move {
-                    let (invocation, limit) = shell(&lua, &host, args)?;
-                    let shown = shown(&invocation.what);
-                    let finished = run(&host, invocation, limit, "sh.check").await?;
-                    checked(&shown, &finished)?;
-                    result(&lua, &finished)
+                    let command = shell(&lua, &host, args)?;
+                    let shown = shown(&command.invocation.what);
+                    let check = |ran: &Ran| checked(&shown, ran);
+                    let ran = run_once(&host, &turns, command, "sh.check", check).await?;
+                    result(&lua, &ran)
                 }
             }
         })?
         .waiting("run", {
             let host = at(host);
             move |lua, args| {
-                let host = Arc::clone(&host);
+                let (host, turns) = (Arc::clone(&host), turns.clone());
                 async move {
-                    let (invocation, limit) = program(&lua, &host, args)?;
-                    let finished = run(&host, invocation, limit, "sh.run").await?;
-                    result(&lua, &finished)
+                    let command = program(&lua, &host, args)?;
+                    let ran = run_once(&host, &turns, command, "sh.run", |_| Ok(())).await?;
+                    result(&lua, &ran)
                 }
             }
         })?;
@@ -88,15 +119,16 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
         move |lua, args| {
             let host = Arc::clone(&host);
             async move {
-                let (invocation, limit) = shell(&lua, &host, args)?;
-                let finished = run(&host, invocation, limit, "os.execute").await?;
-                let (how, code) = match finished.signal {
+                let Command { invocation, limit, .. } = shell(&lua, &host, args)?;
+                let ran = run(&host, invocation, limit, "os.execute").await?;
+                let (how, code) = match ran.signal {
                     Some(signal) => ("signal", signal),
-                    None => ("exit", finished.code.unwrap_or(1)),
+                    None => ("exit", ran.code.unwrap_or(1)),
                 };
-                let bytes = |captured: Captured| lua.create_string(captured.into_bytes());
-                let ok = (finished.code == Some(0)).then_some(true);
-                Ok((bytes(finished.stdout)?, bytes(finished.stderr)?, ok, how, code))
+                let ok = (ran.code == Some(0)).then_some(true);
+                let (stdout, stderr) =
+                    (lua.create_string(ran.stdout)?, lua.create_string(ran.stderr)?);
+                Ok((stdout, stderr, ok, how, code))
             }
         }
     })?;
@@ -123,13 +155,19 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
 
 /// Runs a shell command of the script somewhere else.
 pub async fn shell_in(lua: &Lua, host: &Arc<Host>, args: Args, cwd: PathBuf) -> Returned<LuaTable> {
-    let (mut invocation, limit) = shell(lua, host, args)?;
+    let Command { mut invocation, limit, once } = shell(lua, host, args)?;
+    if once.is_some() {
+        let why = "`worktree:sh`: option `once` is for `sh`";
+        return Err(Error::usage(why)
+            .hint("the worktree is made afresh when the run is resumed, and its commands run again")
+            .into());
+    }
     invocation.cwd = cwd;
-    let finished = run(host, invocation, limit, "worktree:sh").await?;
-    result(lua, &finished)
+    let ran = run(host, invocation, limit, "worktree:sh").await?;
+    result(lua, &ran)
 }
 
-fn shell(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Duration)> {
+fn shell(lua: &Lua, host: &Host, mut args: Args) -> Result<Command> {
     let command = args.string("cmd")?;
     if command.trim().is_empty() {
         return Err(Error::usage(format!("`{}`: the command is empty", args.function())));
@@ -138,32 +176,87 @@ fn shell(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Duration
     let table =
         table.map_or_else(|| lua.create_table(), Ok).map_err(|e| Error::internal(e.to_string()))?;
     let mut options = Options::read(lua, &table, &SHELL)?;
-    invocation(host, What::Shell(command), &mut options)
+    Command::read(host, What::Shell(command), &mut options)
 }
 
-fn program(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Duration)> {
+fn program(lua: &Lua, host: &Host, mut args: Args) -> Result<Command> {
     let mut options = Options::read(lua, &args.table("options")?, &PROGRAM)?;
     let cmd = options.text("cmd")?;
     let cmd = options.required("cmd", cmd)?;
     let args = options.strings("args")?.unwrap_or_default();
-    invocation(host, What::Program(cmd, args), &mut options)
+    Command::read(host, What::Program(cmd, args), &mut options)
 }
 
-fn invocation(host: &Host, what: What, options: &mut Options) -> Result<(Invocation, Duration)> {
-    let cwd =
-        options.text("cwd")?.map_or_else(|| host.cwd().to_owned(), |cwd| host.cwd().join(cwd));
-    if !cwd.is_dir() {
-        return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
+impl Command {
+    fn read(host: &Host, what: What, options: &mut Options) -> Result<Self> {
+        let cwd =
+            options.text("cwd")?.map_or_else(|| host.cwd().to_owned(), |cwd| host.cwd().join(cwd));
+        if !cwd.is_dir() {
+            return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
+        }
+        let given = options.string_map("env")?.unwrap_or_default();
+        let stdin = match options.any("stdin") {
+            None => Vec::new(),
+            Some(LuaValue::String(text)) => text.as_bytes().to_vec(),
+            Some(other) => return Err(options.wrong("stdin", "a string", &other)),
+        };
+        let limit = options.seconds("timeout")?.unwrap_or(DEFAULT_TIMEOUT);
+        let question = json!({
+            "command": match &what {
+                What::Shell(command) => vec![command],
+                What::Program(program, args) => iter::once(program).chain(args).collect(),
+            },
+            "shell": matches!(what, What::Shell(_)),
+            "cwd": cwd.to_string_lossy(),
+            "env": given,
+            "stdin": hash(&stdin),
+        });
+        let once = match options.any("once") {
+            None | Some(LuaValue::Boolean(false)) => None,
+            Some(LuaValue::Boolean(true)) => {
+                Some(Place::at(Task::current()?.next_path("sh"), "sh", &question))
+            }
+            Some(LuaValue::String(id)) if !id.to_string_lossy().trim().is_empty() => {
+                Some(Place::named(&id.to_string_lossy(), "sh", &question))
+            }
+            Some(LuaValue::String(_)) => return Err(options.bad("once", "is empty")),
+            Some(other) => return Err(options.wrong("once", "true, false or an id", &other)),
+        };
+        let mut env: BTreeMap<String, String> = host.environment().clone();
+        env.extend(given);
+        let invocation = Invocation { what, cwd, env, stdin, merge_stderr: false };
+        Ok(Self { invocation, limit, once })
     }
-    let mut env: BTreeMap<String, String> = host.environment().clone();
-    env.extend(options.string_map("env")?.unwrap_or_default());
-    let stdin = match options.any("stdin") {
-        None => Vec::new(),
-        Some(LuaValue::String(text)) => text.as_bytes().to_vec(),
-        Some(other) => return Err(options.wrong("stdin", "a string", &other)),
+}
+
+/// Runs a command, unless its result is kept from before. What does not pass `check` is not kept.
+async fn run_once(
+    host: &Arc<Host>,
+    turns: &Turns,
+    command: Command,
+    function: &str,
+    check: impl Fn(&Ran) -> Result<()>,
+) -> Result<Ran> {
+    let Command { invocation, limit, once } = command;
+    let Some(place) = once else {
+        let ran = run(host, invocation, limit, function).await?;
+        return check(&ran).map(|()| ran);
     };
-    let limit = options.seconds("timeout")?.unwrap_or(DEFAULT_TIMEOUT);
-    Ok((Invocation { what, cwd, env, stdin, merge_stderr: false }, limit))
+    let turn = {
+        let mut turns = turns.borrow_mut();
+        turns.retain(|_, turn| Rc::strong_count(turn) > 1);
+        Rc::clone(turns.entry(place.path.clone()).or_default())
+    };
+    let _turn = turn.lock().await;
+    if let Some(known) = host.known_step(&place).await? {
+        let ran = Ran::from_json(&known.value)?;
+        return check(&ran).map(|()| ran);
+    }
+    let ran = run(host, invocation, limit, function).await?;
+    check(&ran)?;
+    crash::point("step.sh_ran");
+    host.keep_step(&place, &ran.to_json()).await?;
+    Ok(ran)
 }
 
 async fn run(
@@ -171,7 +264,7 @@ async fn run(
     invocation: Invocation,
     limit: Duration,
     function: &str,
-) -> Result<Finished> {
+) -> Result<Ran> {
     let shown = shown(&invocation.what);
     let processes = host.processes().clone();
     let limits = Limits { timeout: limit, head: MAX_OUTPUT, tail: 0, spill: None, spill_max: 0 };
@@ -189,22 +282,27 @@ async fn run(
             format!("`{function}`: `{shown}` wrote more than {} MiB", MAX_OUTPUT >> 20),
         )
         .hint("redirect it to a file")),
-        _ => Ok(finished),
+        _ => Ok(Ran {
+            code: finished.code,
+            signal: finished.signal,
+            stdout: finished.stdout.into_bytes(),
+            stderr: finished.stderr.into_bytes(),
+        }),
     }
 }
 
-fn checked(command: &str, finished: &Finished) -> Result<()> {
-    if finished.code == Some(0) {
+fn checked(command: &str, ran: &Ran) -> Result<()> {
+    if ran.code == Some(0) {
         return Ok(());
     }
-    let how = match (finished.code, finished.signal) {
+    let how = match (ran.code, ran.signal) {
         (Some(code), _) => format!("failed with exit code {code}"),
         (None, Some(signal)) => format!("was ended by signal {signal}"),
         (None, None) => "failed".to_owned(),
     };
-    let said = [&finished.stderr, &finished.stdout]
+    let said = [&ran.stderr, &ran.stdout]
         .into_iter()
-        .map(Captured::text)
+        .map(|bytes| String::from_utf8_lossy(bytes))
         .find(|text| !text.trim().is_empty());
     let mut message = format!("`{command}` {how}");
     if let Some(text) = said {
@@ -215,20 +313,59 @@ fn checked(command: &str, finished: &Finished) -> Result<()> {
     Err(Error::new(Kind::Tool, message))
 }
 
-fn result(lua: &Lua, finished: &Finished) -> Returned<LuaTable> {
+fn result(lua: &Lua, ran: &Ran) -> Returned<LuaTable> {
     let table = lua.create_table()?;
-    table.raw_set("ok", finished.code == Some(0))?;
-    table.raw_set("code", finished.code)?;
-    table.raw_set("stdout", lua.create_string(finished.stdout.clone().into_bytes())?)?;
-    table.raw_set("stderr", lua.create_string(finished.stderr.clone().into_bytes())?)?;
+    table.raw_set("ok", ran.code == Some(0))?;
+    table.raw_set("code", ran.code)?;
+    table.raw_set("stdout", lua.create_string(&ran.stdout)?)?;
+    table.raw_set("stderr", lua.create_string(&ran.stderr)?)?;
     Ok(error::as_result(lua, "command result", table)?)
+}
+
+impl Ran {
+    fn to_json(&self) -> Value {
+        json!({
+            "code": self.code,
+            "signal": self.signal,
+            "stdout": kept(&self.stdout),
+            "stderr": kept(&self.stderr),
+        })
+    }
+
+    fn from_json(value: &Value) -> Result<Self> {
+        let number =
+            |name: &str| value[name].as_i64().and_then(|number| i32::try_from(number).ok());
+        Ok(Self {
+            code: number("code"),
+            signal: number("signal"),
+            stdout: restored(&value["stdout"])?,
+            stderr: restored(&value["stderr"])?,
+        })
+    }
+}
+
+/// Returns output as it is kept: as text where it is some.
+fn kept(bytes: &[u8]) -> Value {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => json!(text),
+        Err(_) => json!({ "base64": BASE64_STANDARD.encode(bytes) }),
+    }
+}
+
+fn restored(value: &Value) -> Result<Vec<u8>> {
+    match value.as_str() {
+        Some(text) => Ok(text.as_bytes().to_vec()),
+        None => BASE64_STANDARD
+            .decode(value["base64"].as_str().unwrap_or_default())
+            .or_kind(Kind::Io, || "cannot read the output that was kept of a command"),
+    }
 }
 
 fn shown(what: &What) -> String {
     match what {
         What::Shell(command) => command.clone(),
         What::Program(program, args) => {
-            std::iter::once(program).chain(args).cloned().collect::<Vec<_>>().join(" ")
+            iter::once(program).chain(args).cloned().collect::<Vec<_>>().join(" ")
         }
     }
 }

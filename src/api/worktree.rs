@@ -156,7 +156,8 @@ pub async fn open(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaAnyU
     };
     let branch = options.required("branch", branch)?;
     let dir = repo_dir(&host, options.text("repo")?);
-    let wanted = Wanted { dir, branch, taken, base, dirty, furnish, setup };
+    let call_path = task.next_path("worktree");
+    let wanted = Wanted { dir, branch, taken, base, dirty, furnish, setup, call_path };
     let worktree = host.make_worktree(wanted, task.stopper().token()).await?;
     let handle = Handle { worktree: Rc::new(worktree), state: Rc::new(Cell::new(State::Open)) };
     Ok(lua.create_userdata(handle)?)

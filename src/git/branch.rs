@@ -131,6 +131,18 @@ impl Repo {
         to_the_end(step, |()| async {}).await
     }
 
+    /// Tells whether `commit` is `tip` or part of its history; one that is not there is not.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the history cannot be read.
+    pub async fn contains(&self, tip: &str, commit: &str) -> Result<bool> {
+        if commit.is_empty() || self.resolve(commit).await.is_err() {
+            return Ok(false);
+        }
+        let within = self.is_ancestor(commit, tip).await;
+        within.or_kind(Kind::Git, || format!("cannot tell whether `{tip}` has `{commit}`"))
+    }
+
     /// Returns the paths that differ between two commits, sorted.
     ///
     /// # Errors

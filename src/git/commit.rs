@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use serde::{Deserialize, Serialize};
 
 use super::command::{LONG, complaint, fields, text};
 use super::diff::Scratch;
+use super::log::{Commit, LogQuery};
 use super::repo::Repo;
 use super::status::{Status, StatusQuery, Untracked};
 use super::to_the_end;
@@ -29,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const NAMED: usize = 5;
 
 /// A commit to make.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct NewCommit {
     /// The message; that of the commit which is amended if absent.
     pub message: Option<String>,
@@ -44,7 +46,7 @@ pub struct NewCommit {
 }
 
 /// What a commit takes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum What {
     /// What is staged.
     #[default]
@@ -55,8 +57,17 @@ pub enum What {
     Paths(Vec<String>),
 }
 
+/// Where a commit is about to be made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Planned {
+    /// The commit that HEAD points to, if there is one.
+    pub old: Option<String>,
+    /// The branch that HEAD is on.
+    pub branch: Option<String>,
+}
+
 /// A commit that was made.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeCommit {
     /// Its id.
     pub commit: String,
@@ -73,11 +84,36 @@ impl Repo {
     /// [`Kind::Git`] when there is nothing to commit, a path is ignored or not there, an operation waits
     /// for its user, or git refuses; the checkout and its index are then as they were.
     pub async fn commit(self: &Arc<Self>, new: NewCommit) -> Result<MadeCommit> {
-        let repo = Arc::clone(self);
-        to_the_end(async move { repo.commit_here(new).await }, |_| async {}).await
+        Ok(self.commit_after(new, async |_| Ok(())).await?.0)
     }
 
-    async fn commit_here(self: &Arc<Self>, new: NewCommit) -> Result<MadeCommit> {
+    /// Commits as [`Repo::commit`] does, once `write` has written down where; by that
+    /// [`Repo::committed`] finds a commit that was cut off.
+    ///
+    /// # Errors
+    /// As [`Repo::commit`], and what `write` says; nothing is committed then.
+    pub async fn commit_after<W, F>(
+        self: &Arc<Self>,
+        new: NewCommit,
+        write: W,
+    ) -> Result<(MadeCommit, Planned)>
+    where
+        W: FnOnce(Planned) -> F + Send + 'static,
+        F: Future<Output = Result<()>> + Send,
+    {
+        let repo = Arc::clone(self);
+        to_the_end(async move { repo.commit_here(new, write).await }, |_| async {}).await
+    }
+
+    async fn commit_here<W, F>(
+        self: &Arc<Self>,
+        new: NewCommit,
+        write: W,
+    ) -> Result<(MadeCommit, Planned)>
+    where
+        W: FnOnce(Planned) -> F,
+        F: Future<Output = Result<()>>,
+    {
         let _lock = self.lock().await?;
         self.wait_for_index().await?;
         let paths: &[String] = if let What::Paths(paths) = &new.what { paths } else { &[] };
@@ -93,6 +129,9 @@ impl Repo {
         if !new.allow_empty && !new.amend {
             require_something(&new.what, &status)?;
         }
+        let planned = self.planned().await?;
+        write(planned.clone()).await?;
+        crash::point("commit.begun");
         let trouble = || "cannot commit".to_owned();
         let fresh: Vec<&str> = match &new.what {
             What::Paths(_) => {
@@ -113,17 +152,66 @@ impl Repo {
             };
         }
         crash::point("commit.made");
-        self.made().await
+        let head = self.head().await?;
+        Ok((self.made(head.commit.unwrap_or_default(), head.branch).await?, planned))
     }
 
-    async fn made(&self) -> Result<MadeCommit> {
+    async fn planned(&self) -> Result<Planned> {
         let head = self.head().await?;
-        let commit = head.commit.unwrap_or_default();
+        Ok(Planned { old: head.commit, branch: head.branch })
+    }
+
+    /// Returns the commit that was planned, if it was made before its process was gone: the one with that
+    /// message on top of the commit that was there.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when another git holds the index, which may be the one that makes it, or the history
+    /// cannot be read.
+    pub async fn committed(
+        &self,
+        planned: &Planned,
+        new: &NewCommit,
+    ) -> Result<Option<MadeCommit>> {
+        let _lock = self.lock().await?;
+        self.wait_for_index().await?;
+        let head = match &planned.branch {
+            Some(branch) => format!("refs/heads/{branch}"),
+            None => "HEAD".to_owned(),
+        };
+        if self.resolve(&head).await.is_err() {
+            return Ok(None);
+        }
+        let parents: Vec<String> = match (&planned.old, new.amend) {
+            (Some(old), true) => self.parents(old).await?,
+            (old, _) => old.iter().cloned().collect(),
+        };
+        let range = planned.old.as_ref().map_or(head.clone(), |old| format!("{old}..{head}"));
+        let is_it = |commit: &Commit| {
+            let said = format!("{}\n\n{}", commit.subject, commit.body);
+            let message = new.message.as_ref();
+            commit.parents == parents
+                && message
+                    .is_none_or(|message| message.split_whitespace().eq(said.split_whitespace()))
+        };
+        let log = self.log(LogQuery { rev: Some(range), ..LogQuery::default() }).await?;
+        match log.into_iter().find(is_it) {
+            Some(commit) => self.made(commit.id, planned.branch.clone()).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn parents(&self, commit: &str) -> Result<Vec<String>> {
+        let query = LogQuery { rev: Some(commit.to_owned()), limit: Some(1), paths: Vec::new() };
+        Ok(self.log(query).await?.into_iter().flat_map(|commit| commit.parents).collect())
+    }
+
+    /// Describes a commit that was made on a branch.
+    async fn made(&self, commit: String, branch: Option<String>) -> Result<MadeCommit> {
         let git = self.git("diff-tree").args(["-r", "-z", "--root", "--name-only", "--no-renames"]);
         let git = git.args(["--no-commit-id", "-m", "--first-parent", &commit]);
         let bytes = git.bytes().await.or_kind(Kind::Git, || "cannot list what was committed")?;
         let files = fields(&bytes).filter(|name| !name.is_empty()).map(text).collect();
-        Ok(MadeCommit { commit, branch: head.branch, files })
+        Ok(MadeCommit { commit, branch, files })
     }
 
     /// Waits while another git holds the index; it is never taken from it.

@@ -47,7 +47,7 @@ pub mod worktree;
 
 pub use branch::{Branch, Taken, check_branch_name};
 pub use command::Environment;
-pub use commit::{MadeCommit, NewCommit, What};
+pub use commit::{MadeCommit, NewCommit, Planned, What};
 pub use conflict::{Clash, conflicts};
 pub use diff::{Diff, FileDiff, Flag, Side, Spec, diff};
 pub use log::{Commit, LogQuery};

@@ -24,7 +24,11 @@ pub(in crate::host) use team::Job;
 
 use std::sync::Arc;
 
+use serde_json::{Value, json};
+
 use super::Host;
+use super::steps::Landing;
+use crate::crash;
 use crate::error::Result;
 use crate::event::Event;
 use crate::git::{self, Lane, Merge, Merged, Proposal, Proposed, Repo, TRIES, Trial};
@@ -47,6 +51,20 @@ pub struct Landed {
     pub merged: Merged,
     /// How conflicts were resolved.
     pub account: Account,
+}
+
+impl Landed {
+    /// Returns it as scripts read it.
+    pub fn to_json(&self) -> Value {
+        let mut fields = fields_of(&self.merged);
+        self.account.tell(&mut fields);
+        fields
+    }
+}
+
+/// Returns what became of a target as scripts read it.
+fn fields_of(merged: &Merged) -> Value {
+    json!({ "status": merged.status, "commit": merged.commit, "into": merged.into })
 }
 
 impl Host {
@@ -73,10 +91,12 @@ impl Host {
             {
                 return Err(failure.error(&merge.name, lane.branch()));
             }
-            if self.land(&lane, &proposal, gate).await? {
-                let merged = proposal.merged(&lane);
-                self.note_landed(&merge.name, &merged);
-                return Ok(Landed { merged, account });
+            let landed = Landed { merged: proposal.merged(&lane), account };
+            let (into, result) = (lane.branch(), landed.to_json());
+            let landing = Landing { into, proposal: &proposal, result, whole: true };
+            if self.land(&lane, &landing, gate).await? {
+                self.note_landed(&merge.name, &landed.merged);
+                return Ok(landed);
             }
         }
         Err(lane.restless())
@@ -134,10 +154,21 @@ impl Host {
         self.beside(async move { lane.require_room(&proposal).await }).await?
     }
 
-    async fn land(&self, lane: &Arc<Lane>, proposal: &Proposal, gate: &Gate<'_>) -> Result<bool> {
+    /// Moves the target, written down before and after; `false` if it has moved meanwhile.
+    async fn land(&self, lane: &Arc<Lane>, landing: &Landing<'_>, gate: &Gate<'_>) -> Result<bool> {
         gate.require_going()?;
-        let (lane, proposal) = (Arc::clone(lane), proposal.clone());
-        self.beside(async move { lane.land(&proposal).await }).await?
+        if let (Some(merging), false) = (&gate.merging, landing.proposal.is_up_to_date()) {
+            self.begin_merge(merging, landing).await?;
+            crash::point("step.merge_begun");
+        }
+        let (lane, proposal) = (Arc::clone(lane), landing.proposal.clone());
+        let landed = self.beside(async move { lane.land(&proposal).await }).await??;
+        if let (Some(merging), true) = (&gate.merging, landed) {
+            crash::point("step.merge_landed");
+            self.keep_merge(merging, landing).await;
+            crash::point("step.merge_kept");
+        }
+        Ok(landed)
     }
 
     fn note_landed(&self, name: &str, merged: &Merged) {

@@ -3,12 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
+use super::steps::{Made, Place};
 use super::{Host, locked};
 use crate::agent::query::Dirty;
 use crate::agent::{env, ground, setup};
+use crate::crash;
 use crate::error::{Error, Result};
 use crate::event::{Event, Level};
 use crate::git::Taken;
@@ -39,6 +43,8 @@ pub struct Wanted {
     pub furnish: Furnish,
     /// The command that prepares it, once.
     pub setup: Option<String>,
+    /// The path of the call that makes it.
+    pub call_path: String,
 }
 
 impl Host {
@@ -53,22 +59,41 @@ impl Host {
     ) -> Result<Worktree> {
         let repo = self.repo_to_change(&wanted.dir).await?;
         let root = self.worktree_root()?;
+        let Wanted { branch, taken, base, dirty, furnish, setup, call_path, .. } = wanted;
+        let question = json!({ "repo": repo.top(), "branch": branch });
+        let place = Place::at(call_path, "worktree", &question);
+        self.clear_worktree(&repo, &place).await?;
+        let before = self.worktrees_made().await?;
         let number = {
             let mut worktrees = locked(&self.worktrees);
-            worktrees.made += 1;
+            worktrees.made = worktrees.made.max(before) + 1;
             worktrees.made
         };
         let run = self.fleet.run_id().to_owned();
         let id = format!("script-{}-{number}", run.trim_start_matches("run-"));
-        let Wanted { branch, taken, base, dirty, furnish, setup, .. } = wanted;
-        let worktree = self
-            .beside(async move {
-                let base_commit = ground::base_commit(&repo, base.as_deref(), dirty).await?;
-                ground::require_room(&repo, &base_commit, &furnish, &root, 1).await?;
-                let new = New { id, run, branch, base_commit, root, taken, furnish };
-                Worktree::create(&repo, new).await
-            })
-            .await??;
+        let own = Arc::clone(&repo);
+        let look = async move {
+            let base_commit = ground::base_commit(&own, base.as_deref(), dirty).await?;
+            ground::require_room(&own, &base_commit, &furnish, &root, 1).await?;
+            if taken == Taken::Refuse {
+                // Before it is written down as made here: it may be somebody's.
+                own.require_new_branch(&branch).await?;
+            }
+            let new = New { id, run, branch, base_commit, root, taken, furnish };
+            Ok::<_, Error>(new)
+        };
+        let new = self.beside(look).await??;
+        let made = Made {
+            number,
+            id: new.id.clone(),
+            branch: (taken == Taken::Refuse).then(|| new.branch.clone()),
+            path: None,
+            base_commit: new.base_commit.clone(),
+        };
+        self.note_worktree(&place, &made, false).await?;
+        let worktree = self.beside(async move { Worktree::create(&repo, new).await }).await??;
+        crash::point("step.worktree_made");
+        self.note_worktree(&place, &made.there(&worktree), true).await?;
         locked(&self.worktrees).open.insert(worktree.id().to_owned(), worktree.clone());
         if let Some(command) = setup
             && let Err(error) = self.set_up(&worktree, command, cancel).await

@@ -68,6 +68,16 @@ impl Store {
         self.synced(move |connection| step::put(connection, &run, &step)).await.map(drop)
     }
 
+    /// Writes down a step as [`Store::put_step`] does, without waiting for the disk: it survives this
+    /// process, and a power cut if anything does that is synced later.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn note_step(&self, run: &str, step: Step) -> Result<()> {
+        let run = run.to_owned();
+        self.written(move |connection| step::put(connection, &run, &step)).await.map(drop)
+    }
+
     /// Lists the steps of a run, in the order in which they were taken first.
     ///
     /// # Errors

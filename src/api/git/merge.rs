@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use mlua::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{options, repo};
@@ -15,7 +15,8 @@ use crate::api::{result, revision, team};
 use crate::error::{Kind, Result};
 use crate::git::{self, Merge, Strategy};
 use crate::host::Host;
-use crate::host::merge::{Gate, Landed, OnConflict, Team, Train, Verify};
+use crate::host::merge::{Gate, OnConflict, Team, Train, Verify};
+use crate::host::steps::Place;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Raised, Runtime, Shape, Task};
 use script::{Call, Outlet, Script};
@@ -63,10 +64,17 @@ pub(in crate::api) enum Asking {
 /// Merges a branch or several.
 pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let lua = runtime.lua().clone();
-    let script = Script { task: Task::current()?, main: runtime.main().clone() };
+    let task = Task::current()?;
+    let path = task.next_path("merge");
+    let script = Script::new(task, runtime.main().clone(), path.clone());
     let asked = read(&runtime, &host, &script.task, &mut args.any()).await?;
     let Asked { job, verify, on_conflict, repo } = asked;
     host.recover(&repo).await;
+    let place = Place::at(path, "merge", &job.question(&host, &repo).await?);
+    let merging = match host.merged_before(&repo, place, &job.revs()).await? {
+        Ok(result) => return told(&lua, result),
+        Err(merging) => merging,
+    };
     let outlet = Outlet::default();
     let call = |function: LuaFunction| Call::new(&lua, &script, function, &outlet);
     let (command, verifier) = match verify {
@@ -93,6 +101,7 @@ pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Ret
         setup: host.config().worktree.setup.clone(),
         on_conflict,
         cancel: cancel.clone(),
+        merging: Some(merging),
         ..Gate::default()
     };
     let mut work = pin!(run(&host, &repo, &job, &gate));
@@ -106,13 +115,7 @@ pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Ret
         }
     };
     match done {
-        Ok((fields, merges)) => {
-            let table = result::table(&lua, "merge", &fields)?;
-            if let Some(merges) = merges {
-                table.raw_set("merges", result::list(&lua, "merge of a branch", merges)?)?;
-            }
-            Ok(table)
-        }
+        Ok(result) => told(&lua, result),
         Err(error) if error.kind == Kind::Cancelled && script.task.must_stop() => {
             Err(Raised::Value(script.task.tell(&lua)?))
         }
@@ -121,25 +124,59 @@ pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Ret
     }
 }
 
-/// Runs the merge; returns the fields of its result, and those of each branch of a train.
-async fn run(
-    host: &Arc<Host>,
-    repo: &Arc<git::Repo>,
-    job: &Job,
-    gate: &Gate<'_>,
-) -> Result<(serde_json::Value, Option<Vec<serde_json::Value>>)> {
-    let fields = |merged: &git::Merged| json!({ "status": merged.status, "commit": merged.commit, "into": merged.into });
+/// Runs the merge; returns its result.
+async fn run(host: &Arc<Host>, repo: &Arc<git::Repo>, job: &Job, gate: &Gate<'_>) -> Result<Value> {
     match job {
-        Job::One(merge) => {
-            let Landed { merged, account } = host.merge(repo, merge.clone(), gate).await?;
-            let mut fields = fields(&merged);
-            account.tell(&mut fields);
-            Ok((fields, None))
+        Job::One(merge) => Ok(host.merge(repo, merge.clone(), gate).await?.to_json()),
+        Job::Train(train) => Ok(host.merge_train(repo, train, gate).await?.to_json()),
+    }
+}
+
+/// Returns the result of a merge for the script.
+fn told(lua: &Lua, mut result: Value) -> Returned<LuaTable> {
+    let merges = result.as_object_mut().and_then(|fields| fields.shift_remove("merges"));
+    let table = result::table(lua, "merge", &result)?;
+    if let Some(Value::Array(merges)) = merges {
+        table.raw_set("merges", result::list(lua, "merge of a branch", merges)?)?;
+    }
+    Ok(table)
+}
+
+impl Job {
+    fn merges(&self) -> &[Merge] {
+        match self {
+            Self::One(merge) => std::slice::from_ref(merge),
+            Self::Train(train) => &train.merges,
         }
-        Job::Train(train) => {
-            let trained = host.merge_train(repo, train, gate).await?;
-            Ok((fields(&trained.merged), Some(trained.merges)))
-        }
+    }
+
+    /// Returns what is merged, in the order in which it was named.
+    fn revs(&self) -> Vec<String> {
+        self.merges().iter().map(|merge| merge.branch.clone()).collect()
+    }
+
+    /// Returns what tells this merge from another at its place. Not who verifies it or resolves its
+    /// conflicts, nor its message: once it has landed these cannot matter any more.
+    async fn question(&self, host: &Arc<Host>, repo: &Arc<git::Repo>) -> Result<Value> {
+        let first = self.merges().first();
+        let into = match first.and_then(|merge| merge.into.clone()) {
+            Some(into) => Some(into),
+            None => {
+                let repo = Arc::clone(repo);
+                host.beside(async move { repo.head().await }).await??.branch
+            }
+        };
+        let all = match self {
+            Self::One(_) => None,
+            Self::Train(train) => Some(train.all),
+        };
+        Ok(json!({
+            "repo": repo.top(),
+            "branches": self.revs(),
+            "into": into.map(|into| into.trim_start_matches("refs/heads/").to_owned()),
+            "strategy": first.map(|merge| format!("{:?}", merge.strategy)),
+            "all": all,
+        }))
     }
 }
 

@@ -10,8 +10,9 @@ use crate::api::result;
 use crate::error::{Error, Kind, Result};
 use crate::git::{FileStatus, NewCommit, StatusQuery, Untracked, What};
 use crate::host::Host;
+use crate::host::steps::Place;
 use crate::vm::bridge::Returned;
-use crate::vm::{Args, Options, Shape};
+use crate::vm::{Args, Options, Shape, Task};
 
 const STATUS: Shape = Shape {
     function: "git.status",
@@ -90,9 +91,10 @@ pub async fn commit(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTa
     let mut options = Options::read(&lua, &args.table("options")?, &COMMIT)?;
     let repo = repo(&host, Some(&mut options)).await?;
     let new = new_commit(&mut options)?;
-    let made = host.beside(async move { repo.commit(new).await }).await??;
-    let fields = json!({ "commit": made.commit, "branch": made.branch, "files": made.files });
-    Ok(result::table(&lua, "made commit", &fields)?)
+    let question = json!({ "repo": repo.top(), "new": new });
+    let place = Place::at(Task::current()?.next_path("commit"), "commit", &question);
+    let made = host.commit(&repo, place, new).await?;
+    Ok(result::table(&lua, "made commit", &json!(made))?)
 }
 
 fn new_commit(options: &mut Options) -> Result<NewCommit> {

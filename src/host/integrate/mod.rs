@@ -5,6 +5,7 @@
 //! so nothing that an agent was paid for is lost, and nothing is half merged. The branches that are merged
 //! and the target are not touched before all of it is good.
 
+mod again;
 mod owner;
 mod repair;
 mod report;
@@ -16,9 +17,11 @@ use serde_json::{Value, json};
 
 use super::Host;
 use super::merge::{Gate, Made, Owner, Team};
+use super::steps::Place;
 use crate::agent::id;
 use crate::error::{Error, Kind, Result};
 use crate::git::{self, Merge, Proposal, Repo, Strategy};
+use again::Before;
 use report::Fate;
 
 /// A branch to integrate.
@@ -73,6 +76,10 @@ struct Work<'w> {
     host: &'w Arc<Host>,
     repo: &'w Arc<Repo>,
     wanted: &'w Integration,
+    /// Its place among the script's steps.
+    place: Place,
+    /// The commits that are merged.
+    from: Vec<String>,
     gate: &'w Gate<'w>,
     team: Option<&'w Team>,
     branch: String,
@@ -99,7 +106,21 @@ impl Host {
         gate: &Gate<'_>,
         team: Option<&Team>,
     ) -> Result<Integrated> {
-        let mut work = self.begin(repo, wanted, gate, team).await?;
+        let place = wanted.place(repo);
+        let from = match self.integrated_before(repo, &place, wanted).await? {
+            Before::Done(integrated) => {
+                for source in &wanted.sources {
+                    self.fleet.note_merge(&source.rev);
+                }
+                return Ok(integrated);
+            }
+            Before::Made { branch, commit, value } => {
+                let made = (&*branch, &*commit, &value);
+                return self.end_integration(repo, wanted, gate, made).await;
+            }
+            Before::Nothing(from) => from,
+        };
+        let mut work = self.begin(repo, wanted, gate, team, from).await?;
         let done = work.run().await;
         work.end(done).await
     }
@@ -110,6 +131,7 @@ impl Host {
         wanted: &'w Integration,
         gate: &'w Gate<'w>,
         team: Option<&'w Team>,
+        from: Vec<String>,
     ) -> Result<Work<'w>> {
         let (own, asked) = (Arc::clone(repo), wanted.clone());
         let run = self.fleet.run_id().to_owned();
@@ -136,6 +158,8 @@ impl Host {
             host: self,
             repo,
             wanted,
+            place: wanted.place(repo),
+            from,
             gate,
             team,
             branch,
@@ -170,8 +194,13 @@ impl Work<'_> {
             }
         }
         self.make_good().await?;
-        self.make_branch().await?;
-        self.land().await
+        self.gate.require_going()?;
+        self.make_branch(false).await?;
+        for step in &self.steps {
+            self.host.fleet.note_merge(&self.wanted.sources[step.which].rev);
+        }
+        let Self { host, repo, wanted, gate, branch, tip, .. } = &*self;
+        host.land_integrated(repo, wanted, gate, branch, &tip.commit).await
     }
 
     /// Merges one branch on top of those before it.
@@ -208,44 +237,16 @@ impl Work<'_> {
         self.tip = Proposal { status: "merged", old, commit, name };
     }
 
-    async fn make_branch(&self) -> Result<()> {
-        self.gate.require_going()?;
-        let (repo, name, commit) =
-            (Arc::clone(self.repo), self.branch.clone(), self.tip.commit.clone());
-        self.host.beside(async move { repo.make_branch(&name, &commit).await }).await??;
-        for step in &self.steps {
-            self.host.fleet.note_merge(&self.wanted.sources[step.which].rev);
-        }
-        Ok(())
-    }
-
-    /// Moves the target to the result, by one step of its queue.
-    async fn land(&self) -> Result<()> {
-        let Some(into) = &self.wanted.into else { return Ok(()) };
-        let merge = Merge {
-            branch: self.branch.clone(),
-            name: self.branch.clone(),
-            into: Some(into.clone()),
-            strategy: Strategy::Merge,
-            message: None,
-        };
-        // Where the target has not moved meanwhile, what lands is what was verified.
-        let gate = Gate { verified: Some(self.tip.commit.clone()), ..self.gate.clone() };
-        self.host.merge(self.repo, merge, &gate).await.map(drop)
-    }
-
     /// Reports the end, a bad one too: what was merged before it is on the branch then.
     async fn end(self, done: Result<()>) -> Result<Integrated> {
         let Err(error) = done else {
             let outcome = self.outcome(None, true).await?;
+            self.keep(&outcome).await;
             return Ok(Integrated { outcome, merges: self.merges() });
         };
         let mut made = self.is_made().await;
         if !made && !self.steps.is_empty() && error.kind != Kind::Internal {
-            let (repo, name, commit) =
-                (Arc::clone(self.repo), self.branch.clone(), self.tip.commit.clone());
-            let step = async move { repo.make_branch(&name, &commit).await };
-            match self.host.beside(step).await.and_then(|made| made) {
+            match self.make_branch(true).await {
                 Ok(()) => made = true,
                 Err(trouble) => self.host.events.warn(trouble.to_string()),
             }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Host, Team};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::git::{Conflict, Footing, Proposal, Repo, Trial, Worktree};
+use crate::host::steps::Merging;
 use crate::process::{Ended, Invocation, Limits, What, env};
 
 /// A day, as for every command of a script.
@@ -77,6 +78,8 @@ pub struct Gate<'a> {
     pub keeps_all: bool,
     /// A commit that was verified before.
     pub verified: Option<String>,
+    /// What the landing is written down with, in the script's steps.
+    pub merging: Option<Merging>,
     /// Calls the merge off. What has begun to land is landed.
     pub cancel: CancellationToken,
 }

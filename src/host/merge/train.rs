@@ -9,9 +9,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::gate::{Failure, Gate};
-use super::{Account, Host, Made};
+use super::{Account, Host, Made, fields_of};
 use crate::error::{Error, Kind, Result};
 use crate::git::{self, Lane, Merge, Merged, Proposal, Repo, TRIES};
+use crate::host::steps::Landing;
 
 /// Branches to merge into one target.
 #[derive(Clone, Debug)]
@@ -31,6 +32,15 @@ pub struct Trained {
     pub merged: Merged,
     /// What became of each branch, as scripts read it, in the order in which they were named.
     pub merges: Vec<Value>,
+}
+
+impl Trained {
+    /// Returns it as scripts read it.
+    pub fn to_json(&self) -> Value {
+        let mut fields = fields_of(&self.merged);
+        fields["merges"] = json!(self.merges);
+        fields
+    }
 }
 
 /// A merge that is coupled to those before it.
@@ -76,8 +86,15 @@ impl Host {
             self.assemble(&mut assembly, order.clone()).await?;
             let held_back = train.all && assembly.failed.iter().any(Option::is_some);
             let tip = assembly.tip(assembly.cars.len());
-            if held_back || self.land(&lane, &tip, gate).await? {
-                return self.arrived(&assembly, &tip, held_back);
+            let trained = assembly.trained(&tip, held_back);
+            let landing = Landing {
+                into: lane.branch(),
+                proposal: &tip,
+                result: trained.to_json(),
+                whole: assembly.failed.iter().all(Option::is_none),
+            };
+            if held_back || self.land(&lane, &landing, gate).await? {
+                return self.arrived(&assembly, trained, held_back);
             }
         }
         Err(lane.restless())
@@ -151,27 +168,50 @@ impl Host {
         }
     }
 
-    fn arrived(&self, assembly: &Assembly<'_>, tip: &Proposal, held_back: bool) -> Result<Trained> {
+    fn arrived(
+        &self,
+        assembly: &Assembly<'_>,
+        trained: Trained,
+        held_back: bool,
+    ) -> Result<Trained> {
         let lane = assembly.lane;
-        let mut merged = tip.merged(lane);
-        if held_back {
-            (merged.status, merged.commit) = ("up_to_date", assembly.base.clone());
-        }
-        let fates = assembly.report(held_back);
         if !held_back {
             for car in &assembly.cars {
                 let name = &assembly.train.merges[car.which].name;
                 self.note_landed(name, &car.proposal.merged(lane));
             }
         }
-        match assembly.error(&merged, &fates) {
+        match assembly.error(&trained.merged, &trained.merges) {
             Some(error) => Err(error),
-            None => Ok(Trained { merged, merges: fates }),
+            None => Ok(trained),
         }
     }
 }
 
 impl Assembly<'_> {
+    /// Returns what becomes of the target and of each branch.
+    fn trained(&self, tip: &Proposal, held_back: bool) -> Trained {
+        let mut merged = tip.merged(self.lane);
+        if held_back {
+            (merged.status, merged.commit) = ("up_to_date", self.base.clone());
+        }
+        let mut merges = self.report(held_back);
+        let before = self.gate.merging.as_ref().and_then(|merging| merging.before.as_ref());
+        if let Some(before) = before {
+            // An earlier life of the run has landed some of them: that is how they came there.
+            let fates = before["merges"].as_array().into_iter().flatten();
+            for (fate, before) in merges.iter_mut().zip(fates) {
+                if fate["status"] == "up_to_date" {
+                    fate.clone_from(before);
+                }
+            }
+            if let ("up_to_date", Some(commit)) = (merged.status, before["commit"].as_str()) {
+                (merged.status, merged.commit) = ("merged", commit.to_owned());
+            }
+        }
+        Trained { merged, merges }
+    }
+
     /// Returns the first `count` cars as one move of the target.
     fn tip(&self, count: usize) -> Proposal {
         let names: Vec<&str> = self.cars[..count].iter().map(|car| &*car.proposal.name).collect();

@@ -2,6 +2,7 @@
 //! the one that merges.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
@@ -21,8 +22,27 @@ use crate::vm::{Task, Uncaught};
 pub struct Script {
     /// The task that called `git.merge`.
     pub task: Rc<Task>,
-    /// The prelude's protected call, which every task starts with.
-    pub main: LuaFunction,
+    main: LuaFunction,
+    /// The path of the call; those of its functions are beneath it, so that they are the same when a
+    /// merge before it is not made again.
+    path: String,
+    /// How often each of its functions was called.
+    calls: Rc<RefCell<BTreeMap<&'static str, u32>>>,
+}
+
+impl Script {
+    /// Makes the script of a call at `path`. `main` is the prelude's protected call, which every task
+    /// starts with.
+    pub fn new(task: Rc<Task>, main: LuaFunction, path: String) -> Self {
+        Self { task, main, path, calls: Rc::default() }
+    }
+
+    fn next_path(&self, kind: &'static str) -> String {
+        let mut calls = self.calls.borrow_mut();
+        let count = calls.entry(kind).or_insert(0);
+        *count += 1;
+        format!("{}/{kind}#{count}", self.path)
+    }
 }
 
 /// Holds a value that the script raised while an error of ours stands for it.
@@ -60,7 +80,7 @@ impl<'c> Call<'c> {
         arg: LuaResult<LuaValue>,
     ) -> Result<Result<Vec<LuaValue>, Raised>> {
         let parent = &self.script.task;
-        let task = parent.child(parent.next_path(kind));
+        let task = parent.child(self.script.next_path(kind));
         task.excuse();
         let args =
             LuaMultiValue::from_vec(vec![arg.map_err(|fault| Error::internal(fault.to_string()))?]);
