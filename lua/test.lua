@@ -9,6 +9,9 @@ local usage = kit.usage
 local pcall, spawn, exit = pcall, agent.spawn, os.exit
 local encode, inspect = json.encode, raw.inspect
 
+-- Of a text that lacks something, so many lines are shown.
+local MAX_LINES = 12
+
 local test = {}
 local setups, failed = {}, false
 -- The name of the case that runs.
@@ -16,6 +19,9 @@ local running
 -- How many cases there were, for the names of their folders.
 local count = 0
 local dir = type(arg) == "table" and tostring(arg[0]):match("^(.*)/[^/]*$") or "."
+if dir == "" then
+  dir = "/"
+end
 -- Errors that checks raised: `t.error` does not take them for those of what it tries.
 local checks = setmetatable({}, { __mode = "k" })
 local Skipped = { __name = "skipped case" }
@@ -79,23 +85,41 @@ function Context.equal(actual, expected, what)
   end
 end
 
-local function check_text(name, text)
-  if type(text) ~= "string" then
-    usage("`t." .. name .. "`: argument 1 must be a string, not " .. type(text))
+local function check_text(name, ...)
+  for i = 1, 2 do
+    local text = (select(i, ...))
+    if type(text) ~= "string" then
+      usage("`t." .. name .. "`: argument " .. i .. " must be a string, not " .. type(text))
+    end
   end
 end
 
+-- As people type it.
+local function quoted(text)
+  return (inspect(text):gsub("\\9", "\\t"))
+end
+
+-- The end of a text, where what was waited for is most often missing.
+local function ending(text)
+  local lines = {}
+  for line in text:gmatch("[^\n]+") do
+    lines[#lines + 1] = line
+  end
+  local from = math.max(1, #lines - MAX_LINES + 1)
+  return (from > 1 and "…\n" or "") .. table.concat(lines, "\n", from)
+end
+
 function Context.match(text, pattern, what)
-  check_text("match", text)
+  check_text("match", text, pattern)
   if not text:find(pattern) then
-    fail(what, "no match of the pattern " .. inspect(pattern) .. " in", text)
+    fail(what, "nothing matches " .. quoted(pattern) .. " in", ending(text))
   end
 end
 
 function Context.contains(text, piece, what)
-  check_text("contains", text)
+  check_text("contains", text, piece)
   if not text:find(piece, 1, true) then
-    fail(what, inspect(piece) .. " is not in", text)
+    fail(what, quoted(piece) .. " is not in", ending(text))
   end
 end
 
@@ -285,7 +309,11 @@ function Case:run(spec)
   end
   local ran = raw.run(self:home(), dir, script, options)
   -- Seen only if the case fails, or by whoever runs the file by hand.
-  print("$ agentlua run " .. table.concat(script, " "))
+  local words = {}
+  for i, word in ipairs(script) do
+    words[i] = word:find("^[%w%-_./=]+$") and word or quoted(word)
+  end
+  print("$ agentlua run " .. table.concat(words, " "))
   io.stdout:write(ran.stdout, ran.stderr)
   return ran
 end
