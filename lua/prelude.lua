@@ -535,6 +535,7 @@ return {
   is_result = is_result,
   main = main,
   new_error = new_error,
+  position = position,
   publish = publish,
   raise = raise,
   result = result,

@@ -31,7 +31,7 @@ for i, outcome, err in agent.iter(queries) do
 end
 if #branches == 0 then
   print("Nothing to bring together.")
-  os.exit(failed > 0)
+  os.exit(failed == 0)
 end
 
 local clashes = git.conflicts(branches)

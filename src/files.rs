@@ -1,7 +1,7 @@
 //! Files of a script: whole writes by rename, names in order.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The largest file that is read whole: as much as a script may have in memory.
 const MAX_READ: u64 = 1 << 30;
@@ -67,7 +67,7 @@ pub fn glob(base: &Path, pattern: &str) -> Result<Vec<String>, String> {
         .map_err(|fault| fault.kind().to_string())?
         .compile_matcher();
     // The part before the first wildcard is where the search begins.
-    let fixed: std::path::PathBuf = Path::new(pattern)
+    let fixed: PathBuf = Path::new(pattern)
         .components()
         .take_while(|part| !part.as_os_str().to_string_lossy().contains(['*', '?', '[', '{']))
         .collect();
@@ -88,6 +88,25 @@ pub fn glob(base: &Path, pattern: &str) -> Result<Vec<String>, String> {
         .collect();
     found.sort();
     Ok(found)
+}
+
+/// Returns the files beneath `base` whose names end with `suffix`, sorted, and what could not be read.
+/// Hidden files and those that git ignores are left out.
+pub fn beneath(base: &Path, suffix: &str) -> (Vec<PathBuf>, Vec<String>) {
+    let (mut found, mut passed_over) = (Vec::new(), Vec::new());
+    for entry in ignore::WalkBuilder::new(base).build() {
+        match entry {
+            Ok(entry) => {
+                let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+                if is_file && entry.file_name().to_string_lossy().ends_with(suffix) {
+                    found.push(entry.into_path());
+                }
+            }
+            Err(fault) => passed_over.push(fault.to_string()),
+        }
+    }
+    found.sort();
+    (found, passed_over)
 }
 
 #[cfg(test)]

@@ -96,6 +96,7 @@ fn repository() -> Home {
     let home = Home::new();
     home.write("main.lua", "print 'ran'");
     home.write("other.lua", "");
+    home.write("a_test.lua", "assert(require 'agentlua.test')");
     for args in [
         &["init", "--quiet", "--initial-branch=main"][..],
         &["config", "user.name", "Ada"],
@@ -114,7 +115,7 @@ fn every_command_runs_or_says_that_it_is_not_built() {
     let home = repository();
     for line in COMMANDS {
         let words: Vec<&str> = line.split(' ').collect();
-        let built = ["run", "repl", "agents", "gc", "rm"].contains(&words[0]);
+        let built = ["run", "repl", "agents", "gc", "rm", "test"].contains(&words[0]);
         let built = built && line != "agents --watch";
         let expected = if built { Verdict::Works } else { Verdict::Later };
         let ran = home.run(&words);

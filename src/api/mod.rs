@@ -22,6 +22,7 @@ pub mod sh;
 pub mod site;
 pub mod task;
 pub mod team;
+pub mod test;
 pub mod tool;
 pub mod worktree;
 
@@ -67,5 +68,6 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.publish("sh", sh::module(lua, host)?)?;
     runtime.publish("fs", fs::module(lua, host)?)?;
     runtime.publish("json", json::module(lua)?)?;
-    runtime.publish("log", log::module(lua, host)?)
+    runtime.publish("log", log::module(lua, host)?)?;
+    test::offer(lua, host, kit)
 }

@@ -63,7 +63,7 @@ fn render(error: &Error, uncaught: Option<&Uncaught>, style: &Styles) -> String 
 }
 
 /// Returns the line that `file:12` names, if the file is there.
-fn source_line(at: &str) -> Option<(usize, String)> {
+pub(super) fn source_line(at: &str) -> Option<(usize, String)> {
     let (path, number) = at.rsplit_once(':')?;
     let number: usize = number.parse().ok()?;
     // These are no files, though there may be one of that name.

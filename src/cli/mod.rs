@@ -18,9 +18,11 @@ pub mod signals;
 pub mod stream;
 pub mod table;
 pub mod terminal;
+mod test;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -67,7 +69,8 @@ enum Verb {
     /// Remove what ended agents left and is merged or empty, and say why for each
     Gc(Gc),
     Check(Later),
-    Test(Later),
+    /// Run the `*_test.lua` files here, or those that are named
+    Test(Test),
     Doctor(Later),
     Init(Later),
     Completions(Later),
@@ -250,6 +253,34 @@ struct Rm {
     repo: Option<PathBuf>,
 }
 
+#[derive(Args)]
+#[command(
+    after_help = "Each file runs in a process of its own, with a home and settings of its own and without\n\
+                  keys. Folders are searched for *_test.lua, save for what git ignores. A file without\n\
+                  cases passes when it ends without an error.\n\n\
+                  Exit codes: 0 all passed, 1 failures, 2 nothing to run."
+)]
+struct Test {
+    /// Test files, and folders to search [default: the current folder]
+    #[arg(value_name = "FILE|DIR")]
+    paths: Vec<PathBuf>,
+    /// Run only cases whose name has this in it
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Files at work at once [default: one for each processor]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Stop at the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// Time for each file
+    #[arg(long, value_name = "SECONDS", default_value_t = 300.0)]
+    timeout: f64,
+}
+
 /// Runs the command line and returns the exit code.
 pub fn main() -> i32 {
     // The guardian is started before anything else is set up: it must be small and quick.
@@ -307,7 +338,7 @@ fn dispatch(cli: Cli) -> Result<i32, Error> {
         Verb::Resume(later) => later.refuse("resume"),
         Verb::Gc(gc) => gc::main(&gc),
         Verb::Check(later) => later.refuse("check"),
-        Verb::Test(later) => later.refuse("test"),
+        Verb::Test(test) => test::main(&test),
         Verb::Doctor(later) => later.refuse("doctor"),
         Verb::Init(later) => later.refuse("init"),
         Verb::Completions(later) => later.refuse("completions"),

@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::stream::Stream;
-use super::terminal::{keep_stdout, put_stdout, say};
+use super::terminal::{Stdout, keep_stdout, put_stdout, say};
 use crate::agent::tally::Ended;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -38,6 +38,8 @@ struct Inner {
     now: Mutex<Now>,
     host: OnceLock<Weak<Host>>,
     stopper: OnceLock<Stopper>,
+    /// What stands before the last line in text, for whoever runs a script as a test.
+    mark: OnceLock<String>,
     /// The run's first event, for a script that asks for a stream only then.
     first: OnceLock<Arc<Value>>,
     /// Whether the last line is written, or being written.
@@ -130,6 +132,7 @@ impl Output {
             now: Mutex::default(),
             host: OnceLock::new(),
             stopper: OnceLock::new(),
+            mark: OnceLock::new(),
             first: OnceLock::new(),
             ended: AtomicBool::new(false),
         }))
@@ -176,6 +179,11 @@ impl Output {
         Ok((file, stream))
     }
 
+    /// Ends text, too, with the last line, behind `mark`.
+    pub fn end_with(&self, mark: String) {
+        let _ = self.0.mark.set(mark);
+    }
+
     /// Follows the settings of `host`, and tells `stopper` when nobody reads any more.
     pub fn serve(&self, host: &Arc<Host>, stopper: &Stopper) {
         let _ = self.0.host.set(Arc::downgrade(host));
@@ -185,6 +193,11 @@ impl Output {
     /// Reports whether standard output is the script's, by the settings as they are now.
     pub fn is_text(&self) -> bool {
         self.follow() == Format::Text
+    }
+
+    /// Reports whether the last line is written: what the script returned is in it.
+    pub fn has_last_line(&self) -> bool {
+        self.0.mark.get().is_some() || !self.is_text()
     }
 
     /// Reports whether a program was to read and is gone.
@@ -201,8 +214,14 @@ impl Output {
 
     /// Writes the last line, unless it is written or the format has none, and waits until it is out.
     pub fn finish(&self, end: &End) {
-        if self.follow() != Format::Text && self.write_last(end) {
-            self.flush(None);
+        if self.follow() != Format::Text {
+            if self.write_last(end) {
+                self.flush(None);
+            }
+        } else if let Some(mark) = self.0.mark.get()
+            && let Some(line) = self.last_line(end)
+        {
+            Stdout::default().write_aside(&[mark.as_bytes(), &line, b"\n"].concat());
         }
     }
 
@@ -243,8 +262,17 @@ impl Output {
     }
 
     fn write_last(&self, end: &End) -> bool {
+        let line = self.last_line(end);
+        if let (Some(stream), Some(line)) = (self.stream(), &line) {
+            stream.push_last(line.clone());
+        }
+        line.is_some()
+    }
+
+    /// Returns the last line, if it is not written yet.
+    fn last_line(&self, end: &End) -> Option<Vec<u8>> {
         if self.0.ended.swap(true, Ordering::Relaxed) {
-            return false;
+            return None;
         }
         let host = self.0.host.get().and_then(Weak::upgrade);
         let tally = host.as_ref().map(|host| host.fleet().tally()).unwrap_or_default();
@@ -262,10 +290,7 @@ impl Output {
             agents: tally.ended.iter().map(agent).collect(),
             duration_ms: u64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(u64::MAX),
         };
-        if let (Some(stream), Ok(line)) = (self.stream(), serde_json::to_vec(&last)) {
-            stream.push_last(line);
-        }
-        true
+        serde_json::to_vec(&last).ok()
     }
 }
 

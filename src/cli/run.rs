@@ -15,6 +15,7 @@ use super::signals::Signalled;
 use super::terminal::{Stdout, say};
 use super::{Flags, Run, diagnostic, progress, session, signals};
 use crate::api;
+use crate::api::test::END_MARK;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
@@ -37,7 +38,11 @@ pub(super) fn main(run: &Run) -> Result<i32> {
 
 fn start(run: &Run, output: &Output) -> Result<i32> {
     let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
-    let environment = session::environment();
+    let mut environment = session::environment();
+    // For this run alone: what the script starts must not take it for its own.
+    if let Some(mark) = environment.remove(END_MARK) {
+        output.end_with(mark);
+    }
     let debug = environment.get("AGENTLUA_LOG").is_some_and(|level| level == "debug");
     // What can be known before the files are read: they may be at fault.
     let variable = environment.get("AGENTLUA_OUTPUT_FORMAT");
@@ -142,7 +147,7 @@ impl Running {
     /// Returns what the script returned: a value, or a list of several.
     fn result(&self, runtime: &Runtime, ended: &Result<Values, Box<Uncaught>>) -> Value {
         let Ok(values) = ended else { return Value::Null };
-        if self.output.is_text() {
+        if !self.output.has_last_line() {
             return Value::Null;
         }
         api::json::returned(runtime.lua(), values).unwrap_or_else(|error| {

@@ -35,9 +35,18 @@ const COLOUR: Styles = Styles {
 
 /// Returns the styles for standard error.
 pub fn styles() -> Styles {
+    styles_for(&io::stderr())
+}
+
+/// Returns the styles for standard output.
+pub fn stdout_styles() -> Styles {
+    styles_for(&io::stdout())
+}
+
+fn styles_for(stream: &impl IsTerminal) -> Styles {
     let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-    if wanted && io::stderr().is_terminal() { COLOUR } else { PLAIN }
+    if wanted && stream.is_terminal() { COLOUR } else { PLAIN }
 }
 
 /// Takes text that is to be shown.

@@ -4,6 +4,7 @@
 //! from its own, so the search is done here and children are started by path.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -16,6 +17,16 @@ pub(super) fn located(program: &OsStr, path: Option<&OsStr>, cwd: &Path) -> Opti
         return runs(&file).then_some(file);
     }
     std::env::split_paths(path?).map(|dir| cwd.join(dir).join(program)).find(|file| runs(file))
+}
+
+/// Returns our own binary under a name that other programs can start it by, for as long as this process
+/// lives: also when its file was replaced meanwhile.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn own_program() -> io::Result<PathBuf> {
+    let running = PathBuf::from(format!("/proc/{}/exe", std::process::id()));
+    if running.exists() { Ok(running) } else { std::env::current_exe() }
 }
 
 #[cfg(test)]

@@ -15,12 +15,15 @@ pub mod guardian;
 mod locate;
 pub mod output;
 pub mod run;
+pub mod seclusion;
 pub mod service;
 
 pub use capture::{Captured, Spill};
 pub use guardian::{GUARDIAN_ARG, guardian_main};
+pub use locate::own_program;
 pub use output::{Command, Output, output};
 pub use run::{Ended, Finished, Invocation, Limits, Processes, What};
+pub use seclusion::secluded;
 pub use service::{LastWords, Service};
 
 #[cfg(test)]

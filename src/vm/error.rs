@@ -27,6 +27,11 @@ pub fn install_inspector(lua: &Lua, inspect: &LuaFunction) -> LuaResult<()> {
     lua.set_named_registry_value(INSPECTOR, inspect)
 }
 
+/// Returns the function that shows values as text.
+pub fn inspector(lua: &Lua) -> LuaResult<LuaFunction> {
+    lua.named_registry_value(INSPECTOR)
+}
+
 /// Gives `table` the strictness of a result: reading a field that `kind` does not have raises.
 pub fn as_result(lua: &Lua, kind: &str, table: LuaTable) -> LuaResult<LuaTable> {
     lua.named_registry_value::<LuaFunction>(RESULTS)?.call((kind, table))

@@ -39,6 +39,22 @@ for module, members in pairs(modules) do
   end
 end
 
+-- What a case is given, and a repository of it: functions behind a metatable, and beside it.
+local test = require("agentlua.test")
+for name, f in pairs(test) do
+  functions["test." .. name] = { later = is_later(f), waits = waits(f) }
+end
+local run_options, shell_options
+local function members_of(module, value)
+  for _, members in ipairs { value, getmetatable(value) } do
+    for name, member in pairs(members) do
+      if type(member) == "function" and not name:find("^__") then
+        functions[module .. "." .. name] = { later = is_later(member), waits = waits(member) }
+      end
+    end
+  end
+end
+
 -- An unknown option is answered with those that there are.
 local function options(f, ...)
   local args = table.pack(...)
@@ -52,7 +68,17 @@ local function options(f, ...)
   return names
 end
 
+test.case("probe", function(t)
+  local repo = t.repo {}
+  members_of("t", t)
+  members_of("repo", repo)
+  run_options = options(t.run)
+  shell_options = options(repo.sh, repo, "true")
+end)
+
 local taken = {
+  ["t.run"] = run_options,
+  ["repo:sh"] = shell_options,
   ["agent.all"] = options(agent.all, {}),
   ["agent.config"] = options(agent.config),
   ["agent.config: worktree"] = options(function(worktree)
