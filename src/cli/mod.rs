@@ -121,6 +121,15 @@ struct Flags {
     /// What standard output holds: text, json or stream-json [default: text]
     #[arg(long, value_name = "FORMAT")]
     output_format: Option<String>,
+    /// Keep what models are asked and answer in a file, without keys and secrets
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Answer from such a file, in the place of every model: no key, no network
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// With --replay: use the recorded results of commands and of custom tools, and do not run them
+    #[arg(long)]
+    replay_tools: bool,
     #[command(flatten)]
     later: LaterFlags,
 }
@@ -128,10 +137,6 @@ struct Flags {
 /// Flags of the manual that are not built yet.
 #[derive(Args, Clone, Default)]
 struct LaterFlags {
-    #[arg(long, value_name = "FILE", hide = true)]
-    record: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    replay: Option<PathBuf>,
     #[arg(long, hide = true)]
     dry_run: bool,
     #[arg(long, hide = true)]
@@ -144,8 +149,6 @@ struct LaterFlags {
 impl LaterFlags {
     fn refuse(&self) -> Result<(), Error> {
         let given = [
-            ("--record", self.record.is_some()),
-            ("--replay", self.replay.is_some()),
             ("--dry-run", self.dry_run),
             ("--detach", self.detach),
             ("--resume", self.resume.is_some()),
@@ -177,6 +180,9 @@ impl Flags {
             quiet: self.quiet.then_some(true),
             output_format: self.output_format.as_deref().map(format).transpose()?,
             repo: self.repo.clone(),
+            record: self.record.clone(),
+            replay: self.replay.clone(),
+            replay_tools: self.replay_tools.then_some(true),
             ..Settings::default()
         })
     }

@@ -114,6 +114,7 @@ async fn serve(
         Rc::new(move |text: &[u8]| printer.print(&String::from_utf8_lossy(text)))
     };
     let runtime = session::lua(host, Rc::clone(&root), PathBuf::from("."), write)?;
+    host.load_cassette()?;
     api::model::load_default(&runtime, host).await?;
     let evaluating = Evaluating::default();
     let signalled = watch(workers, root.stopper(), &evaluating)?;
@@ -144,6 +145,7 @@ async fn serve(
     root.stopper().stop(Error::new(Kind::Cancelled, "the session has ended"));
     root.join_children().await;
     host.close().await;
+    host.end_cassette(false);
     Ok(signalled.code().or(runtime.exit_code()).unwrap_or(0))
 }
 
