@@ -99,6 +99,12 @@ pub struct Settings {
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept.
     pub worktree_root: Option<PathBuf>,
+    /// The cassette that models are recorded into.
+    pub record: Option<PathBuf>,
+    /// The cassette that answers in their place.
+    pub replay: Option<PathBuf>,
+    /// Whether the results of tools are played too.
+    pub replay_tools: Option<bool>,
     /// What every worktree gets.
     pub worktree: Option<WorktreeSettings>,
     /// Servers beside the built-in ones, by the name that models begin with; the user's file alone.
@@ -176,12 +182,14 @@ const REPOSITORY_KEYS: [&str; 11] = [
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 5] = ["record", "replay", "dry_run", "detach", "resume"];
+pub const LATER: [&str; 3] = ["dry_run", "detach", "resume"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
     #[must_use]
     pub fn over(self, below: Self) -> Self {
+        // They are one choice: who replays does not record what somebody else said to record.
+        let is_settled = self.record.is_some() || self.replay.is_some();
         Self {
             model: self.model.or(below.model),
             concurrency: self.concurrency.or(below.concurrency),
@@ -199,6 +207,9 @@ impl Settings {
             output_format: self.output_format.or(below.output_format),
             repo: self.repo.or(below.repo),
             worktree_root: self.worktree_root.or(below.worktree_root),
+            record: self.record.or(below.record.filter(|_| !is_settled)),
+            replay: self.replay.or(below.replay.filter(|_| !is_settled)),
+            replay_tools: self.replay_tools.or(below.replay_tools),
             worktree: match (self.worktree, below.worktree) {
                 (Some(mine), Some(below)) => Some(mine.over(below)),
                 (mine, below) => mine.or(below),
@@ -320,6 +331,12 @@ pub struct Config {
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept, if somebody said.
     pub worktree_root: Option<PathBuf>,
+    /// The cassette that models are recorded into.
+    pub record: Option<PathBuf>,
+    /// The cassette that answers in their place.
+    pub replay: Option<PathBuf>,
+    /// Whether the results of tools are played too.
+    pub replay_tools: bool,
     /// What every worktree gets.
     pub worktree: WorktreeSettings,
     /// Servers beside the built-in ones.
@@ -348,6 +365,14 @@ impl Config {
         let max_budget_usd = settings.max_budget_usd.map(usd).transpose();
         let max_budget_usd =
             max_budget_usd.map_err(|why| Error::usage(format!("`max_budget_usd` {why}")))?;
+        if settings.record.is_some() && settings.replay.is_some() {
+            return Err(Error::usage("a run is recorded or replayed, and not both")
+                .hint("leave out `record` or `replay`"));
+        }
+        if settings.replay_tools == Some(true) && settings.replay.is_none() {
+            return Err(Error::usage("`replay_tools` needs a recording")
+                .hint("name it: --replay FILE --replay-tools"));
+        }
         let duration = |name: &str, value: Option<f64>| {
             value.map(seconds).transpose().map_err(|why| Error::usage(format!("`{name}` {why}")))
         };
@@ -366,6 +391,9 @@ impl Config {
             output_format: settings.output_format.unwrap_or_default(),
             repo: settings.repo,
             worktree_root: settings.worktree_root,
+            record: settings.record,
+            replay: settings.replay,
+            replay_tools: settings.replay_tools.unwrap_or(false),
             worktree: settings.worktree.unwrap_or_default(),
             providers: settings.providers,
         })

@@ -1,6 +1,7 @@
 //! What every primitive needs, built once and passed: settings, models, repositories, the fleet.
 //! There are no statics; whoever has the host has the run.
 
+mod cassette;
 pub mod gc;
 pub mod integrate;
 pub mod merge;
@@ -53,6 +54,9 @@ pub struct Host {
     processes: Processes,
     fleet: Arc<Fleet>,
     resumed: Option<RunRow>,
+    /// The script, as it was typed.
+    script: String,
+    cassette: cassette::Loaded,
     models: Mutex<HashMap<String, Arc<dyn Model>>>,
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
@@ -96,6 +100,7 @@ impl Host {
         if run.id.is_empty() {
             run.id = id::new_run();
         }
+        let script = run.script.clone();
         let fleet = Fleet::new(
             run,
             around.events.clone(),
@@ -114,6 +119,8 @@ impl Host {
             processes,
             fleet: Arc::new(fleet),
             resumed: around.resumed,
+            script,
+            cassette: cassette::Loaded::default(),
             models: Mutex::default(),
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
@@ -140,9 +147,13 @@ impl Host {
         let config = merge(&changed)?;
         self.fleet.set_concurrency(config.concurrency);
         self.fleet.purse().set_total(config.max_budget_usd);
-        *locked(&self.config) = Arc::new(config);
-        *sources = changed;
-        Ok(())
+        let config_before = std::mem::replace(&mut *locked(&self.config), Arc::new(config));
+        let sources_before = std::mem::replace(&mut *sources, changed);
+        drop(sources);
+        self.load_cassette().inspect_err(|_| {
+            *locked(&self.config) = config_before;
+            *locked(&self.sources) = sources_before;
+        })
     }
 
     /// Returns a variable of the environment as it was at the start.
@@ -242,6 +253,9 @@ impl Host {
     /// # Errors
     /// Usage, for a provider that there is not; model, without a key.
     pub fn model(&self, name: &str) -> Result<Arc<dyn Model>> {
+        if let Some(player) = self.player() {
+            return Ok(player.model(name));
+        }
         let mut models = locked(&self.models);
         if let Some(model) = models.get(name) {
             return Ok(Arc::clone(model));
@@ -256,6 +270,15 @@ impl Host {
     /// # Errors
     /// Model, when nothing says which.
     pub fn default_model(&self) -> Result<Arc<dyn Model>> {
+        if let Some(player) = self.player() {
+            return self.played_default(&player);
+        }
+        let model = self.named_default()?;
+        self.note_default_model(&*model);
+        Ok(model)
+    }
+
+    fn named_default(&self) -> Result<Arc<dyn Model>> {
         if let Some(name) = &self.config().model {
             return self.model(name);
         }
@@ -377,6 +400,7 @@ impl Host {
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Order> {
+        self.thread(&mut query);
         let ancestor = self.settle_past(&mut query).await?;
         let repo = match &query.site {
             Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
@@ -463,10 +487,11 @@ impl Host {
     /// Reports whether a run that ended well has to fail all the same.
     pub fn has_failures(&self) -> bool {
         let strict = self.config().strict;
-        self.fleet.tally().ended.iter().any(|agent| {
+        let has_failed = self.fleet.tally().ended.iter().any(|agent| {
             let failed = !matches!(agent.subtype, Subtype::Success | Subtype::ErrorCancelled);
             (failed && !agent.excused) || (strict && agent.denials > 0)
-        })
+        });
+        has_failed || self.has_lost_recording()
     }
 }
 

@@ -631,6 +631,12 @@
 ---@field repo? string
 ---Where worktrees are kept (default: below `${XDG_STATE_HOME:-~/.local/state}/agentlua`).
 ---@field worktree_root? string
+---The file in which what models are asked and answer is kept, without keys and secrets; before the first agent is asked.
+---@field record? string
+---Such a file, which answers in the place of every model: no key, no network; before the first agent is asked.
+---@field replay? string
+---With `replay`: whether the recorded results of commands and of custom tools are used, and these not run (default: false).
+---@field replay_tools? boolean
 ---What every worktree gets (default: what `.worktreeinclude` names, and no setup).
 ---@field worktree? agent.WorktreeDefaults
 
@@ -662,6 +668,12 @@
 ---@field repo? string
 ---Where worktrees are kept, if somebody said.
 ---@field worktree_root? string
+---The file in which what models are asked and answer is kept, if it is.
+---@field record? string
+---The file that answers in their place, if one does.
+---@field replay? string
+---Whether the recorded results of commands and of custom tools are used.
+---@field replay_tools boolean
 ---What every worktree gets.
 ---@field worktree agent.WorktreeDefaults
 

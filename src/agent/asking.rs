@@ -21,7 +21,7 @@ use crate::event::{Event, Usage};
 use crate::journal::{AgentChange, Status, Store};
 use crate::model::price::Price;
 use crate::model::retry::{Policy, Tries};
-use crate::model::{Chunk, Failure, Model, Reply, Request};
+use crate::model::{Caller, Chunk, Failure, Model, Reply, Request};
 
 /// How long an agent with a fallback waits for a model that has too much to do.
 const SHORT_PATIENCE: Duration = Duration::from_mins(1);
@@ -101,6 +101,7 @@ impl Session<'_> {
 
     pub(super) fn request(&self) -> Request {
         Request {
+            caller: Arc::new(self.caller()),
             turn: self.turns,
             system: Arc::clone(&self.system),
             tools: Arc::clone(&self.offered),
@@ -110,6 +111,17 @@ impl Session<'_> {
             format: self.structured.as_ref().and_then(|structured| structured.format()),
             must_call: self.structured.as_ref().and_then(|structured| structured.must_call()),
             idle_timeout: self.query.limits.idle_timeout,
+        }
+    }
+
+    /// Returns who asks.
+    pub(super) fn caller(&self) -> Caller {
+        Caller {
+            path: self.query.call_path.clone(),
+            label: self.context.label.clone(),
+            agent: self.context.agent.clone(),
+            directory: self.context.workspace.root().to_owned(),
+            has_worktree: self.context.branch.is_some(),
         }
     }
 
@@ -378,6 +390,7 @@ mod tests {
             Failure { retry: Retry::Backoff, ..Failure::fatal(error) }
         };
         let request = Request {
+            caller: Arc::default(),
             turn: 1,
             system: "s".repeat(2000).into(),
             tools: Arc::new([]),

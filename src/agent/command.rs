@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result, ResultExt};
+use crate::model::cassette::OUTPUT;
 use crate::process::{Ended, Invocation, Limits, Processes, What};
 
 /// How many bytes of output are kept, half from its start and half from its end.
@@ -39,7 +40,7 @@ impl Failure {
     pub fn quoted(&self) -> String {
         match self.output.as_str() {
             "" => "It said nothing.".to_owned(),
-            output => format!("What it said:\n{output}"),
+            output => format!("{OUTPUT}{output}"),
         }
     }
 }

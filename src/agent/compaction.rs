@@ -5,7 +5,6 @@
 //! were. It happens ahead of the end where the size of the context is known, and else when the model
 //! says so. It is no turn; its tokens count. Every step either shrinks the conversation or is the last.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::history::{History, shorten, without_middle};
@@ -242,30 +241,9 @@ fn weight_of(messages: &[Message]) -> usize {
                 results.iter().map(|result| result.content.len() + PICTURE * result.media.len());
             results.chain(texts.iter().map(String::len)).sum::<usize>()
         }
-        Message::Assistant(reply) if reply.wire.is_null() => {
-            let inputs = reply.calls.iter().map(|call| match &call.input {
-                Ok(input) => written(input),
-                Err(text) => text.len(),
-            });
-            reply.text.len() + inputs.sum::<usize>()
-        }
-        Message::Assistant(reply) => written(&reply.wire),
+        Message::Assistant(reply) => reply.weight(),
     };
     messages.iter().map(weight).sum()
-}
-
-/// Returns how many bytes a value is written with.
-fn written(value: &serde_json::Value) -> usize {
-    struct Count(usize);
-    impl std::fmt::Write for Count {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            self.0 += text.len();
-            Ok(())
-        }
-    }
-    let mut count = Count(0);
-    let _ = write!(count, "{value}");
-    count.0
 }
 
 #[cfg(test)]

@@ -55,9 +55,9 @@ impl Fleet {
     ///
     /// # Errors
     /// Usage, when the run is alive already; when the journal cannot be written.
-    pub async fn begin(&self, home: Arc<Store>) -> Result<()> {
+    pub async fn begin_home(&self, home: Arc<Store>) -> Result<()> {
         self.settle_home(Arc::clone(&home));
-        self.begin_run(&home).await
+        self.begin(&home).await
     }
 
     /// Writes down a step of the script. With `synced` it is on the disk when this returns, once the run

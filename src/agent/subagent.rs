@@ -41,6 +41,8 @@ pub(super) struct Tab(Arc<Mutex<Taken>>);
 #[derive(Default)]
 struct Taken {
     turns: u32,
+    /// How many there were, in all of the parent's life.
+    agents: u32,
     usage: Usage,
     api_time: Duration,
     denials: Vec<Denial>,
@@ -94,6 +96,7 @@ impl SubAgent {
         let mut query = self.query.clone();
         query.limits.max_turns = left;
         prompt.clone_into(&mut query.prompt);
+        query.call_path = self.next_path(parent);
         let setting = Setting {
             query: &query,
             tools: &self.tools,
@@ -128,6 +131,14 @@ impl SubAgent {
             (Subtype::ErrorCancelled, Some(error)) => Err(ToolError::Fatal(error)),
             (subtype, error) => Err(ToolError::Reply(unfinished(subtype, error.as_ref(), &text))),
         }
+    }
+
+    /// Returns the place of the next of them: beneath its parent's, and the turn that it is called in.
+    fn next_path(&self, parent: &Context) -> String {
+        let mut taken = self.tab.taken();
+        taken.agents += 1;
+        let (turn, agents) = (parent.turn.load(Ordering::Relaxed), taken.agents);
+        format!("{}@{turn}/agent#{agents}", self.query.call_path)
     }
 
     fn run_up(&self, session: &mut Session<'_>) {
@@ -204,7 +215,11 @@ impl Session<'_> {
     /// Counts what the agents took that this one handed tasks to.
     pub(super) fn settle_tab(&mut self) {
         let Some(tab) = &self.tab else { return };
-        let taken = std::mem::take(&mut *tab.taken());
+        let taken = {
+            let mut tab = tab.taken();
+            let agents = tab.agents;
+            std::mem::replace(&mut *tab, Taken { agents, ..Taken::default() })
+        };
         self.turns += taken.turns;
         self.usage += taken.usage;
         self.api_time += taken.api_time;

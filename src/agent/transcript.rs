@@ -167,7 +167,7 @@ impl<'a> Entry<'a> {
                 history.push_reply(Arc::new(Reply {
                     text: text.into_owned(),
                     calls: calls.into_iter().map(Call::restored).collect(),
-                    stop: StopReason::named(&stop),
+                    stop: StopReason::from_word(&stop),
                     usage,
                     wire: sent,
                     wire_format: if is_own { wire } else { REBUILT },

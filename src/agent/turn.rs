@@ -11,6 +11,7 @@ use super::history;
 use super::hook::Point;
 use super::outcome::Denial;
 use super::session::Session;
+use super::structured;
 use crate::error::Error;
 use crate::event::{Event, ToolSummary};
 use crate::model::{Reply, ToolCall, ToolResult};
@@ -18,6 +19,9 @@ use crate::tool::{Output, ToolError, ToolOutput};
 
 /// The longest argument shown for a call.
 const SUMMARY_WIDTH: usize = 60;
+
+/// Tools that run also where the recorded results of the others are used.
+const RUN_ALWAYS: [&str; 6] = ["Read", "Write", "Edit", "Glob", "Grep", structured::TOOL];
 
 /// What one call came to.
 struct Answered {
@@ -107,8 +111,14 @@ impl Session<'_> {
         let began = Instant::now();
         let (output, denial, ends) = match self.consent(call).await? {
             Consent::Given { input, beside } => {
-                let output = self.tools.call(&call.name, input.clone(), &self.context).await;
-                (self.heard(call, &input, output, beside).await?, None, None)
+                let output = if let Some(recorded) = self.recorded(call).await? {
+                    // All that the model was told then, the words of hooks among it.
+                    recorded
+                } else {
+                    let output = self.tools.call(&call.name, input.clone(), &self.context).await;
+                    self.heard(call, &input, output, beside).await?
+                };
+                (output, None, None)
             }
             Consent::Refused { told, denial, ends } => (Err(ToolError::Reply(told)), denial, ends),
         };
@@ -127,6 +137,19 @@ impl Session<'_> {
         let (id, name) = (call.id.clone(), call.name.clone());
         let result = ToolResult { id, name, content, media, is_error };
         Ok(Answered { result, denial, ends })
+    }
+
+    /// Returns what a call came to when the run was recorded, where that stands for running it. Tools
+    /// that only touch the agent's files run all the same, so that its work is there; so does the one
+    /// that takes its answer.
+    async fn recorded(&self, call: &ToolCall) -> Result<Option<ToolOutput>, Error> {
+        if RUN_ALWAYS.contains(&&*call.name) {
+            return Ok(None);
+        }
+        let (model, caller) = (self.model(), self.caller());
+        let Some(recorded) = model.recorded(&caller, &call.id) else { return Ok(None) };
+        let ToolResult { content, is_error, .. } = recorded.await?;
+        Ok(Some(if is_error { Err(ToolError::Reply(content)) } else { Ok(content.into()) }))
     }
 
     /// Tells the hooks what a call came to, and returns what the model is told of it.

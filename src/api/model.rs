@@ -68,6 +68,10 @@ pub fn bind(runtime: &Rc<Runtime>, written: &Written, task: &Rc<Task>) -> Arc<dy
 /// # Errors
 /// Usage, for a file that cannot be read or returns no `agent.model`.
 pub async fn load_default(runtime: &Rc<Runtime>, host: &Arc<Host>) -> Result<()> {
+    // A recording answers in the place of every model.
+    if host.player().is_some() {
+        return Ok(());
+    }
     let Some(name) = host.config().model.clone().filter(|name| is_lua_file(name)) else {
         return Ok(());
     };

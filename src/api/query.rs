@@ -224,7 +224,11 @@ fn model(
         Some(value) => named_or_written(runtime, host, task, &value)
             .unwrap_or_else(|| Err(options.wrong("model", "a name or an `agent.model`", &value))),
         None => match &*models.borrow() {
-            Some(default) => Ok(model::bind(runtime, &default.model, task)),
+            Some(default) => {
+                let model = model::bind(runtime, &default.model, task);
+                host.note_default_model(&*model);
+                Ok(model)
+            }
             None => host.default_model(),
         },
     }

@@ -30,6 +30,9 @@ const SHAPE: Shape = Shape {
         "output_format",
         "repo",
         "worktree_root",
+        "record",
+        "replay",
+        "replay_tools",
         "worktree",
     ],
     later: &LATER,
@@ -82,6 +85,9 @@ pub fn apply(lua: &Lua, host: &Arc<Host>, models: &Models, table: &LuaTable) -> 
         },
         repo: options.text("repo")?.map(PathBuf::from),
         worktree_root: options.text("worktree_root")?.map(PathBuf::from),
+        record: options.text("record")?.map(PathBuf::from),
+        replay: options.text("replay")?.map(PathBuf::from),
+        replay_tools: options.flag("replay_tools")?,
         worktree: match options.any("worktree") {
             None => None,
             Some(LuaValue::Table(table)) => Some(site::defaults(lua, &table)?),
@@ -135,6 +141,9 @@ pub fn current(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             "output_format": config.output_format.as_str(),
             "repo": config.repo.as_ref().map(|path| path.display().to_string()),
             "worktree_root": config.worktree_root.as_ref().map(|path| path.display().to_string()),
+            "record": config.record.as_ref().map(|path| path.display().to_string()),
+            "replay": config.replay.as_ref().map(|path| path.display().to_string()),
+            "replay_tools": config.replay_tools,
             "worktree": {
                 "setup": config.worktree.setup,
                 "include": config.worktree.include.as_ref().map(|include| match include {

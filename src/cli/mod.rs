@@ -127,6 +127,15 @@ struct Flags {
     /// What standard output holds: text, json or stream-json [default: text]
     #[arg(long, value_name = "FORMAT")]
     output_format: Option<String>,
+    /// Keep what models are asked and answer in a file, without keys and secrets
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    record: Option<PathBuf>,
+    /// Answer from such a file, in the place of every model: no key, no network
+    #[arg(long, value_name = "FILE")]
+    replay: Option<PathBuf>,
+    /// With --replay: use the recorded results of commands and of custom tools, and do not run them
+    #[arg(long)]
+    replay_tools: bool,
     #[command(flatten)]
     #[serde(skip)]
     later: LaterFlags,
@@ -135,10 +144,6 @@ struct Flags {
 /// Flags of the manual that are not built yet.
 #[derive(Args, Clone, Default)]
 struct LaterFlags {
-    #[arg(long, value_name = "FILE", hide = true)]
-    record: Option<PathBuf>,
-    #[arg(long, value_name = "FILE", hide = true)]
-    replay: Option<PathBuf>,
     #[arg(long, hide = true)]
     dry_run: bool,
     #[arg(long, hide = true)]
@@ -150,12 +155,7 @@ struct LaterFlags {
 
 impl LaterFlags {
     fn refuse(&self) -> Result<(), Error> {
-        let given = [
-            ("--record", self.record.is_some()),
-            ("--replay", self.replay.is_some()),
-            ("--dry-run", self.dry_run),
-            ("--detach", self.detach),
-        ];
+        let given = [("--dry-run", self.dry_run), ("--detach", self.detach)];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => Err(Error::not_built(format_args!("`{flag}`"))),
             None => Ok(()),
@@ -192,6 +192,9 @@ impl Flags {
             quiet: self.quiet.then_some(true),
             output_format: self.output_format.as_deref().map(format).transpose()?,
             repo: self.repo.clone(),
+            record: self.record.clone(),
+            replay: self.replay.clone(),
+            replay_tools: self.replay_tools.then_some(true),
             ..Settings::default()
         })
     }

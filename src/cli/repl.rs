@@ -116,6 +116,7 @@ async fn serve(
         Rc::new(move |text: &[u8]| printer.print(&String::from_utf8_lossy(text)))
     };
     let runtime = session::lua(host, Rc::clone(&root), PathBuf::from("."), write)?;
+    host.load_cassette()?;
     api::model::load_default(&runtime, host).await?;
     let evaluating = Evaluating::default();
     let signalled = watch(workers, root.stopper(), &evaluating)?;
@@ -148,6 +149,7 @@ async fn serve(
     root.join_children().await;
     host.close().await;
     let code = signalled.code().or(runtime.exit_code()).unwrap_or(0);
+    host.end_cassette(false);
     let end = End { code, interrupted: signalled.code().is_some(), ..End::default() };
     host.end_run(end.status(host.has_failures()), code).await;
     Ok(code)

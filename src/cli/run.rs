@@ -100,6 +100,7 @@ impl Running {
         let runtime =
             session::lua(host, Rc::clone(root), script.dir.clone(), self.printing(&stdout))?;
         let main = chunk::compile(runtime.lua(), &script.source, &script.name)?;
+        host.load_cassette()?;
         api::model::load_default(&runtime, host).await?;
         let args = runtime.set_arguments(&script.name, args.iter().map(|arg| arg.as_bytes()))?;
         let run = host.fleet().run_id().to_owned();
@@ -111,6 +112,7 @@ impl Running {
         let ended = runtime.run(root, main, args).await;
         let result = self.result(&runtime, &ended);
         host.close().await;
+        host.end_cassette(self.signalled.code().is_some());
         host.events().emit(Event::RunFinished { run: run.clone() });
         let (ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
         let code = self.exit_code(&runtime, ended.as_deref(), closed);

@@ -114,6 +114,9 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         output_format: parsed(variable, "AGENTLUA_OUTPUT_FORMAT")?,
         repo: variable("AGENTLUA_REPO").map(PathBuf::from),
         worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
+        record: variable("AGENTLUA_RECORD").map(PathBuf::from),
+        replay: variable("AGENTLUA_REPLAY").map(PathBuf::from),
+        replay_tools: flag("AGENTLUA_REPLAY_TOOLS")?,
         // `AGENTLUA_WORKTREE` tells a command of an agent where it is.
         worktree: None,
         ..Settings::default()

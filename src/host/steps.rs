@@ -142,18 +142,18 @@ impl Host {
         let synced = !place.is_number();
         let put = async move { fleet.put_step(step, synced).await };
         if self.beside(put).await?? {
-            self.begin_run().await?;
+            self.begin_home().await?;
         }
         Ok(())
     }
 
     /// Reads the steps of earlier lives, the first time that one is looked for.
     async fn read_steps(&self) -> Result<()> {
-        if !self.resumed {
+        if !self.is_resumed() {
             return Ok(());
         }
         let read = || async {
-            let store = self.begin_run().await?;
+            let store = self.begin_home().await?;
             let run = self.fleet.run_id().to_owned();
             let found = self.beside(async move { store.steps(&run).await }).await??;
             let mut steps = locked(&self.steps.by_path);
@@ -166,10 +166,10 @@ impl Host {
     }
 
     /// Lets the run begin in its own store, before any agent; returns that.
-    async fn begin_run(&self) -> Result<std::sync::Arc<crate::journal::Store>> {
+    async fn begin_home(&self) -> Result<std::sync::Arc<crate::journal::Store>> {
         let (store, fleet) = (self.home_store().await?, std::sync::Arc::clone(&self.fleet));
         let home = std::sync::Arc::clone(&store);
-        self.beside(async move { fleet.begin(home).await }).await??;
+        self.beside(async move { fleet.begin_home(home).await }).await??;
         Ok(store)
     }
 

@@ -4,10 +4,13 @@
 //! name changes nothing; another version is another model, and one that is not in the table is not
 //! guessed from its neighbours. A number that is not certain is the smaller one.
 
+use serde::{Deserialize, Serialize};
+
 use super::Effort;
 
 /// What a model can do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Capabilities {
     /// Tokens of a conversation, in and out; unknown when absent.

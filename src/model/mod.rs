@@ -17,6 +17,7 @@ pub mod address;
 pub mod anthropic;
 mod call_id;
 pub mod capability;
+pub mod cassette;
 mod complaint;
 mod effort;
 mod fault;
@@ -36,6 +37,7 @@ pub mod select;
 mod shown;
 pub mod sse;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -114,9 +116,26 @@ pub enum Message {
     Assistant(Arc<Reply>),
 }
 
+/// Who asks, and from where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// The place of the call in the script: the same in every run of it.
+    pub path: String,
+    /// The name that people see.
+    pub label: String,
+    /// The agent's id, another in every run.
+    pub agent: String,
+    /// Where it works.
+    pub directory: PathBuf,
+    /// Whether that is a worktree.
+    pub has_worktree: bool,
+}
+
 /// One question to a model.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// Who asks.
+    pub caller: Arc<Caller>,
     /// The turn it belongs to, from 1.
     pub turn: u32,
     /// The system prompt; the same bytes in every turn and for every sibling.
@@ -173,7 +192,7 @@ impl StopReason {
     }
 
     /// Reads a word of [`StopReason::as_str`].
-    pub fn named(word: &str) -> Self {
+    pub fn from_word(word: &str) -> Self {
         let known = [
             Self::EndTurn,
             Self::ToolUse,
@@ -222,6 +241,37 @@ impl Reply {
     pub fn is_empty(&self) -> bool {
         self.text.trim().is_empty() && self.calls.is_empty()
     }
+
+    /// Returns how many bytes it is, roughly as its provider gets it back.
+    pub fn weight(&self) -> usize {
+        if self.wire_format == cassette::WIRE {
+            return cassette::weight(&self.wire);
+        }
+        if !self.wire.is_null() {
+            return written(&self.wire);
+        }
+        let inputs = self.calls.iter().map(|call| match &call.input {
+            Ok(input) => written(input),
+            Err(text) => text.len(),
+        });
+        self.text.len() + inputs.sum::<usize>()
+    }
+}
+
+/// Returns how many bytes a value is written with.
+fn written(value: &Value) -> usize {
+    use std::fmt::Write as _;
+
+    struct Count(usize);
+    impl std::fmt::Write for Count {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            self.0 += text.len();
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    let _ = write!(count, "{value}");
+    count.0
 }
 
 /// A piece of a reply while it streams: for display only, never acted on.
@@ -242,6 +292,8 @@ pub enum Retry {
     Backoff,
     /// Yes, but not before this long.
     After(Duration),
+    /// Yes, without a pause: a recording is asked, and it has what came next.
+    AtOnce,
 }
 
 /// A question that got no whole answer.
@@ -283,6 +335,9 @@ impl Failure {
     }
 }
 
+/// What a call came to when it was recorded.
+pub type Recorded = Result<ToolResult, Error>;
+
 /// Something that answers.
 pub trait Model: Send + Sync {
     /// Returns the name that people gave it, such as `anthropic/claude-sonnet-5`.
@@ -311,6 +366,13 @@ pub trait Model: Send + Sync {
     /// Reports whether a request is cheaper when one with the same beginning came before it.
     fn caches_prefixes(&self) -> bool {
         false
+    }
+
+    /// Returns what the call `id` of one of its replies came to, where that is not to be found out by
+    /// running the tool: a recording is asked, and has it.
+    fn recorded<'a>(&'a self, caller: &'a Caller, id: &'a str) -> Option<BoxFuture<'a, Recorded>> {
+        let _ = (caller, id);
+        None
     }
 
     /// Asks once. `chunks` hears the reply while it grows; only the returned reply counts.

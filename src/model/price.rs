@@ -4,11 +4,13 @@
 //! `ANTHROPIC_BASE_URL` leads to a gateway, as those pass them on; what another provider asks for
 //! the same model is that provider's affair, and unknown here. The user's `prices` stand above it.
 
+use serde::{Deserialize, Serialize};
+
 use super::Usage;
 use super::capability::is_named;
 
 /// USD for a million tokens.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Price {
     /// Tokens in that no cache served.
     pub input: f64,

@@ -44,6 +44,7 @@ impl Policy {
     fn pause(&self, attempt: u32, retry: Retry, share: f64) -> Option<Duration> {
         let asked_for = match retry {
             Retry::Never => return None,
+            Retry::AtOnce => return Some(Duration::ZERO),
             Retry::Backoff => Duration::ZERO,
             Retry::After(after) => after,
         };

@@ -163,6 +163,7 @@ pub fn called(id: &str) -> Message {
 /// Returns a request with one user message.
 pub fn request(text: &str) -> Request {
     Request {
+        caller: Arc::default(),
         turn: 1,
         system: "You are terse.".into(),
         tools: Arc::from([]),

@@ -121,6 +121,7 @@ mod tests {
 
     fn request(messages: Vec<Message>) -> Request {
         Request {
+            caller: Arc::default(),
             turn: 1,
             system: "s".repeat(4000).into(),
             tools: Arc::new([]),

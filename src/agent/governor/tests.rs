@@ -54,6 +54,7 @@ const ANYBODY: Somebody = Somebody { pool: Some("host/model"), caches: false };
 
 fn request(system: usize) -> Request {
     Request {
+        caller: Arc::default(),
         turn: 1,
         system: "s".repeat(system).into(),
         tools: Arc::new([]),

@@ -1,0 +1,165 @@
+//! A cassette as it was read: its answers by where they belong.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use super::Known;
+use super::line::{Answer, Came, Header, Line, Resulted, VERSION};
+use super::question::Question;
+use crate::error::{Error, Kind, Result, ResultExt};
+
+/// A recorded answer.
+#[derive(Debug)]
+pub struct Entry {
+    /// What was asked, and what came of it.
+    pub answer: Answer,
+    /// Whether it was asked for again.
+    pub used: AtomicBool,
+    /// Whether it failed, and the same model was asked once more.
+    pub again: bool,
+}
+
+/// What a file has.
+#[derive(Debug)]
+pub struct Tape {
+    /// Its first line.
+    pub header: Header,
+    /// The model of agents that name none.
+    pub default_model: Option<String>,
+    /// The models that were asked, by name.
+    pub models: BTreeMap<String, Known>,
+    /// Whether the run came to its end by itself.
+    pub is_whole: bool,
+    entries: Vec<Entry>,
+    places: HashMap<(String, u32, u32), usize>,
+    kept: HashMap<String, Value>,
+    results: HashMap<(String, String), Resulted>,
+}
+
+impl Tape {
+    /// Loads a file.
+    ///
+    /// # Errors
+    /// Usage, for one that is not there or is no cassette.
+    pub fn load(path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let bytes = std::fs::read(path).map_err(|fault| {
+            let kind = match fault.kind() {
+                std::io::ErrorKind::NotFound => Kind::Usage,
+                _ => Kind::Io,
+            };
+            let error = Error::new(kind, format!("cannot read the recording `{shown}`"));
+            error.because(fault).hint(format!("make one: agentlua run --record {shown} SCRIPT"))
+        })?;
+        let text = String::from_utf8(bytes)
+            .or_kind(Kind::Usage, || format!("`{shown}` is no recording"))?;
+        let mut lines = text.lines().enumerate();
+        let header = lines.next().map(|(_, line)| serde_json::from_str::<Header>(line));
+        let Some(Ok(header)) = header else {
+            return Err(Error::usage(format!("`{shown}` is no recording"))
+                .hint(format!("make one: agentlua run --record {shown} SCRIPT")));
+        };
+        if header.agentlua_cassette > VERSION {
+            return Err(Error::usage(format!("a newer version of agentlua recorded `{shown}`"))
+                .hint("record it again with this one, or use the newer one"));
+        }
+        let mut tape = Self {
+            header,
+            default_model: None,
+            models: BTreeMap::new(),
+            is_whole: false,
+            entries: Vec::new(),
+            places: HashMap::new(),
+            kept: HashMap::new(),
+            results: HashMap::new(),
+        };
+        for (index, line) in lines {
+            let line = serde_json::from_str(line).or_kind(Kind::Usage, || {
+                format!("`{shown}` has no line of a recording at {}", index + 1)
+            })?;
+            tape.add(line);
+        }
+        tape.settle();
+        Ok(tape)
+    }
+
+    fn add(&mut self, line: Line) {
+        match line {
+            Line::Default { model } => {
+                self.default_model.get_or_insert(model);
+            }
+            Line::Model { name, capabilities, price } => {
+                self.models.insert(name.clone(), Known { name, capabilities, price });
+            }
+            Line::Kept { hash, value } => {
+                self.kept.insert(hash, value);
+            }
+            Line::End { interrupted } => self.is_whole = !interrupted,
+            Line::Answer(answer) => {
+                let place = (answer.call.clone(), answer.turn, answer.n);
+                for result in &answer.results {
+                    let key = (answer.call.clone(), result.id.clone());
+                    self.results.entry(key).or_insert_with(|| result.clone());
+                }
+                self.places.insert(place, self.entries.len());
+                let used = AtomicBool::new(false);
+                self.entries.push(Entry { answer: *answer, used, again: false });
+            }
+        }
+    }
+
+    /// Finds out which failures the same model was asked again after: it says so no longer of the last.
+    fn settle(&mut self) {
+        for at in 0..self.entries.len() {
+            let Answer { call, turn, n, model, came, .. } = &self.entries[at].answer;
+            let Came::Failure(failed) = came else { continue };
+            let next = self.places.get(&(call.clone(), *turn, n + 1));
+            let next = next.map(|next| &self.entries[*next].answer);
+            self.entries[at].again = failed.again && next.is_some_and(|next| next.model == *model);
+        }
+    }
+
+    /// Returns the answer at a place, and counts it as asked for.
+    pub fn entry(&self, call: &str, turn: u32, n: u32) -> Option<&Entry> {
+        let entry = &self.entries[*self.places.get(&(call.to_owned(), turn, n))?];
+        entry.used.store(true, Ordering::Relaxed);
+        Some(entry)
+    }
+
+    /// Returns what the call `id` of an agent came to.
+    pub fn result(&self, call: &str, id: &str) -> Option<&Resulted> {
+        self.results.get(&(call.to_owned(), id.to_owned()))
+    }
+
+    /// Returns a recorded question.
+    pub fn question(&self, entry: &Entry) -> Question {
+        Question::recorded(&entry.answer, &self.kept)
+    }
+
+    /// Returns every answer, in the order in which they came.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Reports whether an agent was stopped before it asked again: its last answer has calls, and
+    /// nobody told what they came to.
+    pub fn was_stopped(&self, call: &str) -> bool {
+        let own = self.entries.iter().filter(|entry| entry.answer.call == call);
+        match own.last().map(|entry| &entry.answer.came) {
+            Some(Came::Reply(reply)) => !reply.calls.is_empty(),
+            Some(Came::Cut {}) => true,
+            _ => false,
+        }
+    }
+
+    /// Returns the model that a name stands for: the name may lack the provider.
+    pub fn model(&self, name: &str) -> Option<&Known> {
+        let ends = |known: &&Known| {
+            known.name.strip_suffix(name).is_some_and(|provider| provider.ends_with('/'))
+        };
+        self.models.get(name).or_else(|| self.models.values().find(ends))
+    }
+}
