@@ -12,6 +12,7 @@ pub mod json;
 pub mod log;
 pub mod model;
 pub mod objection;
+mod plan;
 pub mod query;
 pub mod result;
 pub mod revision;
@@ -66,5 +67,6 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.publish("sh", sh::module(lua, host)?)?;
     runtime.publish("fs", fs::module(lua, host)?)?;
     runtime.publish("json", json::module(lua)?)?;
-    runtime.publish("log", log::module(lua, host)?)
+    runtime.publish("log", log::module(lua, host)?)?;
+    plan::install(runtime, host)
 }

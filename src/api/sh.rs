@@ -9,7 +9,9 @@ use mlua::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Kind, Result, ResultExt};
+use crate::agent::permission;
 use crate::host::Host;
+use crate::host::plan::Plan;
 use crate::process::{Captured, Ended, Finished, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Shape, error};
@@ -152,7 +154,8 @@ fn program(lua: &Lua, host: &Host, mut args: Args) -> Result<(Invocation, Durati
 fn invocation(host: &Host, what: What, options: &mut Options) -> Result<(Invocation, Duration)> {
     let cwd =
         options.text("cwd")?.map_or_else(|| host.cwd().to_owned(), |cwd| host.cwd().join(cwd));
-    if !cwd.is_dir() {
+    // In a dry run a step that was not done may make it.
+    if !cwd.is_dir() && !host.plan().is_some_and(Plan::has_steps) {
         return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
     }
     let mut env: BTreeMap<String, String> = host.environment().clone();
@@ -173,6 +176,13 @@ async fn run(
     function: &str,
 ) -> Result<Finished> {
     let shown = shown(&invocation.what);
+    let invocation = match host.plan() {
+        None => invocation,
+        Some(plan) => match planned(plan, invocation, &shown) {
+            Some(invocation) => invocation,
+            None => return Ok(Finished::nothing()),
+        },
+    };
     let processes = host.processes().clone();
     let limits = Limits { timeout: limit, head: MAX_OUTPUT, tail: 0, spill: None, spill_max: 0 };
     let finished = host
@@ -191,6 +201,35 @@ async fn run(
         .hint("redirect it to a file")),
         _ => Ok(finished),
     }
+}
+
+/// Returns the command if it may run in a dry run: it only looks. Else it is noted.
+fn planned(plan: &Plan, mut invocation: Invocation, shown: &str) -> Option<Invocation> {
+    if invocation.cwd.is_dir() && only_looks(&invocation) {
+        // Else `git status` writes what it found into the index.
+        invocation.env.insert("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned());
+        return Some(invocation);
+    }
+    plan.step("command", format!("run `{}`", shown.trim()));
+    None
+}
+
+/// Reports whether a command, with the variables that the script sets for it, only looks.
+fn only_looks(invocation: &Invocation) -> bool {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let set = |(name, value): (&String, &String)| {
+        std::env::var(name).as_ref() == Ok(value)
+            || permission::only_looks(&format!("{name}={} true", quoted(value)))
+    };
+    let command = match &invocation.what {
+        What::Shell(command) => command.clone(),
+        What::Program(program, args) => {
+            let words: Vec<String> =
+                std::iter::once(program).chain(args).map(|word| quoted(word)).collect();
+            words.join(" ")
+        }
+    };
+    permission::only_looks(&command) && invocation.env.iter().all(set)
 }
 
 fn checked(command: &str, finished: &Finished) -> Result<()> {

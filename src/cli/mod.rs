@@ -7,6 +7,7 @@ pub mod agents;
 pub mod diagnostic;
 pub mod gc;
 pub mod output;
+pub mod plan;
 pub mod printer;
 pub mod progress;
 pub mod repl;
@@ -121,6 +122,9 @@ struct Flags {
     /// What standard output holds: text, json or stream-json [default: text]
     #[arg(long, value_name = "FORMAT")]
     output_format: Option<String>,
+    /// Ask no model and change nothing: print the agents that would start, and what they may cost
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     later: LaterFlags,
 }
@@ -133,8 +137,6 @@ struct LaterFlags {
     #[arg(long, value_name = "FILE", hide = true)]
     replay: Option<PathBuf>,
     #[arg(long, hide = true)]
-    dry_run: bool,
-    #[arg(long, hide = true)]
     detach: bool,
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, hide = true)]
     #[arg(default_missing_value = "")]
@@ -146,7 +148,6 @@ impl LaterFlags {
         let given = [
             ("--record", self.record.is_some()),
             ("--replay", self.replay.is_some()),
-            ("--dry-run", self.dry_run),
             ("--detach", self.detach),
             ("--resume", self.resume.is_some()),
         ];
@@ -177,6 +178,7 @@ impl Flags {
             quiet: self.quiet.then_some(true),
             output_format: self.output_format.as_deref().map(format).transpose()?,
             repo: self.repo.clone(),
+            dry_run: self.dry_run.then_some(true),
             ..Settings::default()
         })
     }

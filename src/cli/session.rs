@@ -116,6 +116,7 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
         // `AGENTLUA_WORKTREE` tells a command of an agent where it is.
         worktree: None,
+        dry_run: flag("AGENTLUA_DRY_RUN")?,
         ..Settings::default()
     })
 }

@@ -113,6 +113,18 @@ pub struct Finished {
 }
 
 impl Finished {
+    /// Returns the end of a command that did nothing, well.
+    pub fn nothing() -> Self {
+        Self {
+            ended: Ended::Exited,
+            code: Some(0),
+            signal: None,
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            duration: Duration::ZERO,
+        }
+    }
+
     /// Says how it failed, as what follows a command's name in a sentence; nothing when it went well.
     /// `timeout` is the time that it had. Being called off is for the caller to see first.
     pub fn failure(&self, timeout: Duration) -> Option<String> {

@@ -1,0 +1,64 @@
+//! Branches that are not there and are answered for as if they were: those of agents that are planned
+//! and not asked. They live in a handle and never on the disk.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::branch::Branch;
+use super::repo::Repo;
+
+/// Names and the commits that they stand for.
+#[derive(Debug, Default)]
+pub(super) struct Pretended(Mutex<BTreeMap<String, String>>);
+
+impl Repo {
+    /// Answers from now on as if there was a branch, or an agent with that id whose turns left nothing.
+    pub fn pretend(&self, name: &str, commit: &str) {
+        self.names().insert(name.to_owned(), commit.to_owned());
+    }
+
+    /// Returns the commit of a branch or an agent that is not there, if it was told of.
+    pub fn pretended(&self, name: &str) -> Option<String> {
+        let name = name.strip_prefix("refs/heads/").unwrap_or(name);
+        self.names().get(name).cloned()
+    }
+
+    /// Returns a revision with such a name in it replaced by its commit.
+    pub(super) fn really(&self, rev: &str) -> String {
+        if self.names().is_empty() {
+            return rev.to_owned();
+        }
+        if let Some((from, to)) = rev.split_once("..") {
+            let dots = if to.starts_with('.') { "..." } else { ".." };
+            return format!("{}{dots}{}", self.really(from), self.really(to.trim_start_matches('.')));
+        }
+        let end = rev.find(['~', '^', ':', '@']).unwrap_or(rev.len());
+        match self.pretended(&rev[..end]) {
+            Some(commit) => format!("{commit}{}", &rev[end..]),
+            None => rev.to_owned(),
+        }
+    }
+
+    /// Lists such branches.
+    pub(super) fn pretended_branches(&self) -> Vec<Branch> {
+        let branch = |(name, commit): (&String, &String)| Branch {
+            name: name.clone(),
+            commit: commit.clone(),
+            current: false,
+            worktree: None,
+            upstream: None,
+        };
+        let names = self.names();
+        names.iter().filter(|(name, _)| !is_agent(name)).map(branch).collect()
+    }
+
+    fn names(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.pretended.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells whether a name is an agent's id.
+fn is_agent(name: &str) -> bool {
+    let digits = name.strip_prefix("agent-").unwrap_or_default();
+    digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
