@@ -433,6 +433,9 @@ impl Host {
     /// Ends the run.
     pub async fn close(&self) {
         self.close_worktrees().await;
+        if let Some(plan) = &self.plan {
+            plan.close();
+        }
         let fleet = Arc::clone(&self.fleet);
         if let Err(error) = self.beside(async move { fleet.close().await }).await {
             self.events.warn(format!("the run could not be ended in order: {error}"));

@@ -15,8 +15,8 @@ use crate::error::{Error, Kind, Result};
 use crate::git::{Repo, Strategy};
 use crate::host::Host;
 use crate::host::integrate::{Integrated, Integration, Source};
-use crate::host::plan;
 use crate::host::merge::{Gate, OnConflict, Verify};
+use crate::host::plan;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape, Task};
 
@@ -147,9 +147,7 @@ async fn integrate(
         }
     };
     match done {
-        Ok(Integrated { outcome, merges }) => {
-            integrated(&lua, &outcome, merges)
-        }
+        Ok(Integrated { outcome, merges }) => integrated(&lua, &outcome, merges),
         Err(error) if error.kind == Kind::Cancelled && task.must_stop() => {
             let mut reason = task.reason();
             for (name, detail) in error.details() {

@@ -8,8 +8,8 @@ use std::time::Duration;
 use mlua::prelude::*;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{Error, Kind, Result, ResultExt};
 use crate::agent::permission;
+use crate::error::{Error, Kind, Result, ResultExt};
 use crate::host::Host;
 use crate::host::plan::Plan;
 use crate::process::{Captured, Ended, Finished, Invocation, Limits, What};
@@ -205,7 +205,10 @@ async fn run(
 
 /// Returns the command if it may run in a dry run: it only looks. Else it is noted.
 fn planned(plan: &Plan, mut invocation: Invocation, shown: &str) -> Option<Invocation> {
-    if invocation.cwd.is_dir() && only_looks(&invocation) {
+    // A worktree that is not made has the files of the checkout, as far as reading goes.
+    let cwd = plan.file(&invocation.cwd).filter(|cwd| cwd.is_dir());
+    if let (Some(cwd), true) = (cwd, only_looks(&invocation)) {
+        invocation.cwd = cwd;
         // Else `git status` writes what it found into the index.
         invocation.env.insert("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned());
         return Some(invocation);

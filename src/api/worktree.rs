@@ -203,7 +203,10 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                     let worktree = Worktree::clone(&own_handle(&mut args)?.worktree);
                     let subject = args.string("message")?;
                     if let Some(plan) = host.plan() {
-                        plan.step("commit", format!("commit `{subject}` on `{}`", worktree.branch()));
+                        plan.step(
+                            "commit",
+                            format!("commit `{subject}` on `{}`", worktree.branch()),
+                        );
                         return Ok(worktree.base_commit().to_owned());
                     }
                     let message = CommitMessage { subject, trailers: Vec::new() };

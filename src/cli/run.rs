@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::output::{End, Fault, Output};
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
-use super::{Run, diagnostic, progress, session, signals};
+use super::{Run, diagnostic, plan, progress, session, signals};
 use crate::api;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
+use crate::host::plan::Report;
 use crate::journal::NewRun;
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
@@ -47,6 +48,9 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let sources = session::sources(&run.flags, &environment, &cwd)?;
     let format = sources.flags.output_format.or(sources.below.output_format);
     output.choose(format.unwrap_or_default())?;
+    if sources.flags.dry_run.or(sources.below.dry_run) == Some(true) {
+        output.reserve()?;
+    }
     let workers = session::workers()?;
     let root = Task::root(tokio_util::sync::CancellationToken::new());
     let signalled = signals::watch(workers.handle(), root.stopper(), output)?;
@@ -57,6 +61,10 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let host =
         session::host(sources, NewRun::new("", &script.name), environment, events, &workers)?;
     output.serve(&host, root.stopper());
+    if let Some(plan) = host.plan() {
+        let stopper = root.stopper().clone();
+        plan.when_full(move |error| stopper.stop(error));
+    }
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
     let code = session::on_lua_thread(running.execute(&script, &run.args))?;
@@ -118,7 +126,10 @@ impl Running {
         let (ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
         let code = self.exit_code(&runtime, ended.as_deref(), closed);
         // What ended the run comes last, where people look first.
-        progress::summary(&run, &host.fleet().tally(), host.config().quiet);
+        let report = self.report();
+        if report.is_none() {
+            progress::summary(&run, &host.fleet().tally(), host.config().quiet);
+        }
         let interrupted = self.signalled.code().is_some();
         let silent = interrupted || closed || runtime.exit_code().is_some();
         let uncaught = ended.filter(|_| !silent);
@@ -126,9 +137,20 @@ impl Running {
             diagnostic::print_uncaught(uncaught);
         }
         let error = uncaught.as_deref().map(Fault::from);
-        output.finish(&End { code, result, error, interrupted });
+        if let Some(report) = &report {
+            output.tell(&plan::render(&script.name, report));
+        }
+        let plan = report.map(|report| json!(report));
+        output.finish(&End { code, result, error, interrupted, plan });
         // The last line, too, may find nobody there.
         Ok(if output.is_broken() { self.exit_code(&runtime, None, true) } else { code })
+    }
+
+    /// Returns what a dry run has planned.
+    fn report(&self) -> Option<Report> {
+        let config = self.host.config();
+        let plan = self.host.plan()?;
+        Some(plan.report(config.concurrency, config.max_budget_usd))
     }
 
     /// Returns what takes the text that the script prints.

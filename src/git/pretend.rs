@@ -2,10 +2,14 @@
 //! and not asked. They live in a handle and never on the disk.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::branch::Branch;
+use super::command::{LONG, fields, text};
 use super::repo::Repo;
+use super::scope::Scope;
+use crate::error::{Kind, Result, ResultExt};
 
 /// Names and the commits that they stand for.
 #[derive(Debug, Default)]
@@ -15,6 +19,29 @@ impl Repo {
     /// Answers from now on as if there was a branch, or an agent with that id whose turns left nothing.
     pub fn pretend(&self, name: &str, commit: &str) {
         self.names().insert(name.to_owned(), commit.to_owned());
+    }
+
+    /// Returns the first path of a commit that a scope allows.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when there is no such commit.
+    pub async fn first_path(&self, commit: &str, scope: Option<&Scope>) -> Result<Option<String>> {
+        let git = self.git("ls-tree").args(["-r", "-z", "--name-only", "--full-tree", commit]);
+        let bytes = git.limit(LONG).bytes().await;
+        let bytes =
+            bytes.or_kind(Kind::Git, || format!("cannot look at the files of `{commit}`"))?;
+        let allowed = |path: &String| scope.is_none_or(|scope| scope.allows(Path::new(path)));
+        Ok(fields(&bytes).map(text).filter(|path| !path.is_empty()).find(allowed))
+    }
+
+    /// Reports whether a commit has all that a revision has.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when there is no such revision.
+    pub async fn holds(self: &Arc<Self>, commit: &str, rev: &str) -> Result<bool> {
+        let other = self.resolve_base(rev).await?;
+        let held = self.is_ancestor(&other, commit).await;
+        held.or_kind(Kind::Git, || format!("cannot compare `{rev}` with `{commit}`"))
     }
 
     /// Returns the commit of a branch or an agent that is not there, if it was told of.
@@ -30,7 +57,11 @@ impl Repo {
         }
         if let Some((from, to)) = rev.split_once("..") {
             let dots = if to.starts_with('.') { "..." } else { ".." };
-            return format!("{}{dots}{}", self.really(from), self.really(to.trim_start_matches('.')));
+            return format!(
+                "{}{dots}{}",
+                self.really(from),
+                self.really(to.trim_start_matches('.'))
+            );
         }
         let end = rev.find(['~', '^', ':', '@']).unwrap_or(rev.len());
         match self.pretended(&rev[..end]) {
@@ -49,7 +80,7 @@ impl Repo {
             upstream: None,
         };
         let names = self.names();
-        names.iter().filter(|(name, _)| !is_agent(name)).map(branch).collect()
+        names.iter().filter(|(name, _)| !is_id(name)).map(branch).collect()
     }
 
     fn names(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -57,8 +88,8 @@ impl Repo {
     }
 }
 
-/// Tells whether a name is an agent's id.
-fn is_agent(name: &str) -> bool {
-    let digits = name.strip_prefix("agent-").unwrap_or_default();
+/// Tells whether a name is an agent's id, or a commit's.
+fn is_id(name: &str) -> bool {
+    let digits = name.strip_prefix("agent-").unwrap_or(if name.len() >= 40 { name } else { "" });
     digits.len() >= 4 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }

@@ -81,7 +81,8 @@ impl Repo {
         init.bytes().await.or_kind(Kind::Git, trouble)?;
         let repo = Self::open(dir).await?;
         let commit = async {
-            let tree = repo.git("hash-object").args(["-t", "tree", "-w", "/dev/null"]).line().await?;
+            let tree =
+                repo.git("hash-object").args(["-t", "tree", "-w", "/dev/null"]).line().await?;
             let commit = repo.commit_tree(&tree, &[], "start\n", false).await?;
             repo.move_ref("refs/heads/main", &commit, None, "start").await
         };

@@ -117,7 +117,8 @@ impl Repo {
     /// [`Kind::Git`], naming the revision, when it names no commit.
     pub async fn resolve_base(self: &Arc<Self>, rev: &str) -> Result<String> {
         let Some(snapshot) = self.resolve_turn(rev).await? else { return self.resolve(rev).await };
-        let Some((agent, turn)) = parse(rev).filter(|(agent, _)| self.pretended(agent).is_none()) else {
+        let Some((agent, turn)) = parse(rev).filter(|(agent, _)| self.pretended(agent).is_none())
+        else {
             return Ok(snapshot);
         };
         let row = self.agent(agent).await?;

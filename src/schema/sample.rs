@@ -110,7 +110,9 @@ impl Maker<'_> {
         }
         match self.kind(fields) {
             "null" => Value::Null,
-            "boolean" => json!((self.shape == Shape::Full) != (spot.index + self.choice.of(2) == 1)),
+            "boolean" => {
+                json!((self.shape == Shape::Full) != (spot.index + self.choice.of(2) == 1))
+            }
             "integer" => scalar::number(fields, self.shape, &self.choice, spot.index, true),
             "number" => scalar::number(fields, self.shape, &self.choice, spot.index, false),
             "array" => self.list(fields, spot),
@@ -132,8 +134,13 @@ impl Maker<'_> {
             _ => {}
         }
         let has = |names: &[&str]| names.iter().any(|name| fields.contains_key(*name));
-        if has(&["properties", "required", "minProperties", "additionalProperties", "patternProperties"])
-        {
+        if has(&[
+            "properties",
+            "required",
+            "minProperties",
+            "additionalProperties",
+            "patternProperties",
+        ]) {
             "object"
         } else if has(&["items", "prefixItems", "minItems", "contains", "uniqueItems"]) {
             "array"
@@ -204,7 +211,8 @@ impl Maker<'_> {
             }
         }
         let needs = fields.get("dependentRequired").and_then(Value::as_object).unwrap_or(&none);
-        let needed = needs.iter().filter(|(name, _)| names.contains(name) || required.contains(name));
+        let needed =
+            needs.iter().filter(|(name, _)| names.contains(name) || required.contains(name));
         let needed: Vec<String> = needed.flat_map(|(_, needs)| texts(Some(needs))).collect();
         for name in required.iter().chain(&needed) {
             if !names.contains(name) {
@@ -217,7 +225,8 @@ impl Maker<'_> {
         let mut number = 0;
         while (names.len() as u64) < count {
             let left = known.keys().find(|name| !names.contains(name)).cloned();
-            let by_pattern = || patterns.keys().next().map(|pattern| scalar::matching(pattern, &self.choice));
+            let by_pattern =
+                || patterns.keys().next().map(|pattern| scalar::matching(pattern, &self.choice));
             let named = left.or_else(|| if open { None } else { by_pattern()? });
             number += 1;
             names.push(named.unwrap_or_else(|| format!("key{number}")));
@@ -364,8 +373,12 @@ mod tests {
             2 => json!({ "type": "number", "exclusiveMinimum": some(5), "multipleOf": 0.5 }),
             3 => json!({ "type": "boolean" }),
             4 => json!({ "enum": ["low", "high", some(5)] }),
-            5 => json!({ "type": "string", "pattern": ["^v[0-9]+$", "[A-Z]{3}", "^(a|b)?$"][usize::try_from(some(3)).unwrap()] }),
-            6 => json!({ "type": "array", "items": written(choice, depth + 1), "minItems": some(3) }),
+            5 => {
+                json!({ "type": "string", "pattern": ["^v[0-9]+$", "[A-Z]{3}", "^(a|b)?$"][usize::try_from(some(3)).unwrap()] })
+            }
+            6 => {
+                json!({ "type": "array", "items": written(choice, depth + 1), "minItems": some(3) })
+            }
             7 => json!({ "anyOf": [written(choice, depth + 1), { "type": "null" }] }),
             8 => json!({ "allOf": [written(choice, depth + 1), {}] }),
             _ => {

@@ -164,10 +164,7 @@ pub(super) async fn at(worktree: &Worktree, path: &Path) -> Result<WorktreeEntry
 ///
 /// # Errors
 /// [`Kind::Git`], for a worktree that is somebody's.
-pub(super) async fn admit(
-    worktree: &Worktree,
-    entry: &WorktreeEntry,
-) -> Result<(PathBuf, String)> {
+pub(super) async fn admit(worktree: &Worktree, entry: &WorktreeEntry) -> Result<(PathBuf, String)> {
     let repo = &worktree.repo;
     let (shown, branch) = (entry.path.display().to_string(), worktree.branch.clone());
     let refuse = |why: String| Error::new(Kind::Git, why);

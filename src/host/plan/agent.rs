@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use super::{Cost, MOST_AGENTS, Plan};
@@ -83,7 +84,10 @@ pub(super) fn order(a: &str, b: &str) -> Ordering {
     let parts = |path: &str| -> Vec<(String, u64)> {
         let mut parts = Vec::new();
         for part in path.split(['/', '[', ']', '#']).filter(|part| !part.is_empty()) {
-            parts.push((part.trim_matches(|c: char| c.is_ascii_digit()).to_owned(), part.parse().unwrap_or(0)));
+            parts.push((
+                part.trim_matches(|c: char| c.is_ascii_digit()).to_owned(),
+                part.parse().unwrap_or(0),
+            ));
         }
         parts
     };
@@ -136,15 +140,18 @@ impl Host {
         };
         if let Some(worktree) = &surveyed {
             let (branch, base) = (worktree.branch().to_owned(), worktree.base_commit().to_owned());
-            worktree.repo().pretend(&branch, &base);
-            worktree.repo().pretend(&id, &base);
+            let repo = worktree.repo();
+            repo.pretend(&branch, &base);
+            repo.pretend(&id, &base);
+            plan.files.make_alike(worktree.path(), repo.top());
             let _ = live.branch.set(branch.clone());
             plan.change(place, |agent| {
                 agent.branch = Some(branch);
                 agent.base_commit = Some(base);
             });
         }
-        self.answer(order, id, surveyed.as_ref())
+        let work = self.work(plan, &order, &id, surveyed.as_ref()).await?;
+        self.answer(&order, id, surveyed.as_ref(), work)
     }
 
     /// Returns an id that neither the registry nor the plan has.
@@ -194,18 +201,70 @@ impl Host {
         self.beside(surveying).await?.map(Some)
     }
 
-    /// Answers for an agent: it was done, and had nothing to change.
-    fn answer(&self, order: Order, id: String, worktree: Option<&Worktree>) -> Result<Outcome> {
+    /// Makes up what an agent changed: one file that there is, so that what a script does with changes is
+    /// planned too. The commit is one that every repository handle takes for the base.
+    async fn work(
+        &self,
+        plan: &Plan,
+        order: &Order,
+        id: &str,
+        worktree: Option<&Worktree>,
+    ) -> Result<Work> {
+        let (Some(worktree), Site::Worktree(site)) = (worktree, &order.query.site) else {
+            return Ok(Work::default());
+        };
+        let base = worktree.base_commit().to_owned();
+        if order.query.read_only {
+            return Ok(Work { head: Some(base), files: Vec::new() });
+        }
+        let scope = site.scope.clone();
+        let written = scope.as_ref().map(|scope| scope.written().to_vec());
+        if written.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Work { head: Some(base), files: Vec::new() });
+        }
+        let key = (base.clone(), written.clone());
+        let known = plan.state().paths.get(&key).cloned();
+        let path = match known {
+            Some(path) => path,
+            None => {
+                let (repo, commit) = (Arc::clone(worktree.repo()), base.clone());
+                let looked = async move { repo.first_path(&commit, scope.as_deref()).await };
+                let found = self.beside(looked).await??;
+                let path = found.or_else(|| written?.into_iter().next());
+                let path = path.unwrap_or_else(|| "planned".to_owned());
+                plan.state().paths.insert(key, path.clone());
+                path
+            }
+        };
+        let files = vec![path];
+        if site.commit == Commit::No {
+            return Ok(Work { head: Some(base), files });
+        }
+        let head = made_up(id, base.len());
+        worktree.repo().pretend(&head, &base);
+        plan.state().changed.insert(worktree.branch().to_owned());
+        Ok(Work { head: Some(head), files })
+    }
+
+    /// Answers for an agent: it was done.
+    fn answer(
+        &self,
+        order: &Order,
+        id: String,
+        worktree: Option<&Worktree>,
+        work: Work,
+    ) -> Result<Outcome> {
         let query = &order.query;
         let structured_output = match &query.schema {
             None => None,
             Some(schema) => Some(schema.sample(shape(&query.call_path)).ok_or_else(|| {
-                let why = format!("no data that fits the schema of `{}` could be made up", query.label);
-                Error::new(Kind::Model, why)
-                    .hint("the dry run needs some: simplify the schema, or try it with --model FILE.lua")
+                let why =
+                    format!("no data that fits the schema of `{}` could be made up", query.label);
+                Error::new(Kind::Model, why).hint(
+                    "the dry run needs some: simplify the schema, or try it with --model FILE.lua",
+                )
             })?),
         };
-        let base = worktree.map(|worktree| worktree.base_commit().to_owned());
         Ok(Outcome {
             result: structured_output
                 .as_ref()
@@ -214,13 +273,31 @@ impl Host {
             label: query.label.clone(),
             branch: worktree.map(|worktree| worktree.branch().to_owned()),
             worktree_path: worktree.map(|worktree| worktree.path().to_owned()),
-            base_commit: base.clone(),
-            head_commit: base,
+            base_commit: worktree.map(|worktree| worktree.base_commit().to_owned()),
+            head_commit: work.head,
+            files_changed: work.files,
             stop_reason: Some("end_turn".to_owned()),
             structured_output,
             ..blank(id, Subtype::Success)
         })
     }
+}
+
+/// What an agent is taken to have changed.
+#[derive(Default)]
+struct Work {
+    head: Option<String>,
+    files: Vec<String>,
+}
+
+/// Returns a commit id that no commit has, of so many digits.
+fn made_up(id: &str, digits: usize) -> String {
+    let hash = Sha256::digest(id.as_bytes());
+    hash.iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        .chars()
+        .take(digits)
+        .collect()
 }
 
 /// Returns the shape of an answer: it changes where a script asks in a loop, so that loops end.
@@ -310,7 +387,8 @@ impl Planned {
         };
         let (named, base) = match plan.map(|plan| &plan.start) {
             Some(Start::Fresh { branch, base, dirty, .. }) => {
-                let copied = (*dirty == Dirty::Copy).then(|| "HEAD and uncommitted changes".to_owned());
+                let copied =
+                    (*dirty == Dirty::Copy).then(|| "HEAD and uncommitted changes".to_owned());
                 (branch.is_some(), copied.or_else(|| base.clone()))
             }
             Some(Start::There { .. }) => (true, None),
@@ -327,7 +405,8 @@ impl Planned {
             fallbacks: query.fallbacks.iter().map(|f| f.model.name().to_owned()).collect(),
             tools: tools(query),
             mcp_servers: query.servers.iter().map(|server| server.name.clone()).collect(),
-            read_only: query.read_only || plan.is_some_and(|p| p.commit == Commit::No && query.read_only),
+            read_only: query.read_only
+                || plan.is_some_and(|p| p.commit == Commit::No && query.read_only),
             scope: plan.and_then(|plan| plan.scope.as_ref()).map(|scope| scope.written().to_vec()),
             setup: query.setup().map(str::to_owned),
             verify: query.verify.as_ref().map(verified),
@@ -363,12 +442,23 @@ mod tests {
 
     #[test]
     fn paths_are_sorted_as_they_stand_in_the_script() {
-        let mut paths =
-            ["/query#10", "/all#2[b]/query#1", "/query#2", "/all#2[10]/query#1", "/all#2[9]/query#1"];
+        let mut paths = [
+            "/query#10",
+            "/all#2[b]/query#1",
+            "/query#2",
+            "/all#2[10]/query#1",
+            "/all#2[9]/query#1",
+        ];
         paths.sort_by(|a, b| order(a, b));
         assert_eq!(
             paths,
-            ["/all#2[9]/query#1", "/all#2[10]/query#1", "/all#2[b]/query#1", "/query#2", "/query#10"]
+            [
+                "/all#2[9]/query#1",
+                "/all#2[10]/query#1",
+                "/all#2[b]/query#1",
+                "/query#2",
+                "/query#10"
+            ]
         );
     }
 

@@ -34,9 +34,8 @@ impl Cost {
         let context_window = able.context_window?;
         let max_output_tokens = able.reply_limit(query.limits.max_output_tokens, query.effort);
         let dearest = price.input.max(price.cache_write).max(price.cache_read);
-        let turn_usd = (context_window as f64 * dearest
-            + f64::from(max_output_tokens) * price.output)
-            / 1e6;
+        let turn_usd =
+            (context_window as f64 * dearest + f64::from(max_output_tokens) * price.output) / 1e6;
         Some(Self { context_window, max_output_tokens, turn_usd })
     }
 

@@ -10,12 +10,18 @@ use crate::error::{Kind, Result, ResultExt};
 pub(super) struct Files {
     dir: PathBuf,
     written: Mutex<BTreeMap<PathBuf, Option<PathBuf>>>,
+    /// Folders that are not made, and those that have the files that would be in them.
+    alike: Mutex<BTreeMap<PathBuf, PathBuf>>,
 }
 
 impl Files {
     pub(super) fn new(run: &str) -> Self {
         let name = format!("agentlua-plan-{}-{run}", std::process::id());
-        Self { dir: std::env::temp_dir().join(name), written: Mutex::default() }
+        Self {
+            dir: std::env::temp_dir().join(name),
+            written: Mutex::default(),
+            alike: Mutex::default(),
+        }
     }
 
     /// Returns the folder of all that is temporary. It need not exist.
@@ -29,7 +35,26 @@ impl Files {
             return content.clone();
         }
         let gone = |above: &Path| matches!(written.get(above), Some(None));
-        (!path.ancestors().skip(1).any(gone)).then(|| path.to_owned())
+        if path.ancestors().skip(1).any(gone) {
+            return None;
+        }
+        let alike = self.alike.lock().unwrap_or_else(PoisonError::into_inner);
+        let real = alike.iter().find_map(|(folder, real)| {
+            let rest = path.strip_prefix(folder).ok()?;
+            Some(if rest.as_os_str().is_empty() { real.clone() } else { real.join(rest) })
+        });
+        Some(real.unwrap_or_else(|| path.to_owned()))
+    }
+
+    /// Lets the files of `real` be found in `folder`, which is not made.
+    pub(super) fn make_alike(&self, folder: &Path, real: &Path) {
+        let mut alike = self.alike.lock().unwrap_or_else(PoisonError::into_inner);
+        alike.insert(folder.to_owned(), real.to_owned());
+    }
+
+    /// Removes all that is temporary.
+    pub(super) fn clear(&self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
     }
 
     pub(super) fn to_write(&self, path: &Path) -> Result<PathBuf> {
@@ -62,7 +87,7 @@ impl Files {
 
 impl Drop for Files {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
+        self.clear();
     }
 }
 

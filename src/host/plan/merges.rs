@@ -41,9 +41,13 @@ impl Host {
         let own = Arc::clone(repo);
         let into = merges.first().and_then(|merge| merge.into.clone());
         let (into, tip) = self.beside(async move { target(&own, into).await }).await??;
-        let mut status = "up_to_date";
+        let mut whole = "up_to_date";
         let mut fates = Vec::new();
         for merge in merges {
+            if self.is_there(plan, repo, &tip, &merge.branch).await? {
+                fates.push(json!({ "branch": merge.name, "status": "up_to_date" }));
+                continue;
+            }
             let clash = self.clash(repo, &into, &merge.branch).await?;
             let (name, told) = (&merge.name, wanted.told());
             let conflicts = match &clash {
@@ -56,14 +60,34 @@ impl Host {
                 plan.note("agents that merges ask about conflicts are not in the plan");
             }
             self.fleet.note_merge(name);
-            status = "merged";
-            fates.push(json!({ "branch": name, "status": status, "commit": tip }));
+            whole = "merged";
+            fates.push(json!({ "branch": name, "status": whole, "commit": tip }));
         }
-        Ok((Merged { status, commit: tip, into }, fates))
+        Ok((Merged { status: whole, commit: tip, into }, fates))
+    }
+
+    /// Reports whether a merge would bring nothing.
+    async fn is_there(
+        &self,
+        plan: &Plan,
+        repo: &Arc<Repo>,
+        tip: &str,
+        branch: &str,
+    ) -> Result<bool> {
+        let changed = plan.state().changed.contains(branch.trim_start_matches("refs/heads/"));
+        let (repo, tip, branch) = (Arc::clone(repo), tip.to_owned(), branch.to_owned());
+        let there = async move { repo.holds(&tip, &branch).await };
+        // Looked up in any case: it has to be there.
+        Ok(self.beside(there).await?? && !changed)
     }
 
     /// Returns the paths in which two branches would conflict, if they would.
-    async fn clash(&self, repo: &Arc<Repo>, into: &str, branch: &str) -> Result<Option<Vec<String>>> {
+    async fn clash(
+        &self,
+        repo: &Arc<Repo>,
+        into: &str,
+        branch: &str,
+    ) -> Result<Option<Vec<String>>> {
         let (repo, revs) =
             (Arc::clone(repo), vec![format!("refs/heads/{into}"), branch.to_owned()]);
         let clashes = self.beside(async move { git::conflicts(&repo, &revs).await }).await??;

@@ -14,7 +14,7 @@ mod model;
 mod repository;
 mod worktrees;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -88,6 +88,10 @@ struct State {
     /// How many worktrees were asked for.
     worktrees: usize,
     script_worktrees: u32,
+    /// Branches on which a planned agent is taken to have changed something.
+    changed: BTreeSet<String>,
+    /// What it is taken to have changed, by base and scope.
+    paths: BTreeMap<(String, Option<Vec<String>>), String>,
 }
 
 impl Plan {
@@ -143,6 +147,11 @@ impl Plan {
     /// Io, when there can be no temporary file.
     pub fn file_to_write(&self, path: &std::path::Path) -> Result<PathBuf> {
         self.files.to_write(path)
+    }
+
+    /// Removes what was temporary: nothing is asked of the plan but its report after that.
+    pub fn close(&self) {
+        self.files.clear();
     }
 
     /// Lets a file be gone.

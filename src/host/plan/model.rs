@@ -22,7 +22,8 @@ impl Host {
         if error.kind != Kind::Model {
             return Err(error);
         }
-        let model = select::select(name, &self.providers().with_keys()).map_err(|_| error.clone())?;
+        let model =
+            select::select(name, &self.providers().with_keys()).map_err(|_| error.clone())?;
         plan.note(error.message);
         Ok(model)
     }

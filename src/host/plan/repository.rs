@@ -14,7 +14,8 @@ impl Plan {
     /// # Errors
     /// Git, when there is none and nothing that was not done may make it.
     pub(in crate::host) async fn repo(&self, dir: &Path) -> Result<Arc<Repo>> {
-        let opening = || Opening { scratch: Some(self.files.dir().join("git")), ..Opening::default() };
+        let opening =
+            || Opening { scratch: Some(self.files.dir().join("git")), ..Opening::default() };
         let error = match Repo::open_with(dir, opening()).await {
             Ok(repo) => return Ok(repo),
             Err(error) if !self.has_steps() => return Err(error),

@@ -38,6 +38,7 @@ impl Host {
             Worktree::survey(&own, New { id, run, branch, base_commit, root, taken, furnish }).await
         };
         let worktree = self.beside(surveying).await??;
+        plan.files.make_alike(worktree.path(), repo.top());
         repo.pretend(worktree.branch(), worktree.base_commit());
         let prepared = setup.map(|setup| format!(", prepared by `{setup}`")).unwrap_or_default();
         plan.step("worktree", format!("make a worktree on `{}`{prepared}", worktree.branch()));

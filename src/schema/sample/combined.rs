@@ -119,9 +119,8 @@ fn joined(name: &str, one: &Value, other: &Value) -> Value {
         "type" => {
             let (one, other) = (list(one), list(other));
             let whole = |kinds: &[Value]| kinds.contains(&json!("number"));
-            let fits = |kind: &Value| {
-                other.contains(kind) || (kind == &json!("integer") && whole(&other))
-            };
+            let fits =
+                |kind: &Value| other.contains(kind) || (kind == &json!("integer") && whole(&other));
             let mut kinds: Vec<Value> = one.iter().filter(|kind| fits(kind)).cloned().collect();
             if whole(&one) && other.contains(&json!("integer")) {
                 kinds.push(json!("integer"));

@@ -18,7 +18,10 @@ pub(super) fn number(
 ) -> Value {
     let bound = |name: &str| fields.get(name).and_then(Value::as_f64);
     let asked = bound("multipleOf").filter(|step| *step > 0.0);
-    let fine = match (bound("minimum").or(bound("exclusiveMinimum")), bound("maximum").or(bound("exclusiveMaximum"))) {
+    let fine = match (
+        bound("minimum").or(bound("exclusiveMinimum")),
+        bound("maximum").or(bound("exclusiveMaximum")),
+    ) {
         (Some(low), Some(high)) if high > low && high - low < 4.0 => (high - low) / 4.0,
         _ => 0.5,
     };
@@ -32,10 +35,11 @@ pub(super) fn number(
     let up = |bound: f64| ((bound - origin) / step).ceil();
     let down = |bound: f64| ((bound - origin) / step).floor();
     let at = |place: f64| origin + place * step;
-    let lowest = bound("minimum").map(up).into_iter().chain(bound("exclusiveMinimum").map(|bound| {
-        let place = up(bound);
-        if at(place) > bound { place } else { place + 1.0 }
-    }));
+    let lowest =
+        bound("minimum").map(up).into_iter().chain(bound("exclusiveMinimum").map(|bound| {
+            let place = up(bound);
+            if at(place) > bound { place } else { place + 1.0 }
+        }));
     let highest =
         bound("maximum").map(down).into_iter().chain(bound("exclusiveMaximum").map(|bound| {
             let place = down(bound);
@@ -45,7 +49,9 @@ pub(super) fn number(
     let highest = highest.reduce(f64::min);
     let shift = (index + choice.of(5)) as f64;
     let place = match (lowest, highest, shape) {
-        (_, Some(high), Shape::Full) if lowest.is_some() => (high - shift).max(lowest.unwrap_or(high)),
+        (_, Some(high), Shape::Full) if lowest.is_some() => {
+            (high - shift).max(lowest.unwrap_or(high))
+        }
         (Some(low), high, _) => (low + shift).min(high.unwrap_or(f64::MAX)),
         (None, Some(high), Shape::Bare) => high.min(0.0) - shift,
         (None, Some(high), Shape::Full) => high.min(1.0 / step) - shift,
@@ -82,7 +88,9 @@ pub(super) fn text(fields: &Map<String, Value>, choice: &Choice, index: u64) -> 
     let count = text.chars().count();
     text.extend(std::iter::repeat_n(fill, least.saturating_sub(count)));
     match length("maxLength") {
-        Some(most) if count > most => text.chars().rev().take(most).collect::<Vec<_>>().into_iter().rev().collect(),
+        Some(most) if count > most => {
+            text.chars().rev().take(most).collect::<Vec<_>>().into_iter().rev().collect()
+        }
         _ => text,
     }
 }
@@ -160,10 +168,14 @@ fn write(hir: &Hir, choice: &Choice, least: usize, text: &mut String) {
 /// Returns a character of a class that people can read, where there is one.
 fn of_class(class: &Class, choice: &Choice) -> Option<char> {
     let ranges: Vec<(char, char)> = match class {
-        Class::Unicode(class) => class.ranges().iter().map(|range| (range.start(), range.end())).collect(),
-        Class::Bytes(class) => {
-            class.ranges().iter().map(|range| (char::from(range.start()), char::from(range.end()))).collect()
+        Class::Unicode(class) => {
+            class.ranges().iter().map(|range| (range.start(), range.end())).collect()
         }
+        Class::Bytes(class) => class
+            .ranges()
+            .iter()
+            .map(|range| (char::from(range.start()), char::from(range.end())))
+            .collect(),
     };
     let within = |c: char| ranges.iter().any(|(start, end)| (*start..=*end).contains(&c));
     let readable: Vec<char> = "a1Asx0-_ ./".chars().filter(|c| within(*c)).collect();
