@@ -110,6 +110,8 @@ pub struct Settings {
     /// Servers beside the built-in ones, by the name that models begin with; the user's file alone.
     #[serde(default)]
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// Whether agents are planned and not asked; never a script's own affair.
+    pub dry_run: Option<bool>,
 }
 
 /// A server of models.
@@ -182,7 +184,7 @@ const REPOSITORY_KEYS: [&str; 11] = [
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 3] = ["dry_run", "detach", "resume"];
+pub const LATER: [&str; 2] = ["detach", "resume"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
@@ -215,6 +217,7 @@ impl Settings {
                 (mine, below) => mine.or(below),
             },
             providers: below.providers.into_iter().chain(self.providers).collect(),
+            dry_run: self.dry_run.or(below.dry_run),
         }
     }
 
@@ -341,6 +344,8 @@ pub struct Config {
     pub worktree: WorktreeSettings,
     /// Servers beside the built-in ones.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// Whether agents are planned and not asked.
+    pub dry_run: bool,
 }
 
 impl Config {
@@ -396,6 +401,7 @@ impl Config {
             replay_tools: settings.replay_tools.unwrap_or(false),
             worktree: settings.worktree.unwrap_or_default(),
             providers: settings.providers,
+            dry_run: settings.dry_run.unwrap_or(false),
         })
     }
 }

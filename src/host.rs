@@ -6,6 +6,7 @@ pub mod gc;
 pub mod integrate;
 pub mod merge;
 mod past;
+pub mod plan;
 mod prices;
 pub mod race;
 mod recovery;
@@ -57,6 +58,8 @@ pub struct Host {
     /// The script, as it was typed.
     script: String,
     cassette: cassette::Loaded,
+    /// There in a dry run.
+    plan: Option<plan::Plan>,
     models: Mutex<HashMap<String, Arc<dyn Model>>>,
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
@@ -109,6 +112,7 @@ impl Host {
             env::allowed(around.environment.clone().into_iter()),
         );
         fleet.purse().set_total(config.max_budget_usd);
+        let plan = config.dry_run.then(|| plan::Plan::new(fleet.run_id()));
         Ok(Arc::new(Self {
             sources: Mutex::new(around.sources),
             config: Mutex::new(config),
@@ -121,6 +125,7 @@ impl Host {
             resumed: around.resumed,
             script,
             cassette: cassette::Loaded::default(),
+            plan,
             models: Mutex::default(),
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
@@ -193,6 +198,11 @@ impl Host {
         &self.fleet
     }
 
+    /// Returns the plan, in a dry run.
+    pub fn plan(&self) -> Option<&plan::Plan> {
+        self.plan.as_ref()
+    }
+
     /// Reports whether the run is one that was cut off or has failed, and goes on.
     pub fn is_resumed(&self) -> bool {
         self.resumed.is_some()
@@ -260,7 +270,10 @@ impl Host {
         if let Some(model) = models.get(name) {
             return Ok(Arc::clone(model));
         }
-        let model = select::select(name, &self.providers())?;
+        let model = match (select::select(name, &self.providers()), &self.plan) {
+            (Err(error), Some(plan)) => self.keyless_model(plan, name, error)?,
+            (model, _) => model?,
+        };
         models.insert(name.to_owned(), Arc::clone(&model));
         Ok(model)
     }
@@ -284,6 +297,7 @@ impl Host {
         }
         match select::default_name(&self.providers()) {
             Some(name) => self.model(name),
+            None if self.plan.is_some() => self.model(select::USUAL),
             None => Err(Error::new(Kind::Model, "no model is named and no key is set").hint(
                 "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model with a name or a Lua file",
             )),
@@ -311,7 +325,10 @@ impl Host {
             return Ok(Arc::clone(repo));
         }
         let path = dir.to_owned();
-        let repo = self.beside(async move { Repo::open(&path).await }).await??;
+        let repo = match &self.plan {
+            Some(plan) => plan.repo(dir).await?,
+            None => self.beside(async move { Repo::open(&path).await }).await??,
+        };
         // Two directories of one repository share its handle, and with it its lock.
         let known = repos
             .values()
@@ -372,6 +389,9 @@ impl Host {
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Outcome> {
+        if let Some(plan) = &self.plan {
+            return self.plan_agent(plan, query, cancel, live).await;
+        }
         let label = query.label.clone();
         if let Site::Worktree(_) = &query.site {
             // Before the first wait, so that the first of a fan-out knows of the others.
@@ -461,6 +481,9 @@ impl Host {
     /// Closes what the run has open, and writes down what is left to write.
     pub async fn close(&self) {
         self.close_worktrees().await;
+        if let Some(plan) = &self.plan {
+            plan.close();
+        }
         let fleet = Arc::clone(&self.fleet);
         if let Err(error) = self.beside(async move { fleet.close().await }).await {
             self.events.warn(format!("the run could not be ended in order: {error}"));

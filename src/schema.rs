@@ -3,6 +3,8 @@
 //! A schema is compiled once and never fetches anything: a `$ref` leads inside it, or to one of the
 //! drafts' own schemas. What does not fit is told in clauses that a model can act on.
 
+pub mod sample;
+
 use std::fmt::Write;
 
 use jsonschema::{ValidationError, Validator};

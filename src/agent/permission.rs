@@ -51,6 +51,12 @@ pub(super) fn covers_name(name: &str, tool: &str) -> bool {
     pattern::Pattern::new(name).covers(&pattern::plain(tool))
 }
 
+/// Reports whether a command, as far as can be told from its text, only looks: it writes no file, reaches no
+/// network, and starts nothing that may.
+pub fn only_looks(command: &str) -> bool {
+    readonly::objection(command).is_none()
+}
+
 /// Returns the programs that a command names, `None` for one whose name only the shell will know;
 /// nothing, when the command cannot be taken apart.
 pub fn programs(command: &str) -> Option<Vec<Option<String>>> {

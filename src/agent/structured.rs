@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use super::query::Query;
 use crate::error::{Error, Kind};
 use crate::schema::Checker;
+use crate::schema::sample::{Shape, sample};
 use crate::tool::{Context, Tool, ToolError, ToolOutput};
 
 /// The tool that takes the final answer.
@@ -69,6 +70,13 @@ impl Schema {
     /// Returns it as the schema of an object, for models.
     pub fn wire(&self) -> &Arc<Value> {
         &self.wire
+    }
+
+    /// Returns a value that fits, made without a model; nothing when none was found.
+    pub fn sample(&self, shape: Shape) -> Option<Value> {
+        let wire = Checker::new(&self.wire).ok()?;
+        let value = sample(&self.wire, &wire, shape).map(|value| self.unwrapped(value))?;
+        self.fitted(&value).ok()
     }
 
     /// Takes a value out of the object that a model was asked for.

@@ -105,6 +105,10 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let host = Arc::clone(&host);
             async move {
                 let (id, force) = (agent_id(&mut args)?, removal_options(&lua, &mut args)?);
+                if let Some(plan) = host.plan() {
+                    plan.step("remove", format!("remove what `{id}` left"));
+                    return Ok(());
+                }
                 for text in host.remove_agent(&id, force).await?.account() {
                     host.events().emit(Event::Message { level: Level::Info, text });
                 }

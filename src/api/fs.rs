@@ -1,6 +1,6 @@
 //! The global `fs`: files of the script itself, relative to where agentlua was started.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use mlua::prelude::*;
@@ -22,7 +22,7 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let host = at();
             move |lua, mut args| {
                 let name = args.string("path")?;
-                let content = files::read(&path(&host, &name))
+                let content = files::read(&found(&host, &name))
                     .or_kind(Kind::Io, || format!("cannot read `{name}`"))?;
                 Ok(lua.create_string(content)?)
             }
@@ -31,7 +31,7 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let host = at();
             move |_, mut args| {
                 let (name, content) = (args.string("path")?, args.bytes("content")?);
-                files::write(&path(&host, &name), &content)
+                files::write(&target(&host, "write", &name)?, &content)
                     .or_kind(Kind::Io, || format!("cannot write `{name}`"))?;
                 Ok(())
             }
@@ -40,14 +40,14 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let host = at();
             move |_, mut args| {
                 let (name, content) = (args.string("path")?, args.bytes("content")?);
-                files::append(&path(&host, &name), &content)
+                files::append(&target(&host, "append to", &name)?, &content)
                     .or_kind(Kind::Io, || format!("cannot append to `{name}`"))?;
                 Ok(())
             }
         })?
         .function("exists", {
             let host = at();
-            move |_, mut args| Ok(path(&host, &args.string("path")?).exists())
+            move |_, mut args| Ok(found(&host, &args.string("path")?).exists())
         })?
         .function("list", {
             let host = at();
@@ -71,6 +71,10 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             let host = at();
             move |_, mut args| {
                 let name = args.string("path")?;
+                if let Some(plan) = host.plan() {
+                    plan.step("mkdir", format!("make the directory `{name}`"));
+                    return Ok(());
+                }
                 std::fs::create_dir_all(path(&host, &name))
                     .or_kind(Kind::Io, || format!("cannot make the directory `{name}`"))?;
                 Ok(())
@@ -84,12 +88,35 @@ pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     Some(table) => Options::read(lua, &table, &REMOVE)?.flag("recursive")?,
                     None => None,
                 };
+                if let Some(plan) = host.plan() {
+                    plan.step("remove", format!("remove `{name}`"));
+                    plan.remove_file(&path(&host, &name));
+                    return Ok(());
+                }
                 remove(&path(&host, &name), recursive.unwrap_or(false))
                     .or_kind(Kind::Io, || format!("cannot remove `{name}`"))?;
                 Ok(())
             }
         })?;
     Ok(module.build())
+}
+
+/// Returns where a file is that is read: in a dry run what the script has written is kept apart.
+fn found(host: &Host, name: &str) -> PathBuf {
+    let path = path(host, name);
+    match host.plan() {
+        // A name that no file has, so that what was removed is not there.
+        Some(plan) => plan.file(&path).unwrap_or_else(|| PathBuf::from("/dev/null/removed")),
+        None => path,
+    }
+}
+
+/// Returns where a file is that is written: in a dry run a copy.
+fn target(host: &Host, verb: &str, name: &str) -> Result<PathBuf, Error> {
+    let path = path(host, name);
+    let Some(plan) = host.plan() else { return Ok(path) };
+    plan.step("write", format!("{verb} `{name}`"));
+    plan.file_to_write(&path)
 }
 
 fn remove(path: &Path, recursive: bool) -> std::io::Result<()> {

@@ -8,7 +8,7 @@ use mlua::prelude::*;
 use tokio_util::sync::CancellationToken;
 
 use super::git::merge::script::{Call, Outlet, Script};
-use super::git::merge::{Asking, on_conflict, verify};
+use super::git::merge::{Asking, on_conflict, shown_verify, verify};
 use super::query::repo_dir;
 use super::{result, revision, task, team};
 use crate::error::{Error, Kind, Result};
@@ -16,6 +16,7 @@ use crate::git::{Repo, Strategy};
 use crate::host::Host;
 use crate::host::integrate::{Integrated, Integration, Source};
 use crate::host::merge::{Gate, OnConflict, Verify};
+use crate::host::plan;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape, Task};
 
@@ -99,6 +100,13 @@ async fn integrate(
     let lua = runtime.lua().clone();
     let Asked { wanted, verify, setup, who, repo } =
         read(&runtime, &host, &task, &args.table("options")?).await?;
+    if let Some(plan) = host.plan() {
+        let verify = verify.as_ref().map(shown_verify);
+        let beside = plan::Wanted { verify, resolves: true };
+        let Integrated { outcome, merges } =
+            host.plan_integration(plan, &repo, &wanted, &beside).await?;
+        return integrated(&lua, &outcome, merges);
+    }
     let path = wanted.call_path.clone();
     let script = Script::new(Rc::clone(&task), runtime.main().clone(), path);
     host.recover(&repo).await;
@@ -141,11 +149,7 @@ async fn integrate(
         }
     };
     match done {
-        Ok(Integrated { outcome, merges }) => {
-            let table = result::table(&lua, "outcome", &outcome)?;
-            table.raw_set("merges", result::list(&lua, "merge of a branch", merges)?)?;
-            Ok(table)
-        }
+        Ok(Integrated { outcome, merges }) => integrated(&lua, &outcome, merges),
         Err(error) if error.kind == Kind::Cancelled && task.must_stop() => {
             let mut reason = task.reason();
             for (name, detail) in error.details() {
@@ -155,6 +159,16 @@ async fn integrate(
         }
         Err(error) => Err(outlet.take().map_or_else(|| error.into(), Raised::Value)),
     }
+}
+
+fn integrated(
+    lua: &Lua,
+    outcome: &serde_json::Value,
+    merges: Vec<serde_json::Value>,
+) -> Returned<LuaTable> {
+    let table = result::table(lua, "outcome", outcome)?;
+    table.raw_set("merges", result::list(lua, "merge of a branch", merges)?)?;
+    Ok(table)
 }
 
 async fn read(

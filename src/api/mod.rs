@@ -13,6 +13,7 @@ pub mod log;
 pub mod model;
 pub mod objection;
 mod once;
+mod plan;
 pub mod query;
 pub mod result;
 pub mod revision;
@@ -69,5 +70,6 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.publish("fs", fs::module(lua, host)?)?;
     runtime.publish("json", json::module(lua)?)?;
     runtime.publish("log", log::module(lua, host)?)?;
-    test::offer(lua, host, kit)
+    test::offer(lua, host, kit)?;
+    plan::install(runtime, host)
 }

@@ -39,6 +39,7 @@ const SHAPE: Shape = Shape {
     instead: &[
         ("permission_mode", "use `read_only` and rules of the query"),
         ("cwd", "use `repo`, or `cwd` of the query"),
+        ("dry_run", "it belongs on the command line: agentlua run --dry-run"),
     ],
 };
 
@@ -139,6 +140,7 @@ pub fn current(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {
             "strict": config.strict,
             "quiet": config.quiet,
             "output_format": config.output_format.as_str(),
+            "dry_run": config.dry_run,
             "repo": config.repo.as_ref().map(|path| path.display().to_string()),
             "worktree_root": config.worktree_root.as_ref().map(|path| path.display().to_string()),
             "record": config.record.as_ref().map(|path| path.display().to_string()),

@@ -13,9 +13,11 @@ use mlua::prelude::*;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::permission;
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::host::Host;
+use crate::host::plan::Plan;
 use crate::host::steps::{Place, hash};
 use crate::process::{Ended, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
@@ -191,7 +193,8 @@ impl Command {
     fn read(host: &Host, what: What, options: &mut Options) -> Result<Self> {
         let cwd =
             options.text("cwd")?.map_or_else(|| host.cwd().to_owned(), |cwd| host.cwd().join(cwd));
-        if !cwd.is_dir() {
+        // In a dry run a step that was not done may make it.
+        if !cwd.is_dir() && !host.plan().is_some_and(Plan::has_steps) {
             return Err(options.bad("cwd", format_args!("names no directory: `{}`", cwd.display())));
         }
         let given = options.string_map("env")?.unwrap_or_default();
@@ -266,6 +269,13 @@ async fn run(
     function: &str,
 ) -> Result<Ran> {
     let shown = shown(&invocation.what);
+    let invocation = match host.plan() {
+        None => invocation,
+        Some(plan) => match planned(plan, invocation, &shown) {
+            Some(invocation) => invocation,
+            None => return Ok(Ran::nothing()),
+        },
+    };
     let processes = host.processes().clone();
     let limits = Limits { timeout: limit, head: MAX_OUTPUT, tail: 0, spill: None, spill_max: 0 };
     let finished = host
@@ -289,6 +299,38 @@ async fn run(
             stderr: finished.stderr.into_bytes(),
         }),
     }
+}
+
+/// Returns the command if it may run in a dry run: it only looks. Else it is noted.
+fn planned(plan: &Plan, mut invocation: Invocation, shown: &str) -> Option<Invocation> {
+    // A worktree that is not made has the files of the checkout, as far as reading goes.
+    let cwd = plan.file(&invocation.cwd).filter(|cwd| cwd.is_dir());
+    if let (Some(cwd), true) = (cwd, only_looks(&invocation)) {
+        invocation.cwd = cwd;
+        // Else `git status` writes what it found into the index.
+        invocation.env.insert("GIT_OPTIONAL_LOCKS".to_owned(), "0".to_owned());
+        return Some(invocation);
+    }
+    plan.step("command", format!("run `{}`", shown.trim()));
+    None
+}
+
+/// Reports whether a command, with the variables that the script sets for it, only looks.
+fn only_looks(invocation: &Invocation) -> bool {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    let set = |(name, value): (&String, &String)| {
+        std::env::var(name).as_ref() == Ok(value)
+            || permission::only_looks(&format!("{name}={} true", quoted(value)))
+    };
+    let command = match &invocation.what {
+        What::Shell(command) => command.clone(),
+        What::Program(program, args) => {
+            let words: Vec<String> =
+                std::iter::once(program).chain(args).map(|word| quoted(word)).collect();
+            words.join(" ")
+        }
+    };
+    permission::only_looks(&command) && invocation.env.iter().all(set)
 }
 
 fn checked(command: &str, ran: &Ran) -> Result<()> {
@@ -323,6 +365,11 @@ fn result(lua: &Lua, ran: &Ran) -> Returned<LuaTable> {
 }
 
 impl Ran {
+    /// What a command that is not run in a dry run comes to.
+    fn nothing() -> Self {
+        Self { code: Some(0), signal: None, stdout: Vec::new(), stderr: Vec::new() }
+    }
+
     fn to_json(&self) -> Value {
         json!({
             "code": self.code,

@@ -15,7 +15,7 @@ use super::{sh, site};
 use crate::agent::query::Start;
 use crate::error::{Error, Kind, Result};
 use crate::git::worktree::Worktree;
-use crate::git::{self, CommitMessage, Side, Spec};
+use crate::git::{self, CommitMessage, Diff, Side, Spec};
 use crate::host::Host;
 use crate::host::worktrees::{Wanted, require_alone};
 use crate::vm::bridge::Returned;
@@ -173,6 +173,9 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 async move {
                     let worktree = Worktree::clone(&open_handle(&mut args)?.worktree);
                     let repo = Arc::clone(worktree.repo());
+                    if host.plan().is_some() {
+                        return diff_table(&lua, &Diff::default());
+                    }
                     let spec = Spec::Between {
                         from: worktree.base_commit().to_owned(),
                         to: Side::Worktree(Box::new(worktree)),
@@ -200,6 +203,13 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 async move {
                     let worktree = Worktree::clone(&own_handle(&mut args)?.worktree);
                     let subject = args.string("message")?;
+                    if let Some(plan) = host.plan() {
+                        plan.step(
+                            "commit",
+                            format!("commit `{subject}` on `{}`", worktree.branch()),
+                        );
+                        return Ok(worktree.base_commit().to_owned());
+                    }
                     let message = CommitMessage { subject, trailers: Vec::new() };
                     let finished =
                         host.beside(async move { worktree.finish(Some(message)).await }).await??;

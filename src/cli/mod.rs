@@ -7,6 +7,7 @@ pub mod agents;
 pub mod diagnostic;
 pub mod gc;
 pub mod output;
+pub mod plan;
 pub mod printer;
 pub mod progress;
 pub mod repl;
@@ -136,6 +137,9 @@ struct Flags {
     /// With --replay: use the recorded results of commands and of custom tools, and do not run them
     #[arg(long)]
     replay_tools: bool,
+    /// Ask no model and change nothing: print the agents that would start, and what they may cost
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     #[serde(skip)]
     later: LaterFlags,
@@ -145,8 +149,6 @@ struct Flags {
 #[derive(Args, Clone, Default)]
 struct LaterFlags {
     #[arg(long, hide = true)]
-    dry_run: bool,
-    #[arg(long, hide = true)]
     detach: bool,
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, hide = true)]
     #[arg(default_missing_value = "")]
@@ -155,7 +157,7 @@ struct LaterFlags {
 
 impl LaterFlags {
     fn refuse(&self) -> Result<(), Error> {
-        let given = [("--dry-run", self.dry_run), ("--detach", self.detach)];
+        let given = [("--detach", self.detach)];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => Err(Error::not_built(format_args!("`{flag}`"))),
             None => Ok(()),
@@ -195,6 +197,7 @@ impl Flags {
             record: self.record.clone(),
             replay: self.replay.clone(),
             replay_tools: self.replay_tools.then_some(true),
+            dry_run: self.dry_run.then_some(true),
             ..Settings::default()
         })
     }

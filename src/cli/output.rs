@@ -49,6 +49,8 @@ struct Inner {
 #[derive(Default)]
 struct Now {
     format: Format,
+    /// Whether it is kept for the plan of a dry run, also as text.
+    reserved: bool,
     /// Standard output as it was found, and its stream; from the first time on that it is for programs.
     aside: Option<(File, Stream)>,
 }
@@ -64,6 +66,8 @@ pub struct End {
     pub error: Option<Fault>,
     /// Whether a signal did.
     pub interrupted: bool,
+    /// What a dry run has planned.
+    pub plan: Option<Value>,
 }
 
 impl End {
@@ -118,6 +122,8 @@ struct Last<'a> {
     exit_code: i32,
     result: &'a Value,
     error: Option<&'a Fault>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a Value>,
     agents: Vec<Value>,
     total_cost_usd: Option<f64>,
     usage: Usage,
@@ -145,7 +151,7 @@ impl Output {
     pub fn choose(&self, format: Format) -> Result<()> {
         let mut now = self.0.now.lock().unwrap_or_else(PoisonError::into_inner);
         let is_text = format == Format::Text;
-        if is_text != (now.format == Format::Text) {
+        if !now.reserved && is_text != (now.format == Format::Text) {
             if let (None, false) = (&now.aside, is_text) {
                 now.aside = Some(self.put_aside()?);
             } else if let Some((file, _)) = &now.aside {
@@ -163,6 +169,27 @@ impl Output {
             stream.push(first.to_string().into_bytes());
         }
         Ok(())
+    }
+
+    /// Keeps standard output for a plan: what the script prints goes to standard error, also as text.
+    ///
+    /// # Errors
+    /// Io, when standard output cannot be put aside.
+    pub fn reserve(&self) -> Result<()> {
+        let mut now = self.0.now.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.aside.is_none() {
+            now.aside = Some(self.put_aside()?);
+        }
+        now.reserved = true;
+        Ok(())
+    }
+
+    /// Writes a plan as text where it was kept for one.
+    pub fn tell(&self, plan: &str) {
+        if let (Format::Text, Some(stream)) = (self.follow(), self.stream()) {
+            stream.push(plan.trim_end().as_bytes().to_vec());
+            stream.flush(None);
+        }
     }
 
     fn put_aside(&self) -> Result<(File, Stream)> {
@@ -192,7 +219,8 @@ impl Output {
 
     /// Reports whether standard output is the script's, by the settings as they are now.
     pub fn is_text(&self) -> bool {
-        self.follow() == Format::Text
+        let is_text = self.follow() == Format::Text;
+        is_text && !self.0.now.lock().unwrap_or_else(PoisonError::into_inner).reserved
     }
 
     /// Reports whether the last line is written: what the script returned is in it.
@@ -284,6 +312,7 @@ impl Output {
             exit_code: end.code,
             result: &end.result,
             error: end.error.as_ref(),
+            plan: end.plan.as_ref(),
             // Of the run's purse: an agent's cost has that of the agents in it which its callbacks asked.
             total_cost_usd: tally.total_cost_usd,
             usage: tally.usage,

@@ -67,6 +67,11 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
             Error::usage("the REPL has no `--output-format`").hint("agentlua run SCRIPT.lua")
         );
     }
+    if sources.flags.dry_run.or(sources.below.dry_run) == Some(true) {
+        return Err(
+            Error::usage("the REPL cannot be planned").hint("agentlua run --dry-run SCRIPT.lua")
+        );
+    }
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
     let printer = Printer::start()?;
     let reporter = {

@@ -7,19 +7,20 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::output::{End, Fault, Output};
 use super::script::Script;
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
-use super::{Flags, Run, diagnostic, progress, session, signals};
+use super::{Flags, Run, diagnostic, plan, progress, session, signals};
 use crate::api;
 use crate::api::test::END_MARK;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
+use crate::host::plan::Report;
 use crate::journal::{Command, NewRun};
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
@@ -52,6 +53,9 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let sources = session::sources(&run.flags, &environment, &cwd)?;
     let format = sources.flags.output_format.or(sources.below.output_format);
     output.choose(format.unwrap_or_default())?;
+    if sources.flags.dry_run.or(sources.below.dry_run) == Some(true) {
+        output.reserve()?;
+    }
     let workers = session::workers()?;
     let root = Task::root(tokio_util::sync::CancellationToken::new());
     let signalled = signals::watch(workers.handle(), root.stopper(), output)?;
@@ -65,6 +69,10 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     };
     let host = session::host(sources, plan, None, environment, events, &workers)?;
     output.serve(&host, root.stopper());
+    if let Some(plan) = host.plan() {
+        let stopper = root.stopper().clone();
+        plan.when_full(move |error| stopper.stop(error));
+    }
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
     let code = session::on_lua_thread(running.execute(&script, &run.args))?;
@@ -116,20 +124,34 @@ impl Running {
         host.events().emit(Event::RunFinished { run: run.clone() });
         let (ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
         let code = self.exit_code(&runtime, ended.as_deref(), closed);
+        let report = self.report();
         let interrupted = self.signalled.code().is_some();
         let silent = interrupted || closed || runtime.exit_code().is_some();
         let uncaught = ended.filter(|_| !silent);
         let error = uncaught.as_deref().map(Fault::from);
-        let end = End { code, result, error, interrupted };
+        let plan = report.as_ref().map(|report| json!(report));
+        let end = End { code, result, error, interrupted, plan };
         host.end_run(end.status(host.has_failures()), code).await;
-        progress::summary(&run, &host.fleet().tally(), host.config().quiet);
+        if report.is_none() {
+            progress::summary(&run, &host.fleet().tally(), host.config().quiet);
+        }
         // What ended the run comes last, where people look first.
         if let Some(uncaught) = &uncaught {
             diagnostic::print_uncaught(uncaught);
         }
+        if let Some(report) = &report {
+            output.tell(&plan::render(&script.name, report));
+        }
         output.finish(&end);
         // The last line, too, may find nobody there.
         Ok(if output.is_broken() { self.exit_code(&runtime, None, true) } else { code })
+    }
+
+    /// Returns what a dry run has planned.
+    fn report(&self) -> Option<Report> {
+        let config = self.host.config();
+        let plan = self.host.plan()?;
+        Some(plan.report(config.concurrency, config.max_budget_usd))
     }
 
     /// Returns what takes the text that the script prints.

@@ -119,6 +119,7 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         replay_tools: flag("AGENTLUA_REPLAY_TOOLS")?,
         // `AGENTLUA_WORKTREE` tells a command of an agent where it is.
         worktree: None,
+        dry_run: flag("AGENTLUA_DRY_RUN")?,
         ..Settings::default()
     })
 }

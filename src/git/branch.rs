@@ -70,7 +70,8 @@ impl Repo {
                 upstream: Some(text(fields[4])).filter(|name| !name.is_empty()),
             }
         };
-        Ok(fields.chunks_exact(5).map(branch).collect())
+        let there = fields.chunks_exact(5).map(branch);
+        Ok(there.chain(self.pretended_branches()).collect())
     }
 
     /// Deletes a branch if it points to `expected` and no worktree has it checked out. Returns

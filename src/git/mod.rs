@@ -29,6 +29,7 @@ mod lock;
 mod log;
 mod merge;
 mod own;
+mod pretend;
 mod private;
 mod reader;
 mod recover;

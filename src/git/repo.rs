@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 use super::command::{Environment, Git, Place, Program, complaint, path};
 use super::ledger::Ledger;
 use super::merge::Lanes;
+use super::pretend::Pretended;
 use super::private::Cached;
 use super::reader::Reader;
 use super::size::Sizes;
@@ -32,6 +33,8 @@ pub struct Opening {
     pub environment: Option<Environment>,
     /// Who answers questions; chosen by what libgit2 can open if absent.
     pub reader: Option<Reader>,
+    /// Where files of single steps are made; beside the journal if absent.
+    pub scratch: Option<PathBuf>,
 }
 
 /// A git repository.
@@ -43,6 +46,8 @@ pub struct Repo {
     bare: bool,
     shallow: bool,
     reader: Reader,
+    scratch: Option<PathBuf>,
+    pub(super) pretended: Pretended,
     pub(super) program: Program,
     identity: OnceCell<Vec<(&'static str, String)>>,
     signs: OnceCell<bool>,
@@ -62,6 +67,26 @@ impl Repo {
     /// [`Kind::Git`] when there is none, or git is missing, too old, or refuses the repository.
     pub async fn open(dir: &Path) -> Result<Arc<Self>> {
         Self::open_with(dir, Opening::default()).await
+    }
+
+    /// Makes a repository with one empty commit.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when git cannot.
+    pub async fn make_empty(dir: &Path) -> Result<()> {
+        let trouble = || format!("cannot make a repository in `{}`", dir.display());
+        std::fs::create_dir_all(dir).or_kind(Kind::Git, trouble)?;
+        let program = Program::new(Environment::inherited());
+        let init = program.discovering(dir, "init").args(["--quiet", "--initial-branch=main"]);
+        init.bytes().await.or_kind(Kind::Git, trouble)?;
+        let repo = Self::open(dir).await?;
+        let commit = async {
+            let tree =
+                repo.git("hash-object").args(["-t", "tree", "-w", "/dev/null"]).line().await?;
+            let commit = repo.commit_tree(&tree, &[], "start\n", false).await?;
+            repo.move_ref("refs/heads/main", &commit, None, "start").await
+        };
+        commit.await.or_kind(Kind::Git, trouble)
     }
 
     /// Opens the repository around `dir` with another environment or reader than the usual.
@@ -89,6 +114,8 @@ impl Repo {
             bare: found.bare,
             shallow: found.shallow,
             reader,
+            scratch: opening.scratch,
+            pretended: Pretended::default(),
             program,
             identity: OnceCell::new(),
             signs: OnceCell::new(),
@@ -135,6 +162,11 @@ impl Repo {
     /// Returns the folder for what agentlua keeps beside the repository. It need not exist.
     pub fn state_dir(&self) -> PathBuf {
         self.common_dir.join("agentlua")
+    }
+
+    /// Returns the folder for files of single steps. It need not exist.
+    pub(super) fn scratch_dir(&self) -> PathBuf {
+        self.scratch.clone().unwrap_or_else(|| self.state_dir().join("tmp"))
     }
 
     /// Returns how many git children were started for this repository.

@@ -100,6 +100,9 @@ impl Repo {
     /// [`Kind::Git`], for an agent that nobody knows, or that had fewer turns.
     pub(super) async fn resolve_turn(&self, rev: &str) -> Result<Option<String>> {
         let Some((agent, turn)) = parse(rev) else { return Ok(None) };
+        if let Some(base) = self.pretended(agent) {
+            return Ok(Some(base));
+        }
         let row = self.agent(agent).await?;
         let Some(base) = row.base_commit.clone() else {
             return Err(Error::new(Kind::Git, format!("`{}` had no worktree", row.id)));
@@ -124,7 +127,10 @@ impl Repo {
     /// [`Kind::Git`], naming the revision, when it names no commit.
     pub async fn resolve_base(self: &Arc<Self>, rev: &str) -> Result<String> {
         let Some(snapshot) = self.resolve_turn(rev).await? else { return self.resolve(rev).await };
-        let Some((agent, turn)) = parse(rev) else { return Ok(snapshot) };
+        let Some((agent, turn)) = parse(rev).filter(|(agent, _)| self.pretended(agent).is_none())
+        else {
+            return Ok(snapshot);
+        };
         let row = self.agent(agent).await?;
         let base = row.base_commit.unwrap_or_default();
         if snapshot == base {

@@ -13,6 +13,9 @@ impl Host {
     /// call paths, in every repository that the run has opened. What is not theirs stays: the worktree
     /// that somebody lent to one, and what another agent works in or goes on with.
     pub async fn remove_losers(self: &Arc<Self>, call_paths: &[String]) {
+        if self.plan.is_some() {
+            return;
+        }
         let repos: Vec<Arc<Repo>> = self.repos.lock().await.values().map(Arc::clone).collect();
         let mut seen = std::collections::BTreeSet::new();
         for repo in repos {

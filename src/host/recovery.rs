@@ -26,6 +26,9 @@ impl Host {
 
     /// Recovers what was cut off in a repository, the first time it is asked to.
     pub async fn recover(&self, repo: &Arc<Repo>) {
+        if self.plan.is_some() {
+            return;
+        }
         let mut seen = self.recovered.lock().await;
         if !seen.insert(repo.common_dir().to_owned()) {
             return;

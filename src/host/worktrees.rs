@@ -57,6 +57,9 @@ impl Host {
         wanted: Wanted,
         cancel: &CancellationToken,
     ) -> Result<Worktree> {
+        if let Some(plan) = &self.plan {
+            return self.plan_worktree(plan, wanted).await;
+        }
         let repo = self.repo_to_change(&wanted.dir).await?;
         let root = self.worktree_root()?;
         let Wanted { branch, taken, base, dirty, furnish, setup, call_path, .. } = wanted;
@@ -128,6 +131,9 @@ impl Host {
     /// # Errors
     /// Git, when it cannot tell; the worktree is then still there.
     pub async fn close_worktree(&self, worktree: &Worktree) -> Result<bool> {
+        if self.plan.is_some() {
+            return Ok(true);
+        }
         require_alone(worktree)?;
         locked(&self.worktrees).open.remove(worktree.id());
         let worktree = worktree.clone();
@@ -142,6 +148,9 @@ impl Host {
     /// # Errors
     /// Git, when it cannot be unlocked.
     pub async fn keep_worktree(&self, worktree: &Worktree) -> Result<()> {
+        if self.plan.is_some() {
+            return Ok(());
+        }
         require_alone(worktree)?;
         locked(&self.worktrees).open.remove(worktree.id());
         let worktree = worktree.clone();

@@ -26,6 +26,9 @@ use crate::suggest::nearest;
 /// The built-in providers that names may begin with.
 pub const PROVIDERS: [&str; 4] = ["anthropic", "openai", "openai-responses", "ollama"];
 
+/// The model to use when nobody named one.
+pub const USUAL: &str = "anthropic/claude-sonnet-5";
+
 /// Keys and hosts. Does not show keys when formatted.
 #[derive(Clone, Default)]
 pub struct Environment {
@@ -74,6 +77,19 @@ impl Environment {
         self.own = providers.iter().map(|(name, own)| (name.clone(), with_key(own))).collect();
         self
     }
+
+    /// Takes it that every provider has its key, for models that are looked at and not asked.
+    #[must_use]
+    pub fn with_keys(mut self) -> Self {
+        // It is sent nowhere.
+        let any = || Some("planned".to_owned());
+        self.anthropic_key = self.anthropic_key.or_else(any);
+        self.openai_key = self.openai_key.or_else(any);
+        for (_, key) in self.own.values_mut() {
+            *key = key.take().or_else(any);
+        }
+        self
+    }
 }
 
 impl fmt::Debug for Environment {
@@ -88,7 +104,7 @@ impl fmt::Debug for Environment {
 /// Returns the model to use when nobody named one: that of the key that is there.
 pub fn default_name(environment: &Environment) -> Option<&'static str> {
     if environment.anthropic_key.is_some() {
-        Some("anthropic/claude-sonnet-5")
+        Some(USUAL)
     } else {
         environment.openai_key.as_ref().map(|_| "openai/gpt-5")
     }

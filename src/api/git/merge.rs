@@ -16,6 +16,7 @@ use crate::error::{Kind, Result};
 use crate::git::{self, Merge, Strategy};
 use crate::host::Host;
 use crate::host::merge::{Gate, OnConflict, Team, Train, Verify};
+use crate::host::plan::{self, Plan};
 use crate::host::steps::Place;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Raised, Runtime, Shape, Task};
@@ -68,6 +69,9 @@ pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Ret
     let path = task.next_path("merge");
     let script = Script::new(task, runtime.main().clone(), path.clone());
     let asked = read(&runtime, &host, &script.task, &mut args.any()).await?;
+    if let Some(plan) = host.plan() {
+        return planned(&lua, &host, plan, asked).await;
+    }
     let Asked { job, verify, on_conflict, repo } = asked;
     host.recover(&repo).await;
     let place = Place::at(path, "merge", &job.question(&host, &repo).await?);
@@ -121,6 +125,36 @@ pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Ret
         }
         // A value that the script raised comes out as it went in.
         Err(error) => Err(outlet.take().map_or_else(|| error.into(), Raised::Value)),
+    }
+}
+
+/// Plans the merge in the place of making it.
+async fn planned(lua: &Lua, host: &Arc<Host>, plan: &Plan, asked: Asked) -> Returned<LuaTable> {
+    let wanted = plan::Wanted {
+        verify: asked.verify.as_ref().map(shown_verify),
+        resolves: asked.on_conflict.is_some(),
+    };
+    let (merges, is_train) = match asked.job {
+        Job::One(merge) => (vec![merge], false),
+        Job::Train(train) => {
+            let into = |merge| Merge { into: train.into.clone(), ..merge };
+            (train.merges.into_iter().map(into).collect(), true)
+        }
+    };
+    let (merged, fates) = host.plan_merge(plan, &asked.repo, &merges, &wanted).await?;
+    let fields = json!({ "status": merged.status, "commit": merged.commit, "into": merged.into });
+    let table = result::table(lua, "merge", &fields)?;
+    if is_train {
+        table.raw_set("merges", result::list(lua, "merge of a branch", fates)?)?;
+    }
+    Ok(table)
+}
+
+/// Returns how a merge is verified, for a plan.
+pub(in crate::api) fn shown_verify(verify: &LuaValue) -> String {
+    match verify {
+        LuaValue::String(command) => format!("`{}`", command.to_string_lossy()),
+        _ => "a function".to_owned(),
     }
 }
 

@@ -106,6 +106,12 @@ pub async fn fetch(lua: Lua, host: Arc<Host>, args: Args) -> Returned<LuaTable> 
         limit: options.seconds("timeout")?.unwrap_or(DEFAULT_LIMIT),
     };
     let repo = repo(&host, Some(&mut options)).await?;
+    if let Some(plan) = host.plan() {
+        let refspecs = fetch.refspecs.join(" ");
+        let remote = host.beside(async move { repo.foresee_fetch(&fetch).await }).await??;
+        plan.step("fetch", format!("fetch {refspecs} from `{remote}`").replace("  ", " "));
+        return Ok(changes(&lua, &remote, &[])?);
+    }
     let fetched = host.beside(async move { repo.fetch(fetch).await }).await??;
     Ok(changes(&lua, &fetched.remote, &fetched.refs)?)
 }
@@ -150,6 +156,14 @@ pub async fn push(lua: Lua, host: Arc<Host>, args: Args) -> Returned<LuaTable> {
         limit: options.seconds("timeout")?.unwrap_or(DEFAULT_LIMIT),
     };
     let repo = repo(&host, Some(&mut options)).await?;
+    if let Some(plan) = host.plan() {
+        let foreseen = host.beside(async move { repo.foresee_push(&push).await }).await??;
+        let (remote, from, to) = foreseen;
+        let short = |name: &str| name.trim_start_matches("refs/heads/").to_owned();
+        let there = if from == to { String::new() } else { format!(" as `{}`", short(&to)) };
+        plan.step("push", format!("push `{}` to `{remote}`{there}", short(&from)));
+        return Ok(changes(&lua, &remote, &[])?);
+    }
     let pushed = host.beside(async move { repo.push(push).await }).await??;
     Ok(changes(&lua, &pushed.remote, &pushed.refs)?)
 }

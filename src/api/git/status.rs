@@ -91,6 +91,14 @@ pub async fn commit(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTa
     let mut options = Options::read(&lua, &args.table("options")?, &COMMIT)?;
     let repo = repo(&host, Some(&mut options)).await?;
     let new = new_commit(&mut options)?;
+    if let Some(plan) = host.plan() {
+        let head = host.beside(async move { repo.head().await }).await??;
+        let message = new.message.as_deref().and_then(|message| message.lines().next());
+        let on = head.branch.as_deref().unwrap_or("a detached HEAD");
+        plan.step("commit", format!("commit `{}` on `{on}`", message.unwrap_or("the same again")));
+        let fields = json!({ "commit": head.commit, "branch": head.branch, "files": [] });
+        return Ok(result::table(&lua, "made commit", &fields)?);
+    }
     let question = json!({ "repo": repo.top(), "new": new });
     let place = Place::at(Task::current()?.next_path("commit"), "commit", &question);
     let made = host.commit(&repo, place, new).await?;

@@ -18,7 +18,7 @@ impl Scratch {
         // In another container a process may have the same number.
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let (id, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let above = repo.state_dir().join("tmp");
+        let above = repo.scratch_dir();
         let folder = above.join(format!("{id}-{:x}-{next}", since.as_nanos()));
         std::fs::create_dir_all(&above)
             .and_then(|()| std::fs::create_dir(&folder))

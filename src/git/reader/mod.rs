@@ -88,6 +88,7 @@ impl Repo {
         if let Some(snapshot) = self.resolve_turn(rev).await? {
             return Ok(snapshot);
         }
+        let rev = &*self.really(rev);
         let named = rev.to_owned();
         if self.reader() == Reader::Library
             && let Ok(id) = self.library(self.git_dir(), move |r| library::resolve(r, &named)).await
@@ -115,6 +116,9 @@ impl Repo {
 
     /// Returns the commit that a full ref name points to, if there is such a ref.
     pub(super) async fn tip(&self, full_name: &str) -> anyhow::Result<Option<String>> {
+        if let Some(commit) = self.pretended(full_name) {
+            return Ok(Some(commit));
+        }
         let name = full_name.to_owned();
         match self.reader() {
             Reader::Library => {

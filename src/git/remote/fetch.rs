@@ -83,6 +83,15 @@ impl Repo {
         Ok(Fetched { remote, refs })
     }
 
+    /// Returns the remote that a fetch would ask; nothing is asked.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when there is no such remote.
+    pub async fn foresee_fetch(&self, fetch: &Fetch) -> Result<String> {
+        let branch = self.head().await?.branch;
+        Remotes::of(self).await?.pick(fetch.remote.as_deref(), branch.as_deref(), false)
+    }
+
     async fn fetch_once(
         &self,
         fetch: &Fetch,

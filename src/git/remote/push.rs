@@ -109,6 +109,17 @@ impl Repo {
         Ok(Pushed { remote, refs })
     }
 
+    /// Returns the remote that a push would go to, and the refs here and there; nothing is sent.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when there is no such branch or remote.
+    pub async fn foresee_push(&self, push: &Push) -> Result<(String, String, String)> {
+        let source = self.source(push).await?;
+        let branch = source.from.strip_prefix("refs/heads/");
+        let remote = Remotes::of(self).await?.pick(push.remote.as_deref(), branch, true)?;
+        Ok((remote, source.from, source.to))
+    }
+
     async fn source(&self, push: &Push) -> Result<Source> {
         let trouble = || "cannot read the branch";
         let name = match &push.branch {

@@ -74,7 +74,7 @@ pub(super) async fn create(repo: Arc<Repo>, new: New) -> Result<Worktree> {
     Ok(worktree)
 }
 
-fn check_id(id: &str) -> Result<()> {
+pub(super) fn check_id(id: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let safe = !id.is_empty()
         && id.len() <= 100
@@ -90,6 +90,14 @@ fn check_id(id: &str) -> Result<()> {
 
 /// Returns the folder for this repository's worktrees, made if need be.
 pub(in crate::git) fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
+    let folder = place(repo, root)?;
+    std::fs::create_dir_all(&folder)
+        .and_then(|()| folder.canonicalize())
+        .or_kind(Kind::Io, || format!("cannot make the folder `{}`", folder.display()))
+}
+
+/// Returns where the folder for this repository's worktrees is, or is to be.
+pub(super) fn place(repo: &Repo, root: &Path) -> Result<PathBuf> {
     let absolute = std::path::absolute(root)
         .or_kind(Kind::Usage, || format!("`{}` cannot hold worktrees", root.display()))?;
     let real = list::existing_part(&absolute);
@@ -104,10 +112,7 @@ pub(in crate::git) fn folder(repo: &Repo, root: &Path) -> Result<PathBuf> {
             root.display()
         )));
     }
-    let folder = real.join(folder_name(repo)?);
-    std::fs::create_dir_all(&folder)
-        .and_then(|()| folder.canonicalize())
-        .or_kind(Kind::Io, || format!("cannot make the folder `{}`", folder.display()))
+    Ok(real.join(folder_name(repo)?))
 }
 
 /// Returns how the folder of this repository's worktrees is called, wherever it is.

@@ -22,6 +22,7 @@ mod reopen;
 mod setup;
 mod sparse;
 mod submodules;
+mod survey;
 mod undo;
 mod unwritten;
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::create::folder;
+use super::survey::gone;
 use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, WorktreeEntry, list};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -64,14 +65,7 @@ impl Worktree {
             let _lock = worktree.repo.lock().await?;
             let entry = match &there.path {
                 Some(path) => at(&worktree, path).await?,
-                None => holder(&worktree).await?.ok_or_else(|| {
-                    let branch = &worktree.branch;
-                    Error::new(
-                        Kind::Git,
-                        format!("no worktree holds the branch `{branch}` any more"),
-                    )
-                    .hint(format!("branch = \"{branch}\", if_exists = \"continue\""))
-                })?,
+                None => holder(&worktree).await?.ok_or_else(|| gone(&worktree.branch))?,
             };
             take(&mut worktree, entry).await?;
             Ok(worktree)
@@ -142,13 +136,13 @@ pub(super) async fn refresh_base(worktree: &mut Worktree) {
 }
 
 /// Returns the worktree that has the branch checked out.
-async fn holder(worktree: &Worktree) -> Result<Option<WorktreeEntry>> {
+pub(super) async fn holder(worktree: &Worktree) -> Result<Option<WorktreeEntry>> {
     let entries = worktree.repo.worktrees().await?;
     Ok(entries.into_iter().find(|entry| entry.branch.as_deref() == Some(&*worktree.branch)))
 }
 
 /// Returns the worktree at `path`, if it still is what it was.
-async fn at(worktree: &Worktree, path: &Path) -> Result<WorktreeEntry> {
+pub(super) async fn at(worktree: &Worktree, path: &Path) -> Result<WorktreeEntry> {
     let (shown, branch) = (path.display(), &worktree.branch);
     let entries = worktree.repo.worktrees().await?;
     let real = list::existing_part(path);
@@ -166,12 +160,15 @@ async fn at(worktree: &Worktree, path: &Path) -> Result<WorktreeEntry> {
     Ok(entry)
 }
 
-/// Enters a worktree that is there, under the lock.
-async fn take(worktree: &mut Worktree, entry: WorktreeEntry) -> Result<()> {
-    let repo = Arc::clone(&worktree.repo);
+/// Says whether a worktree that is there may be entered; returns git's record of it and the branch's tip.
+///
+/// # Errors
+/// [`Kind::Git`], for a worktree that is somebody's.
+pub(super) async fn admit(worktree: &Worktree, entry: &WorktreeEntry) -> Result<(PathBuf, String)> {
+    let repo = &worktree.repo;
     let (shown, branch) = (entry.path.display().to_string(), worktree.branch.clone());
     let refuse = |why: String| Error::new(Kind::Git, why);
-    if entry.main || !is_ours(worktree, &entry).await? {
+    if entry.main || !is_ours(worktree, entry).await? {
         return Err(refuse(format!(
             "the branch `{branch}` is checked out in `{shown}`, which is yours"
         ))
@@ -204,6 +201,14 @@ async fn take(worktree: &mut Worktree, entry: WorktreeEntry) -> Result<()> {
     }
     let tip = repo.tip(&format!("refs/heads/{branch}")).await.or_kind(Kind::Git, trouble)?;
     let Some(tip) = tip else { return Err(refuse(format!("the branch `{branch}` is gone"))) };
+    Ok((admin, tip))
+}
+
+/// Enters a worktree that is there, under the lock.
+async fn take(worktree: &mut Worktree, entry: WorktreeEntry) -> Result<()> {
+    let (admin, tip) = admit(worktree, &entry).await?;
+    let (repo, shown) = (Arc::clone(&worktree.repo), entry.path.display().to_string());
+    let trouble = || format!("cannot go on in the worktree `{shown}`");
     worktree.base_commit = tip;
     worktree.path = entry.path;
     worktree.admin = admin;

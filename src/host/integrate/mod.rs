@@ -133,21 +133,7 @@ impl Host {
         team: Option<&'w Team>,
         from: Vec<String>,
     ) -> Result<Work<'w>> {
-        let (own, asked) = (Arc::clone(repo), wanted.clone());
-        let run = self.fleet.run_id().to_owned();
-        let found = self.beside(async move {
-            let branch = match asked.branch {
-                Some(branch) => {
-                    own.require_new_branch(&branch).await?;
-                    branch
-                }
-                None => free_name(&own, &run, &asked.call_path).await?,
-            };
-            let into = asked.into.as_ref().map(|into| format!("refs/heads/{into}"));
-            let base = asked.base.or(into).unwrap_or_else(|| "HEAD".to_owned());
-            Ok::<_, Error>((branch, own.resolve_base(&base).await?))
-        });
-        let (branch, base) = found.await??;
+        let (branch, base) = self.begin_integration(repo, wanted).await?;
         let tip = Proposal {
             status: "up_to_date",
             old: base.clone(),
@@ -170,6 +156,29 @@ impl Host {
             tip,
             began: Instant::now(),
         })
+    }
+
+    /// Returns the new branch, which can be made, and the commit that it starts at.
+    pub(super) async fn begin_integration(
+        &self,
+        repo: &Arc<Repo>,
+        wanted: &Integration,
+    ) -> Result<(String, String)> {
+        let (own, asked) = (Arc::clone(repo), wanted.clone());
+        let run = self.fleet.run_id().to_owned();
+        let found = self.beside(async move {
+            let branch = match asked.branch {
+                Some(branch) => {
+                    own.require_new_branch(&branch).await?;
+                    branch
+                }
+                None => free_name(&own, &run, &asked.call_path).await?,
+            };
+            let into = asked.into.as_ref().map(|into| format!("refs/heads/{into}"));
+            let base = asked.base.or(into).unwrap_or_else(|| "HEAD".to_owned());
+            Ok::<_, Error>((branch, own.resolve_base(&base).await?))
+        });
+        found.await?
     }
 }
 
