@@ -847,6 +847,54 @@ function agent.try_pipeline(list, stages, opts) end
 ---@param seconds number
 function agent.sleep(seconds) end
 
+---Runs a function once in a run and returns what it returned: at once where that is kept, of an earlier life of the run too. The id names it, wherever it is called; callers at one time wait for the one that runs it. What it returns has to have a JSON form, and is a copy. An error in it is raised, and nothing is kept.
+---@async
+---@generic T
+---@param id string
+---@param fn fun(): T, ...
+---@return T
+function agent.once(id, fn) end
+
+---Is `agent.once`, and returns `nil, e` for a failure.
+---@async
+---@generic T
+---@param id string
+---@param fn fun(): T, ...
+---@return T? value
+---@return agent.Error e
+function agent.try_once(id, fn) end
+
+---Returns the time in seconds since 1970; in a run that is resumed, that of the first time.
+---@async
+---@return number
+---@nodiscard
+function agent.now() end
+
+---Is `agent.now`, and returns `nil, e` when it cannot be written down.
+---@async
+---@return number? time
+---@return agent.Error e
+---@nodiscard
+function agent.try_now() end
+
+---Returns a random number as `math.random` does; in a run that is resumed, the same.
+---@async
+---@overload async fun(): number
+---@param m integer
+---@param n? integer
+---@return integer
+---@nodiscard
+function agent.random(m, n) end
+
+---Is `agent.random`, and returns `nil, e` when it cannot be written down.
+---@async
+---@param m? integer
+---@param n? integer
+---@return number? number
+---@return agent.Error e
+---@nodiscard
+function agent.try_random(m, n) end
+
 ---Calls `fn(...)` and returns what it returned; raises an error of the kind `timeout` when it takes longer.
 ---@async
 ---@param seconds number

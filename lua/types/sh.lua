@@ -9,6 +9,8 @@
 ---@field stdin? string
 ---Seconds that it may take (default: a day).
 ---@field timeout? number
+---Whether its result is kept: a run that is resumed has it again, and does not run the command. An id instead of `true` makes it one command for the whole run, wherever it is called. Another command under that id, or at that place, is run; so is one that was cut off, and one that `sh.check` has failed (default: false).
+---@field once? boolean|string
 
 ---@class sh.Program: sh.Options
 ---The program.

@@ -94,7 +94,15 @@ impl Host {
             base_commit: new.base_commit.clone(),
         };
         self.note_worktree(&place, &made, false).await?;
-        let worktree = self.beside(async move { Worktree::create(&repo, new).await }).await??;
+        let created = self.beside(async move { Worktree::create(&repo, new).await }).await?;
+        let worktree = match created {
+            Ok(worktree) => worktree,
+            Err(error) => {
+                // A branch of that name that is made later is somebody else's.
+                self.note_worktree(&place, &Made { branch: None, ..made }, true).await?;
+                return Err(error);
+            }
+        };
         crash::point("step.worktree_made");
         self.note_worktree(&place, &made.there(&worktree), true).await?;
         locked(&self.worktrees).open.insert(worktree.id().to_owned(), worktree.clone());
