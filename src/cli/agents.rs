@@ -1,53 +1,34 @@
 //! `agentlua agents`: the agents of this repository, from whatever process.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use super::progress::thousands;
 use super::table::{columns, size};
-use super::terminal::{Stdout, printable};
-use super::{Agents, Flags, session};
+use super::terminal::printable;
+use super::{Agents, look};
 use crate::agent::budget::usd;
-use crate::error::{Error, Kind, Result, ResultExt};
-use crate::event::Events;
+use crate::error::{Error, Result};
 use crate::git::worktree::Contents;
 use crate::host::roster::agent_json;
-use crate::journal::{AgentRow, NewRun};
+use crate::journal::AgentRow;
 
 /// Lists agents and returns the exit code.
 pub(super) fn main(agents: &Agents) -> Result<i32> {
     if agents.watch {
         return Err(Error::not_built("`agentlua agents --watch`"));
     }
-    let environment = session::environment();
-    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
-    let flags = Flags { repo: agents.repo.clone(), ..Flags::default() };
-    let sources = session::sources(&flags, &environment, &cwd)?;
-    let workers = session::workers()?;
-    let host = session::host(
-        sources,
-        NewRun::new("", ""),
-        environment,
-        Events::new(Vec::new()),
-        &workers,
-    )?;
-    let rows = workers.block_on(Arc::clone(&host).agents(agents.all))?;
-    let text = if agents.json {
-        let rows: Vec<Value> = rows.iter().map(agent_json).collect();
-        let mut text =
-            serde_json::to_string_pretty(&rows).or_kind(Kind::Internal, || "cannot write JSON")?;
-        text.push('\n');
-        text
-    } else {
-        table(&rows, agents.wide, now())
-    };
-    let stdout = Stdout::default();
-    stdout.write(text.as_bytes());
-    workers.shutdown_background();
-    Ok(if stdout.is_closed() { 141 } else { 0 })
+    look::with(agents.repo.as_deref(), async |look| {
+        let rows = look.host.agents(agents.all).await?;
+        if agents.json {
+            look.print_json(&rows.iter().map(agent_json).collect::<Vec<Value>>())?;
+        } else {
+            look.print(&table(&rows, agents.wide, now()));
+        }
+        Ok(0)
+    })
 }
 
 fn now() -> i64 {

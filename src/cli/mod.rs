@@ -6,6 +6,7 @@
 pub mod agents;
 pub mod diagnostic;
 pub mod gc;
+pub mod look;
 pub mod output;
 pub mod printer;
 pub mod progress;
