@@ -107,7 +107,7 @@ impl Host {
             config: Mutex::new(config),
             environment: around.environment,
             cwd: around.cwd,
-            events: around.events,
+            events: fleet.events().clone(),
             runtime: around.runtime,
             processes,
             fleet: Arc::new(fleet),
@@ -417,6 +417,7 @@ impl Host {
         if let Err(error) = self.beside(async move { fleet.close().await }).await {
             self.events.warn(format!("the run could not be ended in order: {error}"));
         }
+        self.fleet.kept().await;
         for store in self.stores.lock().await.values() {
             if let Err(error) = store.flush().await {
                 self.events.warn(format!("the registry could not be written: {error}"));

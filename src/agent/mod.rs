@@ -9,6 +9,7 @@ mod audience;
 mod baseline;
 pub mod budget;
 mod checkpoint;
+mod chronicle;
 mod command;
 mod compaction;
 mod conclude;
