@@ -120,7 +120,7 @@ const STEPS: [&str; NEWEST as usize] = [
 ];
 
 /// The version that this program writes.
-const NEWEST: u32 = 4;
+pub(super) const NEWEST: u32 = 4;
 
 /// How long one process waits for another's transaction.
 const BUSY: Duration = Duration::from_secs(10);
@@ -202,6 +202,24 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", NEWEST)?;
     transaction.commit()
+}
+
+/// Makes a file as an earlier version did, with the run `r1` and its agent `a1`.
+#[cfg(test)]
+pub(super) fn of_version(file: &Path, version: u32) -> rusqlite::Result<()> {
+    let connection = Connection::open(file)?;
+    for step in STEPS.iter().take(version as usize) {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.pragma_update(None, "user_version", version)?;
+    connection.execute_batch(
+        "INSERT INTO run (id, script, started_at) VALUES ('r1', 'x.lua', 1);
+         INSERT INTO agent (id, run, call_path, label, status, branch_created, turns, input_tokens,
+             output_tokens, cache_read_input_tokens, cache_creation_input_tokens, created_at, updated_at,
+             status_at)
+         VALUES ('a1', 'r1', '/query#1', 'a1', 'completed', 0, 1, 0, 0, 0, 0, 1, 1, 1);",
+    )
 }
 
 /// Says what is wrong with the file, and what to do about it.

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{AgentChange, AgentFilter, AgentRow, NewRun, Status, Store};
+use super::{AgentChange, AgentFilter, AgentRow, EventFilter, NewRun, Status, Store, schema};
+
 use crate::error::Kind;
 use crate::event::Usage;
+
+mod recall;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
@@ -124,8 +127,10 @@ async fn newer_foreign_and_damaged_files_are_refused_and_left_alone() {
         drop(connection);
         std::fs::read(&other).unwrap()
     };
+    let too_new =
+        format!("was written by a newer agentlua (version 99, this one knows {})", schema::NEWEST);
     for (content, says) in [
-        (newer, "was written by a newer agentlua (version 99, this one knows 3)"),
+        (newer, &*too_new),
         (foreign, "is not a journal of agentlua"),
         (b"not a database at all, but text of some length\n".repeat(9), "is damaged"),
     ] {
@@ -193,29 +198,30 @@ async fn five_hundred_agents_in_two_stores_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_of_the_version_before_is_read_and_brought_up_to_date() {
-    let dir = folder();
-    let file = dir.path().join("journal.db");
-    {
+async fn files_of_earlier_versions_are_read_and_brought_up_to_date() {
+    for version in 1..schema::NEWEST {
+        let dir = folder();
+        schema::of_version(&dir.path().join("journal.db"), version).unwrap();
         let store = Store::open(dir.path()).await.unwrap();
-        let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
-        assert!(store.reserve(row("a1", "r1")).await.unwrap());
-        drop(store);
-        let before = "DROP INDEX agent_of_session; DROP INDEX agent_of_past; DROP TABLE transcript;
-            ALTER TABLE agent DROP COLUMN session; ALTER TABLE agent DROP COLUMN past;
-            PRAGMA user_version = 2;";
-        rusqlite::Connection::open(&file).unwrap().execute_batch(before).unwrap();
+        let old = all(&store).await.remove(0);
+        assert_eq!((old.session_id(), old.past, old.lives), ("r1/a1".to_owned(), None, 1));
+        assert_eq!(
+            store.runs().await.unwrap(),
+            [],
+            "{version}: it knows of no way to start one again"
+        );
+        assert!(store.steps("r1").await.unwrap().is_empty());
+        assert!(store.events(EventFilter::default()).await.unwrap().is_empty());
+        let _run = store.begin_run(&NewRun::new("r2", "x.lua")).await.unwrap();
+        let heir =
+            AgentRow { past: Some("a1".into()), session: Some("r1/a1".into()), ..row("a2", "r2") };
+        assert!(store.reserve(heir).await.unwrap());
+        let new = all(&store).await.remove(1);
+        assert_eq!((new.session_id(), new.past), ("r1/a1".to_owned(), Some("a1".to_owned())));
+        assert!(store.said("a1").await.unwrap().is_empty());
+        let runs = store.runs().await.unwrap();
+        assert!(runs[0].command.is_none() && !runs[0].alive && runs[1].alive, "{runs:?}");
     }
-    let store = Store::open(dir.path()).await.unwrap();
-    let old = all(&store).await.remove(0);
-    assert_eq!((old.session_id(), old.past), ("r1/a1".to_owned(), None));
-    let _run = store.begin_run(&NewRun::new("r2", "x.lua")).await.unwrap();
-    let heir =
-        AgentRow { past: Some("a1".into()), session: Some("r1/a1".into()), ..row("a2", "r2") };
-    assert!(store.reserve(heir).await.unwrap());
-    let new = all(&store).await.remove(1);
-    assert_eq!((new.session_id(), new.past), ("r1/a1".to_owned(), Some("a1".to_owned())));
-    assert!(store.said("a1").await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -129,6 +129,7 @@ pub fn next(turn: Option<&Turn<'_>>) -> Next {
         "fix" => work::fix(turn),
         "edit" | "peers" => work::edit_once(turn),
         "write" | "commit" => work::write(turn),
+        "steady" => Ok(work::steady(turn)),
         "look" => work::look(turn),
         "long" => work::long(turn),
         "bash" => work::bash(turn),

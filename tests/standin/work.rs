@@ -125,6 +125,28 @@ pub fn write(turn: &Turn<'_>) -> Next {
     })
 }
 
+/// Writes `files` files into `dir`, one a turn, and does again what was interrupted.
+pub fn steady(turn: &Turn<'_>) -> Reply {
+    let (dir, files) = (turn.text("dir").unwrap_or("d"), turn.parameter("files").unwrap_or(3));
+    let word = turn.text("word").unwrap_or("written");
+    let (mut done, mut failed) = (0, false);
+    for number in 1..turn.number {
+        failed = turn.outcomes(number).iter().any(|(_, outcome)| outcome.failed);
+        done += u64::from(!failed);
+    }
+    if done >= files {
+        return Reply::text(format!("Wrote {files} files to {dir}."));
+    }
+    let file = format!("{dir}/{done}.txt");
+    // What may be there already can only be written by the file tools after it was read.
+    if failed || done % 2 == 1 {
+        let command = format!("mkdir -p {dir} && echo '{word} {done}' > {file}");
+        return Reply::calls("By a command.", [shell(&command)]);
+    }
+    let input = json!({"file_path": file, "content": format!("{word} {done}\n")});
+    Reply::calls("I write it.", [("Write", input)])
+}
+
 /// Looks in every turn but the last: a Read and a command side by side.
 pub fn look(turn: &Turn<'_>) -> Next {
     let turns = turn.parameter("turns").unwrap_or(4);
