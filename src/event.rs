@@ -148,6 +148,14 @@ pub enum Event {
     Message { level: Level, text: String },
 }
 
+impl Event {
+    /// Returns what programs and scripts see of it, in the conversation `session`; nothing for what is for
+    /// people alone.
+    pub fn object(&self, session: Option<&str>) -> Option<Value> {
+        sdk::object(self, session)
+    }
+}
+
 /// A tool call as people see it: the name and the one argument that matters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ToolSummary {
@@ -173,7 +181,7 @@ impl Posted {
 
     /// Returns what programs and scripts see of it; nothing for what is for people alone.
     pub fn object(&self) -> Option<&Arc<Value>> {
-        let make = || sdk::object(&self.event, self.session.as_deref()).map(Arc::new);
+        let make = || self.event.object(self.session.as_deref()).map(Arc::new);
         self.object.get_or_init(make).as_ref()
     }
 }

@@ -4,11 +4,13 @@
 pub mod gc;
 pub mod integrate;
 pub mod merge;
+pub mod onlooker;
 mod past;
 mod prices;
 pub mod race;
 mod recovery;
 pub mod roster;
+pub mod work;
 pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -27,6 +27,7 @@ mod hook_output;
 pub mod id;
 pub mod inbox;
 mod instructions;
+pub mod kept;
 pub mod live;
 pub mod order;
 pub mod outcome;

@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::history::{History, without_middle};
+use super::kept::Kept;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::journal::Store;
 use crate::model::rate::RateLimits;
-use crate::model::{Model, Reply, StopReason, ToolCall, ToolResult};
+use crate::model::{Model, Reply, StopReason, ToolCall, ToolResult, anthropic};
 
 /// The longest result that is kept whole, in bytes.
 const LONGEST_RESULT: usize = 256 * 1024;
@@ -114,6 +115,33 @@ impl<'a> Entry<'a> {
         };
         let results = results.iter().map(answered).collect();
         Self::Answer { results, texts: Cow::Borrowed(texts) }
+    }
+
+    /// Returns it for somebody who looks on.
+    pub(super) fn kept(self) -> Kept {
+        match self {
+            Self::Past { agent, .. } => Kept::Past(agent.into_owned()),
+            Self::Opening { texts } => Kept::Opening(texts.into_owned()),
+            Self::Reply { model, text, calls, stop, usage, wire_format, wire } => {
+                let is_anthropic = wire_format == anthropic::WIRE && !wire.is_null();
+                let reply = Reply {
+                    text: text.into_owned(),
+                    calls: calls.into_iter().map(Call::restored).collect(),
+                    stop: StopReason::Other(stop.into_owned()),
+                    usage,
+                    wire: wire.into_owned(),
+                    wire_format: if is_anthropic { anthropic::WIRE } else { REBUILT },
+                    limits: RateLimits::default(),
+                };
+                Kept::Reply(model.into_owned(), Box::new(reply))
+            }
+            Self::Answer { results, texts } => {
+                let results = results.into_iter().map(Answered::restored).collect();
+                Kept::Answer(results, texts.into_owned())
+            }
+            Self::Said { texts } => Kept::Said(texts.into_owned()),
+            Self::SummedUp { summary, .. } => Kept::SummedUp(summary.into_owned()),
+        }
     }
 
     /// Does to a conversation what was done. What `model` said comes back as it was sent; another's

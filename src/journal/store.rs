@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
+use super::event::EventFilter;
 use super::intent::{self, HostLock, Intent};
 use super::lock::{self, RunLock};
 use super::run::{self, NewRun};
@@ -146,20 +147,16 @@ impl Store {
         .await
     }
 
-    /// Returns what was said in an agent's conversation from an entry on, in order, for whoever looks on.
+    /// Lists what was said by an agent or by those of a run, in order, for whoever looks on.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub async fn said_from(&self, id: &str, number: u32) -> Result<Vec<SaidRow>> {
-        let (file, id) = (self.file(), id.to_owned());
+    pub async fn said_after(&self, filter: EventFilter) -> Result<Vec<SaidRow>> {
+        let file = self.file();
         blocking(move || {
             let Some(connection) = schema::reader(&file)? else { return Ok(Vec::new()) };
             let found = schema::knows(&connection, TRANSCRIPTS).and_then(|knows| {
-                if knows {
-                    transcript::select_from(&connection, &id, number)
-                } else {
-                    Ok(Vec::new())
-                }
+                if knows { transcript::select_after(&connection, &filter) } else { Ok(Vec::new()) }
             });
             found.map_err(|error| schema::refusal(&file, error))
         })

@@ -1,13 +1,17 @@
 //! What was said in agents' conversations: numbered entries, added at the end and never changed. What is
 //! in them is the agents' business.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, Row, named_params, params};
+
+use super::event::EventFilter;
 
 /// An entry, for whoever looks on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SaidRow {
-    /// Its number in the conversation of its agent, from 0.
-    pub number: u32,
+    /// Its number among all entries, growing with time.
+    pub number: i64,
+    /// The agent in whose conversation it was said.
+    pub agent: String,
     /// When it was said, in milliseconds since 1970; absent where an earlier version wrote it.
     pub at: Option<i64>,
     /// It, as JSON.
@@ -35,19 +39,32 @@ pub(super) fn select(connection: &Connection, agent: &str) -> rusqlite::Result<V
     entries.collect()
 }
 
-/// Lists the entries of an agent from a number on.
-pub(super) fn select_from(
+/// Lists what was said by an agent, or by those of a run, in the order in which it was written.
+pub(super) fn select_after(
     connection: &Connection,
-    agent: &str,
-    number: u32,
+    filter: &EventFilter,
 ) -> rusqlite::Result<Vec<SaidRow>> {
-    let sql = "SELECT * FROM transcript WHERE agent = ?1 AND number >= ?2 ORDER BY number";
-    let entry = |row: &Row<'_>| {
+    let which = match filter {
+        EventFilter { agent: Some(_), .. } => "agent = :agent",
+        _ => "agent IN (SELECT id FROM agent WHERE run = :run)",
+    };
+    let sql = format!(
+        "SELECT rowid AS place, * FROM transcript
+         WHERE {which} AND rowid > :after AND coalesce(:run, :agent) IS NOT NULL ORDER BY rowid"
+    );
+    let said = |row: &Row<'_>| {
         // A file that nobody has written to since an earlier version lacks it.
         let at = row.as_ref().column_index("at").map_or(Ok(None), |at| row.get(at))?;
-        Ok(SaidRow { number: row.get("number")?, at, entry: row.get("entry")? })
+        Ok(SaidRow {
+            number: row.get("place")?,
+            agent: row.get("agent")?,
+            at,
+            entry: row.get("entry")?,
+        })
     };
-    connection.prepare(sql)?.query_map(params![agent, number], entry)?.collect()
+    let values =
+        named_params! { ":run": filter.run, ":agent": filter.agent, ":after": filter.after };
+    connection.prepare(&sql)?.query_map(values, said)?.collect()
 }
 
 /// Forgets what was said by agents that last did something before `time`, unless somebody goes on from
