@@ -161,6 +161,14 @@ pub enum Event {
     Message { level: Level, text: String },
 }
 
+impl Event {
+    /// Returns what programs and scripts see of it, in the conversation `session`; nothing for what is for
+    /// people alone.
+    pub fn object(&self, session: Option<&str>) -> Option<Value> {
+        sdk::object(self, session)
+    }
+}
+
 /// A tool call as people see it: the name and the one argument that matters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ToolSummary {
@@ -179,9 +187,14 @@ pub struct Posted {
 }
 
 impl Posted {
+    /// Returns the id of the conversation that it belongs to, if it belongs to one.
+    pub fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
     /// Returns what programs and scripts see of it; nothing for what is for people alone.
     pub fn object(&self) -> Option<&Arc<Value>> {
-        let make = || sdk::object(&self.event, self.session.as_deref()).map(Arc::new);
+        let make = || self.event.object(self.session.as_deref()).map(Arc::new);
         self.object.get_or_init(make).as_ref()
     }
 }
@@ -217,6 +230,13 @@ impl Events {
     /// Makes a bus with these listeners.
     pub fn new(reporters: Vec<Arc<dyn Reporter>>) -> Self {
         Self { reporters: reporters.into(), session: None }
+    }
+
+    /// Returns the bus with one more listener.
+    #[must_use]
+    pub fn with(&self, listener: Arc<dyn Reporter>) -> Self {
+        let reporters = self.reporters.iter().cloned().chain([listener]).collect();
+        Self { reporters, session: self.session.clone() }
     }
 
     /// Returns the bus of one conversation: what is emitted on it bears its id and is heard by

@@ -5,6 +5,7 @@ mod cassette;
 pub mod gc;
 pub mod integrate;
 pub mod merge;
+pub mod onlooker;
 mod past;
 pub mod plan;
 mod prices;
@@ -12,6 +13,7 @@ pub mod race;
 mod recovery;
 pub mod roster;
 pub mod steps;
+pub mod work;
 pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -118,7 +120,7 @@ impl Host {
             config: Mutex::new(config),
             environment: around.environment,
             cwd: around.cwd,
-            events: around.events,
+            events: fleet.events().clone(),
             runtime: around.runtime,
             processes,
             fleet: Arc::new(fleet),
@@ -488,6 +490,7 @@ impl Host {
         if let Err(error) = self.beside(async move { fleet.close().await }).await {
             self.events.warn(format!("the run could not be ended in order: {error}"));
         }
+        self.fleet.kept().await;
         for store in self.stores.lock().await.values() {
             if let Err(error) = store.flush().await {
                 self.events.warn(format!("the registry could not be written: {error}"));

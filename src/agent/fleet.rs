@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::audience::Audience;
 use super::baseline::Baselines;
 use super::budget::Purse;
+use super::chronicle::Chronicle;
 use super::conversation::{self, Conversed};
 use super::env::{self, Port, Ports};
 use super::governor::Governor;
@@ -38,6 +39,8 @@ use crate::process::Processes;
 pub struct Fleet {
     pub(super) run: String,
     pub(super) events: Events,
+    /// Keeps what happens, for other processes.
+    chronicle: Chronicle,
     places: Arc<Places>,
     pub(super) processes: Processes,
     pub(super) environment: BTreeMap<String, String>,
@@ -67,11 +70,13 @@ impl Fleet {
         environment: BTreeMap<String, String>,
     ) -> Self {
         let places = Places::new(concurrency);
+        let chronicle = Chronicle::new(&plan.id, events.clone());
         Self {
             run: plan.id.clone(),
             plan,
             home: OnceLock::new(),
-            events,
+            events: events.with(Arc::new(chronicle.clone())),
+            chronicle,
             places,
             processes,
             environment,
@@ -94,6 +99,16 @@ impl Fleet {
     /// Returns the run's id.
     pub fn run_id(&self) -> &str {
         &self.run
+    }
+
+    /// Returns who hears what happens, the journal among them.
+    pub fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Waits until what happened is on its way to the disk.
+    pub async fn kept(&self) {
+        self.chronicle.written().await;
     }
 
     /// Changes how many agents work at once.
@@ -213,7 +228,10 @@ impl Fleet {
         let _ = order.live.id.set(id.clone());
         let audience = Audience::of(&order.query, &self.events);
         let reporter = audience.clone().map(|audience| audience as _);
-        order.events = self.events.within(&self.session_id(&order, &id), reporter);
+        order.events = self
+            .events
+            .with(self.chronicle.of_agent(&order.store, &id))
+            .within(&self.session_id(&order, &id), reporter);
         order
             .events
             .emit(Event::AgentQueued { agent: id.clone(), label: order.query.label.clone() });
@@ -311,10 +329,9 @@ impl Fleet {
                 begun.insert(store.dir().to_owned(), (Arc::clone(store), lock));
             }
         }
-        match self.home.get() {
-            Some(home) => self.early.write(&self.run, home).await,
-            None => Ok(()),
-        }
+        let Some(home) = self.home.get() else { return Ok(()) };
+        self.chronicle.begin(home);
+        self.early.write(&self.run, home).await
     }
 
     /// Writes down what changed about an agent. The run goes on without: the work is in git.

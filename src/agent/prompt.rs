@@ -65,11 +65,13 @@ pub fn task_of(messages: &[Message]) -> Option<&str> {
         Message::User { texts, .. } => Some(texts),
         Message::Assistant(_) => None,
     });
-    let task = texts.into_iter().find_map(|texts| {
-        let place = texts.iter().rposition(|text| text.starts_with(ENVIRONMENT))?;
-        texts.get(place.checked_sub(1)?)
-    });
-    task.map(String::as_str)
+    texts.into_iter().find_map(|texts| task_among(texts))
+}
+
+/// Returns the task among the texts that it was given with.
+pub(super) fn task_among(texts: &[String]) -> Option<&str> {
+    let place = texts.iter().rposition(|text| text.starts_with(ENVIRONMENT))?;
+    texts.get(place.checked_sub(1)?).map(String::as_str)
 }
 
 fn environment(around: &Surroundings<'_>) -> String {

@@ -50,7 +50,7 @@ impl Session<'_> {
     }
 }
 
-fn assistant(model: &str, reply: &Reply) -> Value {
+pub(super) fn assistant(model: &str, reply: &Reply) -> Value {
     json!({
         "type": "message",
         "role": "assistant",
@@ -93,7 +93,7 @@ fn content(reply: &Reply) -> Value {
     Value::Array(blocks)
 }
 
-fn user(results: &[ToolResult], texts: &[String]) -> Value {
+pub(super) fn user(results: &[ToolResult], texts: &[String]) -> Value {
     let results = results.iter().map(|result| {
         json!({
             "type": "tool_result",

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::history::{History, without_middle};
+use super::spoken::Spoken;
 use super::standing::Standing;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::journal::Store;
 use crate::model::rate::RateLimits;
-use crate::model::{Model, Reply, StopReason, ToolCall, ToolResult};
+use crate::model::{Model, Reply, StopReason, ToolCall, ToolResult, anthropic};
 
 /// The longest result that is kept whole, in bytes.
 const LONGEST_RESULT: usize = 256 * 1024;
@@ -134,6 +135,34 @@ impl<'a> Entry<'a> {
         };
         let results = results.iter().map(answered).collect();
         Self::Answer { results, texts: Cow::Borrowed(texts), standing }
+    }
+
+    /// Returns it for somebody who looks on.
+    pub(super) fn spoken(self) -> Spoken {
+        match self {
+            Self::Past { agent, .. } => Spoken::Past(agent.into_owned()),
+            Self::Anew { .. } => Spoken::Said(vec!["the conversation begins again".to_owned()]),
+            Self::Opening { texts } => Spoken::Opening(texts.into_owned()),
+            Self::Reply { model, text, calls, stop, usage, wire_format, wire, .. } => {
+                let is_anthropic = wire_format == anthropic::WIRE && !wire.is_null();
+                let reply = Reply {
+                    text: text.into_owned(),
+                    calls: calls.into_iter().map(Call::restored).collect(),
+                    stop: StopReason::Other(stop.into_owned()),
+                    usage,
+                    wire: wire.into_owned(),
+                    wire_format: if is_anthropic { anthropic::WIRE } else { REBUILT },
+                    limits: RateLimits::default(),
+                };
+                Spoken::Reply(model.into_owned(), Box::new(reply))
+            }
+            Self::Answer { results, texts, .. } => {
+                let results = results.into_iter().map(Answered::restored).collect();
+                Spoken::Answer(results, texts.into_owned())
+            }
+            Self::Said { texts, .. } => Spoken::Said(texts.into_owned()),
+            Self::SummedUp { summary, .. } => Spoken::SummedUp(summary.into_owned()),
+        }
     }
 
     /// Does to a conversation what was done. What `model` said comes back as it was sent; another's

@@ -1,63 +1,37 @@
 //! `agentlua agents`: the agents of this repository, from whatever process.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
 use super::progress::thousands;
 use super::table::{columns, size};
-use super::terminal::{Stdout, printable};
-use super::{Agents, Flags, session};
+use super::terminal::printable;
+use super::{Agents, look, watch};
 use crate::agent::budget::usd;
-use crate::error::{Error, Kind, Result, ResultExt};
-use crate::event::Events;
+use crate::error::Result;
 use crate::git::worktree::Contents;
 use crate::host::roster::agent_json;
-use crate::journal::{AgentRow, NewRun};
+use crate::journal::{self, AgentRow};
 
 /// Lists agents and returns the exit code.
 pub(super) fn main(agents: &Agents) -> Result<i32> {
-    if agents.watch {
-        return Err(Error::not_built("`agentlua agents --watch`"));
-    }
-    let environment = session::environment();
-    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
-    let flags = Flags { repo: agents.repo.clone(), ..Flags::default() };
-    let sources = session::sources(&flags, &environment, &cwd)?;
-    let workers = session::workers()?;
-    let host = session::host(
-        sources,
-        NewRun::new("", ""),
-        None,
-        environment,
-        Events::new(Vec::new()),
-        &workers,
-    )?;
-    let rows = workers.block_on(Arc::clone(&host).agents(agents.all))?;
-    let text = if agents.json {
-        let rows: Vec<Value> = rows.iter().map(agent_json).collect();
-        let mut text =
-            serde_json::to_string_pretty(&rows).or_kind(Kind::Internal, || "cannot write JSON")?;
-        text.push('\n');
-        text
-    } else {
-        table(&rows, agents.wide, now())
-    };
-    let stdout = Stdout::default();
-    stdout.write(text.as_bytes());
-    workers.shutdown_background();
-    Ok(if stdout.is_closed() { 141 } else { 0 })
-}
-
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    look::with(agents.repo.as_deref(), async |look| {
+        if agents.watch {
+            return watch::watch(look, agents).await.map(|()| 0);
+        }
+        let rows = look.host.agents(agents.all).await?;
+        if agents.json {
+            look.print_json(&rows.iter().map(agent_json).collect::<Vec<Value>>())?;
+        } else {
+            look.print(&table(&rows, agents.wide, journal::now()));
+        }
+        Ok(0)
+    })
 }
 
 /// Returns the rows in columns.
-fn table(rows: &[AgentRow], wide: bool, now: i64) -> String {
+pub(super) fn table(rows: &[AgentRow], wide: bool, now: i64) -> String {
     if rows.is_empty() {
         // A pipe gets no words that are not rows.
         return if std::io::stdout().is_terminal() {
@@ -108,7 +82,7 @@ fn cells(row: &AgentRow, wide: bool, now: i64) -> Vec<String> {
 }
 
 /// Returns a time span as `5m ago`.
-fn since(millis: i64) -> String {
+pub(super) fn since(millis: i64) -> String {
     let seconds = millis.max(0) / 1_000;
     match seconds {
         0..60 => format!("{seconds}s ago"),

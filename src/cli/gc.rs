@@ -7,47 +7,34 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::table::{columns, size};
-use super::terminal::{Stdout, say};
-use super::{Flags, Gc, progress, session};
-use crate::error::{Kind, Result, ResultExt};
-use crate::event::Events;
+use super::terminal::say;
+use super::{Gc, look};
+use crate::error::Result;
 use crate::host::gc::{Sweep, Swept};
-use crate::journal::NewRun;
 
 /// Removes what may go and returns the exit code.
 pub(super) fn main(gc: &Gc) -> Result<i32> {
-    let environment = session::environment();
-    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
-    let flags = Flags { repo: gc.repo.clone(), ..Flags::default() };
-    let sources = session::sources(&flags, &environment, &cwd)?;
-    let events = Events::new(vec![Arc::new(progress::Plain::new(false, false, Box::new(say)))]);
-    let workers = session::workers()?;
-    let host = session::host(sources, NewRun::new("", ""), None, environment, events, &workers)?;
-    let sweep = workers.block_on(Arc::clone(&host).gc(gc.dry_run))?;
-    let text = if gc.json { json_text(&sweep)? } else { table(&sweep, gc.dry_run) };
-    let stdout = Stdout::default();
-    stdout.write(text.as_bytes());
-    if !gc.json {
-        say(&summary(&sweep, gc.dry_run));
-    }
-    workers.block_on(host.close());
-    workers.shutdown_background();
-    Ok(if stdout.is_closed() { 141 } else { 0 })
+    look::with(gc.repo.as_deref(), async |look| {
+        let sweep = Arc::clone(&look.host).gc(gc.dry_run).await?;
+        if gc.json {
+            look.print_json(&json_of(&sweep))?;
+        } else {
+            look.print(&table(&sweep, gc.dry_run));
+            say(&summary(&sweep, gc.dry_run));
+        }
+        Ok(0)
+    })
 }
 
-fn json_text(sweep: &Sweep) -> Result<String> {
+fn json_of(sweep: &Sweep) -> Value {
     let leftovers = sweep
         .leftovers
         .iter()
         .map(|left| json!({ "path": left.path.display().to_string(), "bytes": left.bytes }));
-    let all = json!({
+    json!({
         "agents": sweep.agents.iter().map(Swept::to_json).collect::<Vec<Value>>(),
         "leftovers": leftovers.collect::<Vec<Value>>(),
-    });
-    let mut text =
-        serde_json::to_string_pretty(&all).or_kind(Kind::Internal, || "cannot write JSON")?;
-    text.push('\n');
-    Ok(text)
+    })
 }
 
 /// Returns the rows in columns.

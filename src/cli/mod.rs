@@ -5,7 +5,11 @@
 
 pub mod agents;
 pub mod diagnostic;
+mod diff;
 pub mod gc;
+mod logs;
+pub mod look;
+mod merge;
 pub mod output;
 pub mod plan;
 pub mod printer;
@@ -13,6 +17,7 @@ pub mod progress;
 pub mod repl;
 pub mod rm;
 pub mod run;
+mod runs;
 mod script;
 pub mod session;
 pub mod signals;
@@ -20,6 +25,7 @@ pub mod stream;
 pub mod table;
 pub mod terminal;
 mod test;
+mod watch;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -58,14 +64,18 @@ enum Verb {
     Repl(Flags),
     /// List agents that are live or still have a worktree or a branch
     Agents(Agents),
-    Logs(Later),
-    Diff(Later),
-    Merge(Later),
+    /// Show what an agent was asked, said and did, live with -f
+    Logs(logs::Logs),
+    /// Show what an agent has changed so far, committed or not
+    Diff(diff::Diff),
+    /// Merge the work of an agent that has ended
+    Merge(merge::Merge),
     Send(Later),
     Stop(Later),
     /// Remove the worktree of an ended agent, and its branch if it is merged or empty
     Rm(Rm),
-    Runs(Later),
+    /// List what was run here, and how it ended
+    Runs(runs::Runs),
     Resume(Later),
     /// Remove what ended agents left and is merged or empty, and say why for each
     Gc(Gc),
@@ -215,7 +225,8 @@ struct Agents {
     /// Add run, label, turns, tokens and worktree
     #[arg(long)]
     wide: bool,
-    #[arg(long, hide = true)]
+    /// Go on, and show every change; ends with Ctrl-C
+    #[arg(long)]
     watch: bool,
     /// Repository whose agents to list [default: the one here]
     #[arg(long, value_name = "DIR")]
@@ -334,13 +345,13 @@ fn dispatch(cli: Cli) -> Result<i32, Error> {
         Verb::Run(run) => run::main(&run),
         Verb::Repl(flags) => repl::main(&flags),
         Verb::Agents(agents) => agents::main(&agents),
-        Verb::Logs(later) => later.refuse("logs"),
-        Verb::Diff(later) => later.refuse("diff"),
-        Verb::Merge(later) => later.refuse("merge"),
+        Verb::Logs(logs) => logs::main(&logs),
+        Verb::Diff(diff) => diff::main(&diff),
+        Verb::Merge(merge) => merge::main(&merge),
         Verb::Send(later) => later.refuse("send"),
         Verb::Stop(later) => later.refuse("stop"),
         Verb::Rm(rm) => rm::main(&rm),
-        Verb::Runs(later) => later.refuse("runs"),
+        Verb::Runs(runs) => runs::main(&runs),
         Verb::Resume(later) => later.refuse("resume"),
         Verb::Gc(gc) => gc::main(&gc),
         Verb::Check(later) => later.refuse("check"),

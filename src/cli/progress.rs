@@ -249,7 +249,8 @@ fn agent_line(agent: &Ended, style: &Styles) -> String {
     line
 }
 
-fn files(count: usize) -> String {
+/// Returns how many files have changed.
+pub fn files(count: usize) -> String {
     match count {
         0 => "no files changed".to_owned(),
         1 => "1 file changed".to_owned(),
@@ -292,7 +293,8 @@ pub fn thousands(count: u64) -> String {
     }
 }
 
-fn duration(millis: u64) -> String {
+/// Shows a time as `842 ms`, `1.5 s` or `2 min 3 s`.
+pub fn duration(millis: u64) -> String {
     match millis {
         0..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{:.1} s", millis as f64 / 1e3),

@@ -57,9 +57,21 @@ pub fn say(text: &str) {
     let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
-/// Makes text of a model or a tool safe to show: no escape sequences, no line breaks.
+/// Makes text of a model or a tool safe to show: no escape sequences, no line breaks, nothing that turns
+/// the order of letters round.
 pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let steers =
+        |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
+}
+
+/// Returns the columns and lines of the terminal on standard output; nothing without one.
+pub fn size() -> Option<(usize, usize)> {
+    let stdout = io::stdout();
+    let size = rustix::termios::tcgetwinsize(&stdout).ok().filter(|_| stdout.is_terminal())?;
+    // A terminal that does not know its size says 0.
+    let known = |count: u16, usual: usize| if count == 0 { usual } else { usize::from(count) };
+    Some((known(size.ws_col, 80), known(size.ws_row, 24)))
 }
 
 /// Standard output, which the script owns.

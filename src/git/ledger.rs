@@ -77,6 +77,7 @@ impl Repo {
             // at the next step.
             let _ = store.forget_settled(REMEMBERED).await;
             let _ = store.forget_said(CONVERSATIONS).await;
+            let _ = store.forget_events(CONVERSATIONS).await;
             Ok(Ledger { store, lock })
         });
         opened.await

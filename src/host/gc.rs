@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::roster::find_agent;
 use super::{Host, repository_around};
 use crate::error::{Error, Kind, Result};
 use crate::git::Repo;
@@ -130,7 +131,7 @@ impl Registry {
     }
 
     pub(super) async fn remove(&self, id: &str, force: bool) -> Result<Removed> {
-        let row = self.find(id)?;
+        let row = find_agent(&self.rows, id)?;
         let nothing = Removed { id: row.id.clone(), swept: None, kept: Vec::new() };
         if !has_ended(row) {
             let why = format!("{} is {}", row.id, row.status.as_str());
@@ -157,24 +158,6 @@ impl Registry {
         };
         swept.goes = true;
         Ok(Removed { swept: Some(swept), kept, ..nothing })
-    }
-
-    fn find(&self, id: &str) -> Result<&AgentRow> {
-        if let Some(row) = self.rows.iter().find(|row| row.id == id) {
-            return Ok(row);
-        }
-        let matching: Vec<&AgentRow> =
-            self.rows.iter().filter(|row| !id.is_empty() && row.id.starts_with(id)).collect();
-        match matching[..] {
-            [row] => Ok(row),
-            [] => Err(Error::usage(format!("no agent has the id `{id}`"))
-                .hint("`agentlua agents --all` lists them")),
-            _ => {
-                let ids: Vec<&str> = matching.iter().take(5).map(|row| row.id.as_str()).collect();
-                let more = if matching.len() > 5 { ", …" } else { "" };
-                Err(Error::usage(format!("`{id}` may be {}{more}", ids.join(", "))))
-            }
-        }
     }
 
     async fn survey(&self) -> Result<Survey> {

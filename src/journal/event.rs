@@ -4,8 +4,6 @@
 
 use rusqlite::{Connection, Row, named_params, params};
 
-use super::agent::now;
-
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRow {
@@ -37,10 +35,11 @@ pub(super) fn insert(
     connection: &Connection,
     run: &str,
     agent: Option<&str>,
+    at: i64,
     object: &str,
 ) -> rusqlite::Result<bool> {
     let sql = "INSERT INTO event (run, agent, at, object) VALUES (?1, ?2, ?3, ?4)";
-    Ok(connection.prepare_cached(sql)?.execute(params![run, agent, now(), object])? == 1)
+    Ok(connection.prepare_cached(sql)?.execute(params![run, agent, at, object])? == 1)
 }
 
 /// Lists events in their order.
@@ -69,5 +68,9 @@ pub(super) fn select(
 
 /// Forgets what happened before `time`.
 pub(super) fn forget(connection: &Connection, time: i64) -> rusqlite::Result<bool> {
-    Ok(connection.prepare("DELETE FROM event WHERE at < ?1")?.execute([time])? > 0)
+    // They are numbered in about the order of time, so that no more is looked at than goes.
+    let sql = "DELETE FROM event WHERE number < coalesce(
+                   (SELECT number FROM event WHERE at >= ?1 ORDER BY number LIMIT 1),
+                   (SELECT max(number) + 1 FROM event))";
+    Ok(connection.prepare(sql)?.execute([time])? > 0)
 }

@@ -28,7 +28,7 @@ mod tests;
 mod transcript;
 mod writer;
 
-pub use agent::{AgentChange, AgentFilter, AgentRow, Status};
+pub use agent::{AgentChange, AgentFilter, AgentRow, Status, now};
 pub use call::Call;
 pub use event::{EventFilter, EventRow};
 pub use intent::{HostLock, Intent};
@@ -37,3 +37,4 @@ pub use request::Request;
 pub use run::{Command, NewRun, RunRow};
 pub use step::Step;
 pub use store::Store;
+pub use transcript::SaidRow;

@@ -102,25 +102,34 @@ impl Store {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn runs(&self) -> Result<Vec<RunRow>> {
-        let dir = self.dir().to_owned();
-        self.look(move |connection| {
-            let mut runs = run::select(connection)?;
+        let (file, dir) = (self.file(), self.dir().to_owned());
+        blocking(move || {
+            let Some(connection) = schema::reader(&file)? else { return Ok(Vec::new()) };
+            let runs = run::select(&connection);
+            let mut runs = runs.map_err(|error| schema::refusal(&file, error))?;
             for run in &mut runs {
-                run.alive = lock::is_alive(&dir, &run.id);
+                run.alive = run.status.is_none() && lock::is_alive(&dir, &run.id);
             }
             Ok(runs)
         })
         .await
     }
 
-    /// Adds something that happened, without waiting for the disk; waits while too much is to be written.
+    /// Adds something that happened at `at` (see [`super::now`]), without waiting for the disk; waits while
+    /// too much is to be written.
     ///
     /// # Errors
     /// When an earlier change could not be written.
-    pub async fn add_event(&self, run: &str, agent: Option<String>, object: String) -> Result<()> {
+    pub async fn add_event(
+        &self,
+        run: &str,
+        agent: Option<String>,
+        at: i64,
+        object: String,
+    ) -> Result<()> {
         let run = run.to_owned();
         let act = Box::new(move |connection: &Connection| {
-            event::insert(connection, &run, agent.as_deref(), &object)
+            event::insert(connection, &run, agent.as_deref(), at, &object)
         });
         self.writer().await?.send(Write { act, synced: false, done: None }).await
     }

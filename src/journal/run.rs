@@ -88,17 +88,23 @@ pub(super) fn end(
 /// Lists the runs, the newest last; who is alive is not known here.
 pub(super) fn select(connection: &Connection) -> rusqlite::Result<Vec<RunRow>> {
     let run = |row: &Row<'_>| {
-        let command: Option<String> = row.get("command")?;
-        let lives: i64 = row.get("lives")?;
+        // A file that nobody has written to since an earlier version lacks these.
+        let text = |name: &str| -> rusqlite::Result<Option<String>> {
+            row.as_ref().column_index(name).map_or(Ok(None), |at| row.get(at))
+        };
+        let number = |name: &str| -> rusqlite::Result<Option<i64>> {
+            row.as_ref().column_index(name).map_or(Ok(None), |at| row.get(at))
+        };
+        let exit_code = number("exit_code")?.and_then(|code| i32::try_from(code).ok());
         Ok(RunRow {
             id: row.get("id")?,
             script: row.get("script")?,
-            command: command.and_then(|text| serde_json::from_str(&text).ok()),
-            status: row.get("status")?,
-            exit_code: row.get("exit_code")?,
+            command: text("command")?.and_then(|text| serde_json::from_str(&text).ok()),
+            status: text("status")?,
+            exit_code,
             started_at: row.get("started_at")?,
-            ended_at: row.get("ended_at")?,
-            lives: u32::try_from(lives).unwrap_or(u32::MAX),
+            ended_at: number("ended_at")?,
+            lives: number("lives")?.and_then(|lives| u32::try_from(lives).ok()).unwrap_or(1),
             alive: false,
         })
     };

@@ -11,13 +11,17 @@ use serde_json::Value;
 use tokio::sync::{OnceCell, oneshot};
 
 use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
+use super::event::EventFilter;
 use super::intent::{self, HostLock, Intent};
 use super::lock::{self, RunLock};
 use super::run::{self, NewRun};
 use super::schema;
-use super::transcript;
+use super::transcript::{self, SaidRow};
 use super::writer::{Write, Writer};
 use crate::error::{Error, Result};
+
+/// The first version with transcripts.
+const TRANSCRIPTS: u32 = 3;
 
 /// The journal of a repository. Opening and reading make nothing on disk; the first write does.
 pub struct Store {
@@ -120,9 +124,9 @@ impl Store {
     /// # Errors
     /// When it, or an earlier change, could not be written.
     pub async fn add_said(&self, id: &str, number: u32, entry: String, kept: bool) -> Result<()> {
-        let id = id.to_owned();
+        let (id, at) = (id.to_owned(), agent::now());
         let act =
-            move |connection: &Connection| transcript::insert(connection, &id, number, &entry);
+            move |connection: &Connection| transcript::insert(connection, &id, number, at, &entry);
         if kept {
             return self.written(act).await.map(drop);
         }
@@ -139,6 +143,22 @@ impl Store {
         blocking(move || {
             let Some(connection) = schema::reader(&file)? else { return Ok(Vec::new()) };
             transcript::select(&connection, &id).map_err(|error| schema::refusal(&file, error))
+        })
+        .await
+    }
+
+    /// Lists what was said by an agent or by those of a run, in order, for whoever looks on.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn said_after(&self, filter: EventFilter) -> Result<Vec<SaidRow>> {
+        let file = self.file();
+        blocking(move || {
+            let Some(connection) = schema::reader(&file)? else { return Ok(Vec::new()) };
+            let found = schema::knows(&connection, TRANSCRIPTS).and_then(|knows| {
+                if knows { transcript::select_after(&connection, &filter) } else { Ok(Vec::new()) }
+            });
+            found.map_err(|error| schema::refusal(&file, error))
         })
         .await
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::repo;
 use crate::api::result;
 use crate::api::revision::{self, Revision};
-use crate::git::{self, Diff, Side, Spec};
+use crate::git::{self, Diff, FileDiff, Side, Spec};
 use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape};
@@ -85,13 +85,7 @@ pub async fn diff(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTabl
 fn brought(revision: Revision) -> Spec {
     let Revision { rev, base_commit, head_commit, worktree_path, .. } = revision;
     let Some(from) = base_commit else { return Spec::Branch(rev) };
-    let to = match (head_commit, worktree_path) {
-        (Some(commit), Some(folder)) => Side::Work { commit, folder },
-        (Some(commit), None) => Side::Rev(commit),
-        (None, Some(folder)) if folder.exists() => Side::Folder(folder),
-        (None, _) => Side::Rev(rev),
-    };
-    Spec::Between { from, to }
+    Spec::brought(&rev, &from, head_commit, worktree_path)
 }
 
 fn between(from: Revision, to: Revision) -> Spec {
@@ -100,20 +94,7 @@ fn between(from: Revision, to: Revision) -> Spec {
 
 /// Turns a diff into its table.
 pub fn diff_table(lua: &Lua, diff: &Diff) -> Returned<LuaTable> {
-    let files = diff.files.iter().map(|file| {
-        json!({
-            "path": file.path,
-            "old_path": file.old_path,
-            "status": file.status,
-            "additions": file.additions,
-            "deletions": file.deletions,
-            "binary": file.binary,
-            "old_mode": file.old_mode,
-            "new_mode": file.new_mode,
-            "target": file.target,
-            "flags": file.flags.iter().map(|flag| flag.as_str()).collect::<Vec<_>>(),
-        })
-    });
+    let files = diff.files.iter().map(FileDiff::to_json);
     let flags = diff.files.iter().flat_map(|file| {
         file.flags.iter().map(|flag| json!({ "path": file.path, "flag": flag.as_str() }))
     });

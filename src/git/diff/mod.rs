@@ -65,6 +65,25 @@ pub enum Spec {
     },
 }
 
+impl Spec {
+    /// Returns what work on a branch has brought since `base`: up to its commit and what its worktree has
+    /// on top; without a commit, its files as they are, or the branch.
+    pub fn brought(
+        branch: &str,
+        base: &str,
+        head: Option<String>,
+        worktree: Option<PathBuf>,
+    ) -> Self {
+        let to = match (head, worktree) {
+            (Some(commit), Some(folder)) => Side::Work { commit, folder },
+            (Some(commit), None) => Side::Rev(commit),
+            (None, Some(folder)) if folder.exists() => Side::Folder(folder),
+            (None, _) => Side::Rev(branch.to_owned()),
+        };
+        Self::Between { from: base.to_owned(), to }
+    }
+}
+
 /// A file that differs. What is not UTF-8 in a path is shown with replacement characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileDiff {

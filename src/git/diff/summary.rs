@@ -1,6 +1,9 @@
-//! A difference for people, as `git diff --stat` shows it: a line for each file, then the totals.
+//! A difference in short: for programs, and for people as `git diff --stat` shows it, a line for each
+//! file, then the totals.
 
 use std::fmt::Write;
+
+use serde_json::{Value, json};
 
 use super::flag::Flag;
 use super::{Diff, FileDiff};
@@ -8,7 +11,35 @@ use super::{Diff, FileDiff};
 /// The width that paths are filled up to; longer ones stand out.
 const WIDEST: usize = 60;
 
+impl FileDiff {
+    /// Returns it as scripts and programs see it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "path": self.path,
+            "old_path": self.old_path,
+            "status": self.status,
+            "additions": self.additions,
+            "deletions": self.deletions,
+            "binary": self.binary,
+            "old_mode": self.old_mode,
+            "new_mode": self.new_mode,
+            "target": self.target,
+            "flags": self.flags.iter().map(|flag| flag.as_str()).collect::<Vec<_>>(),
+        })
+    }
+}
+
 impl Diff {
+    /// Returns it as programs see it.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "files": self.files.iter().map(FileDiff::to_json).collect::<Vec<_>>(),
+            "additions": self.additions,
+            "deletions": self.deletions,
+            "patch": self.patch_text(),
+        })
+    }
+
     /// Returns a line `path | +3 -1 flags` for each file, and one with the totals. Nothing in it can
     /// steer a terminal.
     pub fn summary(&self) -> String {

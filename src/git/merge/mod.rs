@@ -68,6 +68,25 @@ pub enum Strategy {
     Rebase,
 }
 
+impl Strategy {
+    /// Returns the strategy of this name.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`], for a name that none has.
+    pub fn parse(word: &str) -> Result<Self> {
+        match word {
+            "merge" => Ok(Self::Merge),
+            "squash" => Ok(Self::Squash),
+            "ff" => Ok(Self::FastForward),
+            "rebase" => Ok(Self::Rebase),
+            other => {
+                let why = "a strategy must be `merge`, `squash`, `ff` or `rebase`";
+                Err(Error::usage(format!("{why}, not `{other}`")))
+            }
+        }
+    }
+}
+
 /// A merge to make.
 #[derive(Clone, Debug)]
 pub struct Merge {

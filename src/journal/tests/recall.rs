@@ -98,7 +98,7 @@ async fn events_are_numbered_as_they_come_and_none_is_dropped() {
     let store = Store::open(dir.path()).await.unwrap();
     for number in 0..3000 {
         let agent = (number % 3 > 0).then(|| format!("a{}", number % 3));
-        store.add_event("r1", agent, number.to_string()).await.unwrap();
+        store.add_event("r1", agent, super::super::now(), number.to_string()).await.unwrap();
     }
     store.flush().await.unwrap();
     let found = store.events(EventFilter::default()).await.unwrap();
