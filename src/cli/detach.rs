@@ -123,10 +123,8 @@ impl Leaving<'_> {
         std::fs::create_dir_all(folder).or_kind(Kind::Io, trouble)?;
         let output = File::options().create(true).append(true).open(&self.log);
         let output = output.or_kind(Kind::Io, trouble)?;
-        let stdin = match self.launch.reads_stdin {
-            true => Some(self.script_again(folder).or_kind(Kind::Io, trouble)?),
-            false => None,
-        };
+        let again = self.launch.reads_stdin.then(|| self.script_again(folder));
+        let stdin = again.transpose().or_kind(Kind::Io, trouble)?;
         let word = if self.launch.earlier.is_some() { "again" } else { "new" };
         let mut args: Vec<OsString> = vec![self.id.clone().into(), word.into()];
         args.extend(std::env::args_os().skip(1));

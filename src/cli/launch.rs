@@ -10,7 +10,7 @@ use super::output::Output;
 use super::script::Script;
 use super::{Flags, Resume, Run, session};
 use crate::error::{Error, Result, ResultExt};
-use crate::event::Events;
+use crate::event::{Events, Level};
 use crate::host::Sources;
 use crate::host::resuming::Wanted;
 use crate::journal::{Command, NewRun, RunRow};
@@ -73,7 +73,7 @@ pub(super) struct Launch {
     /// Whether it is there.
     pub is_background: bool,
     /// What is to be said of all that.
-    pub notes: Vec<String>,
+    pub notes: Vec<(Level, String)>,
 }
 
 /// What settling needs from around it.
@@ -110,10 +110,9 @@ impl Launch {
             let script = Script::load(path)?;
             let mut notes = Vec::new();
             if wanted.is_some() && !is_background {
-                notes.push(format!(
-                    "no run of {} is left to resume: this is a new one",
-                    script.name
-                ));
+                let text =
+                    format!("no run of {} is left to resume: this is a new one", script.name);
+                notes.push((Level::Info, text));
             }
             Self {
                 flags: asked.flags.clone(),
@@ -148,7 +147,8 @@ impl Launch {
             None => {
                 let (script, is_copy) = Script::of(&earlier)?;
                 if is_copy && script.file.is_some() {
-                    notes.push(format!("{} is gone: the text that it had is run", script.name));
+                    let text = format!("{} is gone: the text that it had is run", script.name);
+                    notes.push((Level::Warn, text));
                 }
                 script
             }
@@ -158,11 +158,13 @@ impl Launch {
                 let why = format!("`{}` was started in `{}`", earlier.id, cwd.display());
                 Error::usage(format!("{why}, where one cannot go any more")).because(fault)
             })?;
-            notes.push(format!("it runs in {}, where it was started", cwd.display()));
+            let text = format!("it runs in {}, where it was started", cwd.display());
+            notes.push((Level::Info, text));
         }
         let args = if asked.args.is_empty() {
             if asked.script.is_some() && !command.args.is_empty() {
-                notes.push(format!("its arguments are those of then: {}", command.args.join(" ")));
+                let text = format!("its arguments are those of then: {}", command.args.join(" "));
+                notes.push((Level::Info, text));
             }
             command.args.iter().map(OsString::from).collect()
         } else {

@@ -15,7 +15,7 @@ use super::{detach, diagnostic, progress, session, signals};
 use crate::api;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Events, Level};
+use crate::event::{Event, Events};
 use crate::host::Host;
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
@@ -93,8 +93,8 @@ impl Running {
             script: script.name.clone(),
             resumed: host.is_resumed(),
         });
-        for text in &launch.notes {
-            host.events().emit(Event::Message { level: Level::Info, text: text.clone() });
+        for (level, text) in launch.notes.iter().cloned() {
+            host.events().emit(Event::Message { level, text });
         }
         let ended = runtime.run(root, main, args).await;
         let result = self.result(&runtime, &ended);

@@ -39,10 +39,10 @@ impl Host {
                     let file = run.command.as_ref().and_then(|command| command.script.as_ref());
                     file.is_some_and(|file| is_same(Path::new(file), script))
                 };
-                Ok(runs.iter().rev().filter(is_of).find(is_unfinished).cloned())
+                Ok(runs.iter().rev().filter(is_of).find(|run| is_unfinished(run)).cloned())
             }
             Wanted::Last => {
-                let run = runs.iter().rev().find(is_unfinished).cloned();
+                let run = runs.iter().rev().find(|run| is_unfinished(run)).cloned();
                 run.map(Some).ok_or_else(|| nothing(&runs))
             }
         }
@@ -102,7 +102,7 @@ fn is_known(run: &RunRow) -> bool {
     run.command.as_ref().is_some_and(known)
 }
 
-fn is_unfinished(run: &&RunRow) -> bool {
+fn is_unfinished(run: &RunRow) -> bool {
     !run.alive && is_known(run) && run.status.as_deref() != Some("completed")
 }
 
