@@ -95,6 +95,12 @@ pub struct Settings {
     pub quiet: Option<bool>,
     /// What standard output holds.
     pub output_format: Option<Format>,
+    /// Whether runs go on in the background.
+    pub detach: Option<bool>,
+    /// Which run is gone on with: one by its id, or by an empty name the last of the script that is not
+    /// finished.
+    #[serde(default, deserialize_with = "run_to_resume")]
+    pub resume: Option<String>,
     /// The repository that agents work on.
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept.
@@ -112,6 +118,22 @@ pub struct Settings {
     pub providers: BTreeMap<String, ProviderSettings>,
     /// Whether agents are planned and not asked; never a script's own affair.
     pub dry_run: Option<bool>,
+}
+
+/// Reads `resume`: `true` for the last one, or an id.
+fn run_to_resume<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Wanted {
+        Last(bool),
+        Named(String),
+    }
+    Ok(match Wanted::deserialize(deserializer)? {
+        Wanted::Last(wanted) => wanted.then(String::new),
+        Wanted::Named(id) => Some(id),
+    })
 }
 
 /// A server of models.
@@ -169,7 +191,7 @@ impl WorktreeSettings {
 }
 
 /// The names of settings that a repository's file may have.
-const REPOSITORY_KEYS: [&str; 11] = [
+const REPOSITORY_KEYS: [&str; 13] = [
     "model",
     "concurrency",
     "max_turns",
@@ -180,11 +202,10 @@ const REPOSITORY_KEYS: [&str; 11] = [
     "strict",
     "quiet",
     "output_format",
+    "detach",
+    "resume",
     "worktree",
 ];
-
-/// Settings of the manual that this version lacks.
-pub const LATER: [&str; 2] = ["detach", "resume"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
@@ -207,6 +228,8 @@ impl Settings {
             strict: self.strict.or(below.strict),
             quiet: self.quiet.or(below.quiet),
             output_format: self.output_format.or(below.output_format),
+            detach: self.detach.or(below.detach),
+            resume: self.resume.or(below.resume),
             repo: self.repo.or(below.repo),
             worktree_root: self.worktree_root.or(below.worktree_root),
             record: self.record.or(below.record.filter(|_| !is_settled)),
@@ -291,12 +314,7 @@ fn load_if_there(path: &Path) -> Result<Option<(String, toml::Table)>> {
         }
     };
     let table: toml::Table = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
-    match table.keys().find(|key| LATER.contains(&key.as_str())) {
-        Some(key) => {
-            Err(Error::not_built(format_args!("`{}`: the setting `{key}`", path.display())))
-        }
-        None => Ok(Some((text, table))),
-    }
+    Ok(Some((text, table)))
 }
 
 fn unreadable(path: &Path, fault: &toml::de::Error) -> Error {

@@ -20,6 +20,8 @@ pub struct Live {
     pub turn: AtomicU32,
     /// Calls of the script's functions: the turn of the last one, and how many it is in that.
     calls: Mutex<(u32, u32)>,
+    /// Whether somebody outside of the script has stopped it.
+    pub stopped: AtomicBool,
     /// Counts it among the agents that want a worktree.
     wanting: Mutex<Option<Wanting>>,
 }

@@ -41,6 +41,7 @@ pub mod query;
 pub mod recalled;
 mod reckoning;
 mod record;
+pub mod roll;
 mod said;
 pub mod session;
 pub mod setup;

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::query::Models;
 use super::query::money::amount;
 use super::{model, result, site};
-use crate::config::{Format, Included, LATER, Prices, Settings};
+use crate::config::{Format, Included, Prices, Settings};
 use crate::error::Error;
 use crate::host::Host;
 use crate::vm::{Options, Raised, Shape};
@@ -35,11 +35,13 @@ const SHAPE: Shape = Shape {
         "replay_tools",
         "worktree",
     ],
-    later: &LATER,
+    later: &[],
     instead: &[
         ("permission_mode", "use `read_only` and rules of the query"),
         ("cwd", "use `repo`, or `cwd` of the query"),
         ("dry_run", "it belongs on the command line: agentlua run --dry-run"),
+        ("detach", "it belongs on the command line: `agentlua run --detach SCRIPT`"),
+        ("resume", "it belongs on the command line: `agentlua resume RUN`"),
     ],
 };
 

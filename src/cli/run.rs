@@ -1,34 +1,31 @@
 //! `agentlua run SCRIPT [ARG…]`.
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::launch::{Around, Asked, Launch};
 use super::output::{End, Fault, Output};
-use super::script::Script;
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
-use super::{Flags, Run, diagnostic, plan, progress, session, signals};
+use super::{detach, diagnostic, plan, progress, session, signals};
 use crate::api;
 use crate::api::test::END_MARK;
 use crate::config::Format;
-use crate::error::{Error, Kind, Result, ResultExt};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::host::Host;
 use crate::host::plan::Report;
-use crate::journal::{Command, NewRun};
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
-/// Runs a script and returns the exit code.
-pub(super) fn main(run: &Run) -> Result<i32> {
+/// Runs a script, for the first time or again, and returns the exit code.
+pub(super) fn main(asked: &Asked<'_>) -> Result<i32> {
     let output = Output::begin();
-    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| start(run, &output)));
+    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| start(asked, &output)));
     let ended = ended.unwrap_or_else(|_| Err(Error::internal("agentlua panicked")));
     if let Err(error) = &ended {
         let code = error.kind.exit_code();
@@ -37,8 +34,8 @@ pub(super) fn main(run: &Run) -> Result<i32> {
     ended
 }
 
-fn start(run: &Run, output: &Output) -> Result<i32> {
-    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
+fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
+    let here = session::working_directory()?;
     let mut environment = session::environment();
     // For this run alone: what the script starts must not take it for its own.
     if let Some(mark) = environment.remove(END_MARK) {
@@ -47,50 +44,39 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let debug = environment.get("AGENTLUA_LOG").is_some_and(|level| level == "debug");
     // What can be known before the files are read: they may be at fault.
     let variable = environment.get("AGENTLUA_OUTPUT_FORMAT");
-    if let Some(word) = run.flags.output_format.as_ref().or(variable) {
+    if let Some(word) = asked.flags.output_format.as_ref().or(variable) {
         output.choose(Format::parse(word).unwrap_or_default())?;
-    }
-    let sources = session::sources(&run.flags, &environment, &cwd)?;
-    let format = sources.flags.output_format.or(sources.below.output_format);
-    output.choose(format.unwrap_or_default())?;
-    if sources.flags.dry_run.or(sources.below.dry_run) == Some(true) {
-        output.reserve()?;
     }
     let workers = session::workers()?;
     let root = Task::root(tokio_util::sync::CancellationToken::new());
     let signalled = signals::watch(workers.handle(), root.stopper(), output)?;
-    let script = Script::load(&run.script)?;
-    let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
-    let reporter = progress::Plain::new(quiet, debug, Box::new(say));
+    let around = Around { environment: &environment, here: &here, workers: &workers, output };
+    let launch = Launch::settle(asked, &around)?;
+    if launch.is_dry() {
+        output.reserve()?;
+    } else if launch.detach {
+        return detach::leave(&launch, &here, &workers, output);
+    }
+    let reporter = progress::Plain::new(launch.quiet(), debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
-    let plan = NewRun {
-        command: command(&script, &run.args, &run.flags, &cwd),
-        ..NewRun::new("", &script.name)
-    };
-    let host = session::host(sources, plan, None, environment, events, &workers)?;
+    let (sources, plan) = (launch.sources.clone(), launch.plan(&session::working_directory()?));
+    let host = session::host(sources, plan, launch.earlier.clone(), environment, events, &workers)?;
     output.serve(&host, root.stopper());
     if let Some(plan) = host.plan() {
         let stopper = root.stopper().clone();
         plan.when_full(move |error| stopper.stop(error));
     }
+    host.on_stop({
+        let (signalled, stopper) = (signalled.clone(), root.stopper().clone());
+        let output = output.clone();
+        move || signals::stop(&signalled, &stopper, &output)
+    });
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
-    let code = session::on_lua_thread(running.execute(&script, &run.args))?;
+    let code = session::on_lua_thread(running.execute(&launch))?;
     // Threads that still wait for a file or a process must not hold up the end.
     workers.shutdown_background();
     code
-}
-
-/// Returns how a run is started, for the journal.
-fn command(script: &Script, args: &[OsString], flags: &Flags, cwd: &Path) -> Command {
-    Command {
-        script: script.file.as_ref().map(|file| file.display().to_string()),
-        source: String::from_utf8_lossy(&script.source).into_owned(),
-        args: args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
-        cwd: cwd.display().to_string(),
-        flags: flags.recorded(),
-        detached: false,
-    }
 }
 
 /// A run on its way.
@@ -102,21 +88,27 @@ struct Running {
 }
 
 impl Running {
-    async fn execute(&self, script: &Script, args: &[OsString]) -> Result<i32> {
+    async fn execute(&self, launch: &Launch) -> Result<i32> {
         let Self { host, root, output, .. } = self;
+        let script = &launch.script;
         let stdout = Stdout::default();
         let runtime =
             session::lua(host, Rc::clone(root), script.dir.clone(), self.printing(&stdout))?;
         let main = chunk::compile(runtime.lua(), &script.source, &script.name)?;
         host.load_cassette()?;
         api::model::load_default(&runtime, host).await?;
-        let args = runtime.set_arguments(&script.name, args.iter().map(|arg| arg.as_bytes()))?;
+        let args = launch.args.iter().map(|arg| arg.as_bytes());
+        let args = runtime.set_arguments(&script.name, args)?;
+        self.begin(launch).await?;
         let run = host.fleet().run_id().to_owned();
         host.events().emit(Event::RunStarted {
             run: run.clone(),
             script: script.name.clone(),
             resumed: host.is_resumed(),
         });
+        for (level, text) in launch.notes.iter().cloned() {
+            host.events().emit(Event::Message { level, text });
+        }
         let ended = runtime.run(root, main, args).await;
         let result = self.result(&runtime, &ended);
         host.close().await;
@@ -132,8 +124,10 @@ impl Running {
         let plan = report.as_ref().map(|report| json!(report));
         let end = End { code, result, error, interrupted, plan };
         host.end_run(end.status(host.has_failures()), code).await;
+        let again =
+            (end.status(host.has_failures()) != "completed").then(|| launch.again_command(&run));
         if report.is_none() {
-            progress::summary(&run, &host.fleet().tally(), host.config().quiet);
+            progress::summary(&run, &host.fleet().tally(), host.config().quiet, again.as_deref());
         }
         // What ended the run comes last, where people look first.
         if let Some(uncaught) = &uncaught {
@@ -152,6 +146,18 @@ impl Running {
         let config = self.host.config();
         let plan = self.host.plan()?;
         Some(plan.report(config.concurrency, config.max_budget_usd))
+    }
+
+    /// Begins the run before it has agents, where somebody has to know of it: one that two might go on with
+    /// at once, and one in the background.
+    async fn begin(&self, launch: &Launch) -> Result<()> {
+        let host = &self.host;
+        match &launch.found {
+            _ if launch.is_dry() => Ok(()),
+            Some(dir) => host.begin_run(&host.store_around(dir).await?).await,
+            None if launch.is_background => host.begin_run(&host.home_store().await?).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns what takes the text that the script prints.

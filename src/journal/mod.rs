@@ -33,7 +33,7 @@ pub use call::Call;
 pub use event::{EventFilter, EventRow};
 pub use intent::{HostLock, Intent};
 pub use lock::RunLock;
-pub use request::Request;
+pub use request::{Ear, Request};
 pub use run::{Command, NewRun, RunRow};
 pub use step::Step;
 pub use store::Store;
