@@ -61,7 +61,10 @@ mod tests {
 
     #[test]
     fn the_order_of_members_does_not_count_and_that_of_items_does() {
-        assert_eq!(digest_of(&json!({ "a": 1, "b": [1, 2] })), digest_of(&json!({ "b": [1, 2], "a": 1 })));
+        assert_eq!(
+            digest_of(&json!({ "a": 1, "b": [1, 2] })),
+            digest_of(&json!({ "b": [1, 2], "a": 1 }))
+        );
         assert_ne!(digest_of(&json!([1, 2])), digest_of(&json!([2, 1])));
         assert_ne!(digest_of(&json!(["ab"])), digest_of(&json!(["a", "b"])));
         assert_eq!(digest(b"").len(), 2 * KEPT);

@@ -7,17 +7,20 @@ pub mod merge;
 mod past;
 mod prices;
 pub mod race;
+mod recall;
 mod recovery;
 pub mod roster;
 pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::fleet::{Key, Live, Order};
+use crate::agent::fleet::{Live, Order};
+use crate::agent::key::Inputs;
 use crate::agent::query::{Dirty, Site, Start};
 use crate::agent::{Fleet, Outcome, Query, Subtype, id};
 use crate::config::{self, Config, Settings};
@@ -51,7 +54,8 @@ pub struct Host {
     runtime: tokio::runtime::Handle,
     processes: Processes,
     fleet: Arc<Fleet>,
-    resumed: bool,
+    /// What a resumed run remembers.
+    recall: Option<recall::Recall>,
     models: Mutex<HashMap<String, Arc<dyn Model>>>,
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
@@ -102,6 +106,7 @@ impl Host {
             env::allowed(around.environment.clone().into_iter()),
         );
         fleet.purse().set_total(config.max_budget_usd);
+        let recall = around.resumed.then(|| recall::Recall::new(around.events.clone()));
         Ok(Arc::new(Self {
             sources: Mutex::new(around.sources),
             config: Mutex::new(config),
@@ -111,7 +116,7 @@ impl Host {
             runtime: around.runtime,
             processes,
             fleet: Arc::new(fleet),
-            resumed: around.resumed,
+            recall,
             models: Mutex::default(),
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
@@ -181,7 +186,7 @@ impl Host {
 
     /// Reports whether the run is one that was cut off or has failed, and goes on.
     pub fn is_resumed(&self) -> bool {
-        self.resumed
+        self.recall.is_some()
     }
 
     /// Returns the store of the run itself: that of the repository where it was started.
@@ -330,8 +335,14 @@ impl Host {
             // Before the first wait, so that the first of a fan-out knows of the others.
             live.expects_worktree(self.fleet.expect_worktree());
         }
+        let looking = self.look().await;
         let order = match self.order(query, cancel, Arc::clone(&live)).await {
-            Ok(order) => order,
+            Ok(order) => self.recalled(order, looking).await,
+            Err(error) => Err(error),
+        };
+        let order = match order {
+            Ok(ControlFlow::Continue(order)) => order,
+            Ok(ControlFlow::Break(outcome)) => return Ok(outcome),
             Err(error) => {
                 live.inbox.close();
                 self.fleet.count_unstarted(&label, &error);
@@ -348,12 +359,16 @@ impl Host {
 
     /// Puts together what a query needs from around it.
     async fn order(
-        &self,
+        self: &Arc<Self>,
         mut query: Query,
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Order> {
+        let mut inputs = Inputs::of(&query);
         let ancestor = self.settle_past(&mut query).await?;
+        if let Some(ancestor) = &ancestor {
+            inputs.take_up(&query.past, &ancestor.id, ancestor.key.as_deref());
+        }
         let repo = match &query.site {
             Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
             // Agents without a worktree are registered where they are seen.
@@ -378,7 +393,7 @@ impl Host {
             store,
             worktree_root,
             ancestor,
-            key: Key::default(),
+            key: inputs.key(),
             again: None,
             cancel,
             live,
@@ -413,6 +428,7 @@ impl Host {
     /// Ends the run.
     pub async fn close(&self) {
         self.close_worktrees().await;
+        self.close_recall().await;
         let fleet = Arc::clone(&self.fleet);
         if let Err(error) = self.beside(async move { fleet.close().await }).await {
             self.events.warn(format!("the run could not be ended in order: {error}"));

@@ -30,7 +30,7 @@ use crate::crash;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::git::Worktree;
-use crate::journal::{AgentChange, AgentRow, NewRun, RunLock, Status, Store};
+use crate::journal::{AgentChange, AgentRow, Command, NewRun, RunLock, Status, Store};
 use crate::process::Processes;
 
 /// The agents of one run.
@@ -90,6 +90,11 @@ impl Fleet {
     /// Returns the run's id.
     pub fn run_id(&self) -> &str {
         &self.run
+    }
+
+    /// Returns how the run was started.
+    pub fn command(&self) -> &Command {
+        &self.plan.command
     }
 
     /// Changes how many agents work at once.

@@ -73,9 +73,11 @@ impl Outcome {
     /// Internal, for what this version did not write.
     pub fn restored(text: &str, label: &str) -> Result<Self> {
         let trouble = || "an outcome in the journal cannot be read";
-        let Kept { outcome, error } = serde_json::from_str(text).or_kind(Kind::Internal, trouble)?;
+        let Kept { outcome, error } =
+            serde_json::from_str(text).or_kind(Kind::Internal, trouble)?;
         let fields: Fields = serde_json::from_value(outcome).or_kind(Kind::Internal, trouble)?;
-        let subtype = Subtype::from_word(&fields.subtype).ok_or_else(|| Error::internal(trouble()))?;
+        let subtype =
+            Subtype::from_word(&fields.subtype).ok_or_else(|| Error::internal(trouble()))?;
         Ok(Self {
             subtype,
             error: error.map(Raised::restored),

@@ -95,10 +95,13 @@ impl Inputs {
         self.add("worktree", json!(format!("{furnish:?}")));
         self.add("setup", json!(setup));
         self.add("scope", json!(scope.as_ref().map(|scope| scope.written())));
-        self.add("commit", match commit {
-            Commit::Yes(subject) => json!(["yes", subject]),
-            Commit::No => json!(["no"]),
-        });
+        self.add(
+            "commit",
+            match commit {
+                Commit::Yes(subject) => json!(["yes", subject]),
+                Commit::No => json!(["no"]),
+            },
+        );
         let (branch, taken) = match start {
             Start::Fresh { branch, taken, dirty, base: _ } => {
                 self.add("dirty", json!(*dirty == Dirty::Copy));
@@ -125,19 +128,29 @@ impl Inputs {
         self.add("read_only", json!(query.read_only));
         self.add("tools", query.tools.iter().map(|custom| tool(&**custom)).collect());
         self.add("mcp_servers", query.servers.iter().map(|server| server.described()).collect());
-        self.add("can_use_tool", json!(query.can_use_tool.as_ref().map(|function| function.code())));
+        self.add(
+            "can_use_tool",
+            json!(query.can_use_tool.as_ref().map(|function| function.code())),
+        );
         let hooks = query.hooks.iter();
-        let hooks = hooks.map(|hook| json!([hook.point.option(), hook.tools, hook.function.code()]));
+        let hooks =
+            hooks.map(|hook| json!([hook.point.option(), hook.tools, hook.function.code()]));
         self.add("hooks", hooks.collect());
     }
 
     fn add_end(&mut self, query: &Query) {
-        self.add("schema", query.schema.as_ref().map_or(Value::Null, |schema| (**schema.wire()).clone()));
+        self.add(
+            "schema",
+            query.schema.as_ref().map_or(Value::Null, |schema| (**schema.wire()).clone()),
+        );
         let Some(verify) = &query.verify else { return };
-        self.add("verify", match &verify.by {
-            Check::Command(command) => json!(["command", command]),
-            Check::Function(function) => json!(["function", function.code()]),
-        });
+        self.add(
+            "verify",
+            match &verify.by {
+                Check::Command(command) => json!(["command", command]),
+                Check::Function(function) => json!(["function", function.code()]),
+            },
+        );
         self.add("verify_attempts", json!(verify.attempts));
     }
 }
@@ -152,7 +165,8 @@ fn tool(tool: &dyn Tool) -> Value {
 
 /// Returns what differs between the inputs of two keys, by name.
 pub fn changed(before: &str, now: &str) -> Vec<String> {
-    let read = |text: &str| serde_json::from_str::<BTreeMap<String, Value>>(text).unwrap_or_default();
+    let read =
+        |text: &str| serde_json::from_str::<BTreeMap<String, Value>>(text).unwrap_or_default();
     let (before, now) = (read(before), read(now));
     let mut names: Vec<String> = before
         .keys()
@@ -179,8 +193,10 @@ mod tests {
 
     #[test]
     fn what_has_changed_is_told_by_name() {
-        let before = key(&[("prompt", json!("a")), ("effort", json!("low")), ("model", json!("m"))]);
-        let now = key(&[("prompt", json!("b")), ("model", json!("m")), ("env", json!({ "A": "1" }))]);
+        let before =
+            key(&[("prompt", json!("a")), ("effort", json!("low")), ("model", json!("m"))]);
+        let now =
+            key(&[("prompt", json!("b")), ("model", json!("m")), ("env", json!({ "A": "1" }))]);
         assert_ne!(before.hash, now.hash);
         assert_eq!(changed(&before.inputs, &now.inputs), ["prompt", "effort", "env"]);
         assert!(changed(&now.inputs, &now.inputs).is_empty());

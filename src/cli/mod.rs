@@ -148,7 +148,6 @@ impl LaterFlags {
             ("--replay", self.replay.is_some()),
             ("--dry-run", self.dry_run),
             ("--detach", self.detach),
-            ("--resume", self.resume.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => Err(Error::not_built(format_args!("`{flag}`"))),

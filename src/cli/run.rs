@@ -19,7 +19,7 @@ use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
-use crate::journal::NewRun;
+use crate::journal::{Command, NewRun};
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
@@ -54,8 +54,14 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
     let reporter = progress::Plain::new(quiet, debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
-    let host =
-        session::host(sources, NewRun::new("", &script.name), environment, events, &workers)?;
+    let command = Command {
+        source: String::from_utf8_lossy(&script.source).into_owned(),
+        args: run.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
+        ..Command::default()
+    };
+    let id = run.flags.later.resume.clone().unwrap_or_default();
+    let plan = NewRun { id, script: script.name.clone(), command };
+    let host = session::host(sources, plan, environment, events, &workers)?;
     output.serve(&host, root.stopper());
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
@@ -108,6 +114,7 @@ impl Running {
             session::lua(host, Rc::clone(root), script.dir.clone(), self.printing(&stdout))?;
         let main = chunk::compile(runtime.lua(), &script.source, &script.name)?;
         api::model::load_default(&runtime, host).await?;
+        host.look_back().await?;
         let args = runtime.set_arguments(&script.name, args.iter().map(|arg| arg.as_bytes()))?;
         let run = host.fleet().run_id().to_owned();
         host.events().emit(Event::RunStarted { run: run.clone(), script: script.name.clone() });

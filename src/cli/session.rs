@@ -152,8 +152,8 @@ pub fn host(
         cwd,
         events,
         runtime: workers.handle().clone(),
+        resumed: !run.id.is_empty(),
         run,
-        resumed: false,
         program,
     })
 }

@@ -134,7 +134,11 @@ mod tests {
     fn where_a_function_stands_does_not_count() {
         let plain = of(PLAIN);
         assert_eq!(plain, of(&format!("\n\n-- moved\nlocal another = 3\n{PLAIN}")));
-        assert_eq!(plain, of(&PLAIN.replace("local n, s = 1", "local s, n = 2")), "nor what it has");
+        assert_eq!(
+            plain,
+            of(&PLAIN.replace("local n, s = 1", "local s, n = 2")),
+            "nor what it has"
+        );
         assert_ne!(plain, of(&PLAIN.replace("1.5", "1.25")));
         assert_ne!(plain, of(&PLAIN.replace("a + n", "a - n")));
     }
@@ -142,7 +146,9 @@ mod tests {
     #[test]
     fn functions_inside_count() {
         let inner = |text: &str| {
-            format!("local up = 1 return function() return function(x) return x .. '{text}', up end end")
+            format!(
+                "local up = 1 return function() return function(x) return x .. '{text}', up end end"
+            )
         };
         assert_eq!(of(&inner("a")), of(&format!("\n{}", inner("a"))));
         assert_ne!(of(&inner("a")), of(&inner("b")));
