@@ -10,6 +10,7 @@ mod past;
 pub mod plan;
 mod prices;
 pub mod race;
+mod recall;
 mod recovery;
 mod requests;
 pub mod resuming;
@@ -20,12 +21,14 @@ pub mod work;
 pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::agent::fleet::{Key, Live, Order};
+use crate::agent::fleet::{Live, Order};
+use crate::agent::key::Inputs;
 use crate::agent::query::{Dirty, Site, Start};
 use crate::agent::{Fleet, Outcome, Query, Subtype, id};
 use crate::config::{self, Config, Settings};
@@ -65,6 +68,8 @@ pub struct Host {
     cassette: cassette::Loaded,
     /// There in a dry run.
     plan: Option<plan::Plan>,
+    /// What a resumed run remembers.
+    recall: Option<recall::Recall>,
     models: Mutex<HashMap<String, Arc<dyn Model>>>,
     repos: tokio::sync::Mutex<HashMap<PathBuf, Arc<Repo>>>,
     stores: tokio::sync::Mutex<HashMap<PathBuf, Arc<Store>>>,
@@ -119,6 +124,7 @@ impl Host {
         );
         fleet.purse().set_total(config.max_budget_usd);
         let plan = config.dry_run.then(|| plan::Plan::new(fleet.run_id()));
+        let recall = around.resumed.is_some().then(|| recall::Recall::new(around.events.clone()));
         Ok(Arc::new(Self {
             sources: Mutex::new(around.sources),
             config: Mutex::new(config),
@@ -132,6 +138,7 @@ impl Host {
             script,
             cassette: cassette::Loaded::default(),
             plan,
+            recall,
             models: Mutex::default(),
             repos: tokio::sync::Mutex::default(),
             stores: tokio::sync::Mutex::default(),
@@ -406,8 +413,14 @@ impl Host {
             // Before the first wait, so that the first of a fan-out knows of the others.
             live.expects_worktree(self.fleet.expect_worktree());
         }
+        let looking = self.look().await;
         let order = match self.order(query, cancel, Arc::clone(&live)).await {
-            Ok(order) => order,
+            Ok(order) => self.recalled(order, looking).await,
+            Err(error) => Err(error),
+        };
+        let order = match order {
+            Ok(ControlFlow::Continue(order)) => order,
+            Ok(ControlFlow::Break(outcome)) => return Ok(outcome),
             Err(error) => {
                 live.inbox.close();
                 self.fleet.count_unstarted(&label, &error);
@@ -424,13 +437,17 @@ impl Host {
 
     /// Puts together what a query needs from around it.
     async fn order(
-        &self,
+        self: &Arc<Self>,
         mut query: Query,
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Order> {
+        let mut inputs = Inputs::of(&query);
         self.thread(&mut query);
         let ancestor = self.settle_past(&mut query).await?;
+        if let Some(ancestor) = &ancestor {
+            inputs.take_up(&query.past, &ancestor.id, ancestor.key.as_deref());
+        }
         let repo = match &query.site {
             Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
             // Agents without a worktree are registered where they are seen.
@@ -458,7 +475,7 @@ impl Host {
             store,
             worktree_root,
             ancestor,
-            key: Key::default(),
+            key: inputs.key(),
             again: None,
             cancel,
             live,
@@ -496,6 +513,7 @@ impl Host {
         if let Some(plan) = &self.plan {
             plan.close();
         }
+        self.close_recall().await;
         let fleet = Arc::clone(&self.fleet);
         if let Err(error) = self.beside(async move { fleet.close().await }).await {
             self.events.warn(format!("the run could not be ended in order: {error}"));

@@ -33,7 +33,7 @@ use crate::crash;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::git::Worktree;
-use crate::journal::{AgentChange, AgentRow, NewRun, RunLock, Status, Store};
+use crate::journal::{AgentChange, AgentRow, Command, NewRun, RunLock, Status, Store};
 use crate::process::Processes;
 
 /// The agents of one run.
@@ -112,6 +112,11 @@ impl Fleet {
     /// Waits until what happened is on its way to the disk.
     pub async fn kept(&self) {
         self.chronicle.written().await;
+    }
+
+    /// Returns how the run was started.
+    pub fn command(&self) -> &Command {
+        &self.plan.command
     }
 
     /// Changes how many agents work at once.

@@ -186,6 +186,11 @@ impl Outcome {
         self.subtype == Subtype::Success
     }
 
+    /// Reports whether it had a worktree that went because nothing had changed.
+    pub fn left_nothing(&self) -> bool {
+        self.branch.is_some() && self.worktree_path.is_none() && self.files_changed.is_empty()
+    }
+
     /// Returns the fields that scripts see.
     pub fn to_json(&self) -> Value {
         json!({

@@ -37,6 +37,8 @@ impl Past {
 pub struct Ancestor {
     /// Its id.
     pub id: String,
+    /// What the call was known by that asked it.
+    pub key: Option<String>,
     /// The conversation that is gone on with; absent for a fork, which begins one of its own.
     pub session: Option<String>,
     /// Whether its work is gone on with where it stands, so that it is made good by who succeeds.

@@ -62,7 +62,7 @@ impl Fleet {
         query.on_event = None;
         let audience = Audience::of(&query, &self.events).map(|audience| audience as _);
         let events = self.events.within(&outcome.session_id, audience);
-        let ended = Ended::new(outcome, order.repo.as_deref(), goes);
+        let ended = Ended::new(outcome, order.repo.as_deref(), outcome.left_nothing());
         events.emit(ended.event(outcome, true));
         self.enter(order, outcome, ended, goes);
         live.has_ground();
@@ -70,7 +70,7 @@ impl Fleet {
 
     /// Enters an agent that a callback of one asked which is recalled.
     pub fn recall_nested(&self, order: &Order, outcome: &Outcome) {
-        let ended = Ended::new(outcome, order.repo.as_deref(), outcome.files_changed.is_empty());
+        let ended = Ended::new(outcome, order.repo.as_deref(), outcome.left_nothing());
         self.events.within(&outcome.session_id, None).emit(ended.event(outcome, true));
         let mut books = self.books();
         books.carried -= outcome.usage;

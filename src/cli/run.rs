@@ -99,6 +99,7 @@ impl Running {
         api::model::load_default(&runtime, host).await?;
         let args = launch.args.iter().map(|arg| arg.as_bytes());
         let args = runtime.set_arguments(&script.name, args)?;
+        host.look_back().await?;
         self.begin(launch).await?;
         let run = host.fleet().run_id().to_owned();
         host.events().emit(Event::RunStarted {

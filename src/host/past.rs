@@ -18,7 +18,10 @@ impl Host {
     /// # Errors
     /// Usage, for an agent that there is not or that has not ended; git, when nothing is left of its
     /// work.
-    pub(super) async fn settle_past(&self, query: &mut Query) -> Result<Option<Ancestor>> {
+    pub(super) async fn settle_past(
+        self: &Arc<Self>,
+        query: &mut Query,
+    ) -> Result<Option<Ancestor>> {
         let resumes = matches!(query.past, Past::Resumed(_));
         let Some(name) = query.past.name().map(str::to_owned) else { return Ok(None) };
         let dir = match &query.site {
@@ -27,22 +30,19 @@ impl Host {
         };
         let repo = self.repo_of_past(&dir).await?;
         let store = self.store(repo.as_ref()).await?;
-        let own =
-            self.is_resumed().then(|| (self.fleet().run_id().to_owned(), query.call_path.clone()));
+        let ahead = self.ahead(&store, repo.as_ref()).await?;
         let looking = async move {
             // What this process has yet to write counts.
             store.flush().await?;
             let mut rows = store.agents(AgentFilter::default()).await?;
-            // In a run that goes on it is found as it was found when the call was made first.
-            if let Some((run, path)) = own {
-                let first = rows.iter().position(|row| row.run == run && row.call_path == path);
-                rows.truncate(first.unwrap_or(rows.len()));
-            }
+            // Of a run that is gone on with only what it has come to.
+            rows.retain(|row| !ahead.contains(&row.id));
             let row = find(&rows, &name)?;
             let row = if resumes { newest(&rows, row) } else { row };
-            Ok::<_, Error>((row.clone(), last_to_speak(&store, &rows, row).await?))
+            let speaker = last_to_speak(&store, &rows, row).await?;
+            Ok::<_, Error>((row.clone(), speaker.id.clone(), speaker.key.clone()))
         };
-        let (row, speaker) = self.beside(looking).await??;
+        let (row, speaker, key) = self.beside(looking).await??;
         if row.status.is_live() {
             let (id, status) = (&row.id, row.status.as_str());
             return Err(Error::usage(format!("`{id}` has not ended: it is {status}"))
@@ -50,6 +50,7 @@ impl Host {
         }
         let ancestor = Ancestor {
             id: speaker,
+            key,
             session: resumes.then(|| row.session_id()),
             is_in_place: resumes && inherits(&query.site),
             head_commit: row.head_commit.clone(),
@@ -143,7 +144,11 @@ fn newest<'a>(rows: &'a [AgentRow], row: &'a AgentRow) -> &'a AgentRow {
 
 /// Returns who said something last: an agent that ended before it could ask leaves that to the one whose
 /// conversation it had taken up.
-async fn last_to_speak(store: &Store, rows: &[AgentRow], row: &AgentRow) -> Result<String> {
+async fn last_to_speak<'a>(
+    store: &Store,
+    rows: &'a [AgentRow],
+    row: &'a AgentRow,
+) -> Result<&'a AgentRow> {
     let mut speaker = row;
     while store.said(&speaker.id).await?.is_empty() {
         let past = speaker.past.as_ref();
@@ -152,7 +157,7 @@ async fn last_to_speak(store: &Store, rows: &[AgentRow], row: &AgentRow) -> Resu
         };
         speaker = before;
     }
-    Ok(speaker.id.clone())
+    Ok(speaker)
 }
 
 /// Settles how a branch that was worked on before is gone on with: in the worktree that holds it, in a

@@ -1,0 +1,435 @@
+//! Calls that a run which was cut off, or has failed, had made before: found again by path and by hash, so
+//! that nothing that is finished is asked, or paid for, again.
+//!
+//! A call at the same path that asks the same from the same files is the same call. When the script's text
+//! or its arguments have changed, or beneath a callback, whose calls have no fixed places, one that asked
+//! the same elsewhere is it, too; each is found once. What is found and has ended has its outcome at once.
+//! What was cut off goes on. What differs is asked again, and named before that costs anything.
+
+mod base;
+mod book;
+mod queue;
+mod replace;
+mod told;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, OnceCell};
+
+use self::base::Moves;
+use self::book::Book;
+use self::queue::{Looking, Queue};
+use self::told::{Given, Told, asked_again, asked_anew};
+use super::Host;
+use crate::agent::fleet::{Again, Order};
+use crate::agent::query::{Commit, Site, Start};
+use crate::agent::{Outcome, key};
+use crate::error::{Error, Kind, Result, ResultExt};
+use crate::event::{Events, Usage};
+use crate::git::Repo;
+use crate::journal::{AgentChange, AgentRow, Status, Store};
+
+/// What a resumed run remembers.
+pub(super) struct Recall {
+    earlier: OnceCell<Earlier>,
+    /// By the folder of the store.
+    books: Mutex<HashMap<PathBuf, Arc<Mutex<Book>>>>,
+    moves: Mutex<Option<Moves>>,
+    queue: Queue,
+    told: Told,
+}
+
+/// What is known of the run itself.
+#[derive(Clone, Copy)]
+struct Earlier {
+    /// Whether the script's text or its arguments are others now.
+    edited: bool,
+    /// When it ended last, if it ever did.
+    ended_at: Option<i64>,
+}
+
+/// What was found of a call.
+enum Found {
+    /// It had ended, and this is its outcome.
+    Ended(Box<Outcome>, Box<AgentRow>),
+    /// It goes on.
+    Again,
+    /// It is asked as if for the first time.
+    Nothing,
+}
+
+/// Whether a call that was found can be taken.
+enum Fit {
+    Ended(Box<Outcome>),
+    Again,
+    /// It has to be asked again: for this reason.
+    Not(String),
+}
+
+impl Recall {
+    pub(super) fn new(events: Events) -> Self {
+        Self {
+            earlier: OnceCell::new(),
+            books: Mutex::default(),
+            moves: Mutex::default(),
+            queue: Queue::default(),
+            told: Told::new(events),
+        }
+    }
+}
+
+impl Host {
+    /// Looks back at the earlier lives of a resumed run: what they have spent binds from then on.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn look_back(self: &Arc<Self>) -> Result<()> {
+        let Some(recall) = &self.recall else { return Ok(()) };
+        recall.earlier.get_or_try_init(|| self.looked_back()).await.map(drop)
+    }
+
+    async fn looked_back(self: &Arc<Self>) -> Result<Earlier> {
+        let command = self.fleet.command();
+        let same = |earlier: &crate::journal::Command| {
+            earlier.source == command.source && earlier.args == command.args
+        };
+        let run = self.before();
+        let edited = !run.and_then(|run| run.command.as_ref()).is_some_and(same);
+        let dir = self.default_dir();
+        let repo = match super::repository_around(&dir) {
+            Some(_) => Some(self.repo_to_change(&dir).await?),
+            None => None,
+        };
+        let store = self.store(repo.as_ref()).await?;
+        self.book(&store, repo.as_ref()).await?;
+        Ok(Earlier { edited, ended_at: run.and_then(|run| run.ended_at) })
+    }
+
+    /// Waits for the turn of a call to be looked for, in a resumed run: calls are looked for one after the
+    /// other, as they are asked, so that equal ones are not mixed up.
+    pub(super) async fn look(&self) -> Option<Looking> {
+        match &self.recall {
+            Some(recall) => Some(recall.queue.look().await),
+            None => None,
+        }
+    }
+
+    /// Finds what the journal has of the call of an order that is being looked for: its outcome, or the
+    /// order with what it goes on with.
+    ///
+    /// # Errors
+    /// When the journal cannot be read or written.
+    pub(super) async fn recalled(
+        self: &Arc<Self>,
+        order: Order,
+        looking: Option<Looking>,
+    ) -> Result<ControlFlow<Outcome, Order>> {
+        let (Some(recall), Some(looking)) = (&self.recall, looking) else {
+            return Ok(ControlFlow::Continue(order));
+        };
+        let this = Arc::clone(self);
+        let looked = async move {
+            let mut order = order;
+            let found = this.find(&mut order).await?;
+            Ok::<_, Error>((order, found))
+        };
+        // Not given up when Lua stops waiting: what takes another's place is put there whole.
+        let looked = self.runtime.spawn(looked).await;
+        let (order, found) =
+            looked.or_kind(Kind::Internal, || "a look at the journal ended early")??;
+        match found {
+            Found::Ended(outcome, row) => {
+                self.give(&order, &outcome, &row, looking).await;
+                Ok(ControlFlow::Break(*outcome))
+            }
+            Found::Again | Found::Nothing => {
+                recall.told.now();
+                Ok(ControlFlow::Continue(order))
+            }
+        }
+    }
+
+    /// Ends what there is to tell, and what was left for calls that did not come.
+    pub(super) async fn close_recall(&self) {
+        let Some(recall) = &self.recall else { return };
+        recall.told.now();
+        let books: Vec<_> = recall
+            .books
+            .lock()
+            .await
+            .iter()
+            .map(|(dir, book)| (dir.clone(), Arc::clone(book)))
+            .collect();
+        let stores = self.stores.lock().await.clone();
+        for (dir, book) in books {
+            let Some(store) = stores.get(&dir) else { continue };
+            for id in book.lock().await.displaced() {
+                if let Err(error) = store.supersede_agent(&id).await {
+                    self.events.warn(format!("the registry could not be written: {error}"));
+                }
+            }
+        }
+    }
+
+    /// Returns the agents of this run's earlier lives in a store that this life has not come to: to it they
+    /// are not there yet.
+    pub(super) async fn ahead(
+        self: &Arc<Self>,
+        store: &Arc<Store>,
+        repo: Option<&Arc<Repo>>,
+    ) -> Result<HashSet<String>> {
+        if self.recall.is_none() {
+            return Ok(HashSet::new());
+        }
+        let book = self.book(store, repo).await?;
+        let book = book.lock().await;
+        Ok(book.ahead().into_iter().map(str::to_owned).collect())
+    }
+
+    /// Returns the calls of a store, read when the first of them is asked for.
+    async fn book(
+        self: &Arc<Self>,
+        store: &Arc<Store>,
+        repo: Option<&Arc<Repo>>,
+    ) -> Result<Arc<Mutex<Book>>> {
+        let Some(recall) = &self.recall else { return Err(Error::internal("nothing to recall")) };
+        let mut books = recall.books.lock().await;
+        if let Some(book) = books.get(store.dir()) {
+            return Ok(Arc::clone(book));
+        }
+        if let Some(repo) = repo {
+            // Who was cut off there has its commit then.
+            self.recover(repo).await;
+        }
+        let (run, reading) = (self.fleet.run_id().to_owned(), Arc::clone(store));
+        let (calls, rows) = self
+            .beside(async move {
+                reading.flush().await?;
+                let filter =
+                    crate::journal::AgentFilter { run: Some(run.clone()), ..Default::default() };
+                Ok::<_, Error>((reading.calls(&run).await?, reading.agents(filter).await?))
+            })
+            .await??;
+        let book = Book::new(calls);
+        let (mut usage, mut cost) = (Usage::default(), book.total_cost());
+        for row in &rows {
+            usage += row.usage;
+            // Whose place another has taken was paid for all the same.
+            if row.superseded && !row.call_path.contains("/callback#") {
+                cost += row.cost_usd.unwrap_or_default();
+            }
+        }
+        self.fleet.carry(usage, cost);
+        recall.queue.expect(book.places());
+        let book = Arc::new(Mutex::new(book));
+        books.insert(store.dir().to_owned(), Arc::clone(&book));
+        Ok(book)
+    }
+
+    async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
+        self.look_back().await?;
+        let Some(recall) = &self.recall else { return Ok(Found::Nothing) };
+        let Some(earlier) = recall.earlier.get().copied() else { return Ok(Found::Nothing) };
+        let book = self.book(&order.store, order.repo.as_ref()).await?;
+        let book = &mut *book.lock().await;
+        let path = order.query.call_path.clone();
+        // Callbacks come in an order of their own.
+        let free = earlier.edited || path.contains("/callback#");
+        let mut found = None;
+        if let Some(at) = book.same(&path, &order.key.hash) {
+            let fit = self.fit(order, book, at, earlier).await?;
+            found = Some((at, fit));
+        }
+        if free && found.as_ref().is_none_or(|(_, fit)| matches!(fit, Fit::Not(_))) {
+            for at in book.moved(&path, &order.key.hash) {
+                let fit = self.fit(order, book, at, earlier).await?;
+                if !matches!(fit, Fit::Not(_)) {
+                    found = Some((at, fit));
+                    break;
+                }
+            }
+        }
+        let (at, fit) = match found {
+            Some(found) => found,
+            None => {
+                let Some(at) = book.at(&path) else { return Ok(Found::Nothing) };
+                let before = book.call(at).row.inputs.as_deref().unwrap_or_default();
+                let why = told::changed(&key::changed(before, &order.key.inputs));
+                if free && !is_certain(order, &book.call(at).row) {
+                    let row = &book.call(at).row;
+                    recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
+                    recall.queue.forget(row.place);
+                    book.displace(at);
+                    return Ok(Found::Nothing);
+                }
+                (at, Fit::Not(why))
+            }
+        };
+        self.take(order, book, at, fit).await
+    }
+
+    /// Takes a call out of the book, for an order that it fits or whose place it had.
+    async fn take(
+        self: &Arc<Self>,
+        order: &mut Order,
+        book: &mut Book,
+        at: usize,
+        fit: Fit,
+    ) -> Result<Found> {
+        let Some(recall) = &self.recall else { return Ok(Found::Nothing) };
+        let row = book.call(at).row.clone();
+        let outcome = match fit {
+            Fit::Not(why) => {
+                recall.told.again(asked_again(&row.id, &row.label, &why));
+                recall.queue.forget(row.place);
+                self.replace(order, book, at).await?;
+                return Ok(Found::Nothing);
+            }
+            Fit::Again => None,
+            Fit::Ended(outcome) => Some(outcome),
+        };
+        self.fleet.come_to(order, book.share(at));
+        book.take(at);
+        if row.call_path != order.query.call_path {
+            self.move_to(order, &row).await?;
+        }
+        self.take_nested(order, book, at, outcome.is_some()).await;
+        match outcome {
+            Some(outcome) => Ok(Found::Ended(outcome, Box::new(row))),
+            None => {
+                recall.queue.forget(row.place);
+                order.again = Some(Again { row });
+                Ok(Found::Again)
+            }
+        }
+    }
+
+    /// Takes what the callbacks of an agent had asked for: of one that has ended all of it, else what came
+    /// before the turn that was cut off.
+    async fn take_nested(&self, order: &Order, book: &mut Book, at: usize, has_ended: bool) {
+        let Some(recall) = &self.recall else { return };
+        let turns = book.call(at).row.turns;
+        for nested in book.nested(at) {
+            if !has_ended && book.turn_of(at, nested).is_none_or(|turn| turn >= turns) {
+                continue;
+            }
+            let call = book.call(nested);
+            let outcome =
+                call.outcome.as_deref().map(|text| Outcome::restored(text, &call.row.label));
+            recall.queue.forget(call.row.place);
+            if let Some(Ok(outcome)) = outcome {
+                self.fleet.recall_nested(order, &outcome);
+            }
+            book.take(nested);
+        }
+    }
+
+    /// Notes that a call stands at another path now.
+    async fn move_to(&self, order: &Order, row: &AgentRow) -> Result<()> {
+        let change = |path: String| AgentChange { call_path: Some(path), ..AgentChange::default() };
+        order.store.update(&row.id, change(order.query.call_path.clone())).await
+    }
+
+    /// Decides about a call that asked the same.
+    async fn fit(
+        self: &Arc<Self>,
+        order: &Order,
+        book: &Book,
+        at: usize,
+        earlier: Earlier,
+    ) -> Result<Fit> {
+        let call = book.call(at);
+        let row = &call.row;
+        if let Some(why) = self.base_changed(order, row).await? {
+            return Ok(Fit::Not(why));
+        }
+        if let Some(why) = lent_away(order, row).await {
+            return Ok(Fit::Not(why));
+        }
+        let Some(text) = call.outcome.as_deref().filter(|_| row.status.is_final()) else {
+            return Ok(Fit::Again);
+        };
+        // What the script was told stays told, until the run had ended with it.
+        let was_final = earlier.ended_at.is_some_and(|ended| row.status_at <= ended);
+        if row.status != Status::Completed && was_final && !book.has_lost(at) {
+            return Ok(Fit::Again);
+        }
+        let outcome = Outcome::restored(text, &order.query.label)?;
+        if let Some(why) = self.gone(order, row, &outcome).await {
+            return Ok(Fit::Not(why));
+        }
+        Ok(Fit::Ended(Box::new(outcome)))
+    }
+
+    /// Says what is no more of the work of an agent that has ended, if something is not; its branch is made
+    /// again if need be.
+    async fn gone(&self, order: &Order, row: &AgentRow, outcome: &Outcome) -> Option<String> {
+        let (Some(repo), Some(branch)) = (&order.repo, &outcome.branch) else { return None };
+        let head = outcome.head_commit.as_ref().or(outcome.base_commit.as_ref())?;
+        if repo.tree_of(head).await.is_err() {
+            return Some(format!("its commit {head} is not in the repository any more"));
+        }
+        let Site::Worktree(plan) = &order.query.site else { return None };
+        if plan.commit == Commit::No
+            && outcome.worktree_path.as_ref().is_some_and(|path| !path.is_dir())
+            && !outcome.files_changed.is_empty()
+        {
+            return Some("its worktree is gone, with what it had not committed".to_owned());
+        }
+        if row.branch_created && repo.resolve(&format!("refs/heads/{branch}")).await.is_err() {
+            // The end of the run deletes those to which nothing was added; the script counts on it here.
+            if let Err(error) = repo.make_branch(branch, head).await {
+                self.events.warn(format!("the branch of {} cannot be made again: {error}", row.id));
+            }
+        }
+        None
+    }
+
+    /// Gives an outcome back when it is its turn.
+    async fn give(&self, order: &Order, outcome: &Outcome, row: &AgentRow, looking: Looking) {
+        let Some(recall) = &self.recall else { return };
+        match row.place {
+            Some(place) => recall.queue.wait(place, looking).await,
+            None => drop(looking),
+        }
+        // A branch that was there before the agent is never deleted.
+        let goes = outcome.left_nothing() && row.branch_created;
+        self.fleet.recall(order, outcome, goes);
+        let (id, label, ok) = (outcome.id.clone(), outcome.label.clone(), outcome.ok());
+        let _runtime = self.runtime.enter();
+        recall.told.given(Given { id, label, ok });
+    }
+}
+
+/// Tells whether a call that stands at another's path is that one, edited, and not one that was put in
+/// before it: they have the same name, which is none that is made of the prompt.
+fn is_certain(order: &Order, before: &AgentRow) -> bool {
+    let query = &order.query;
+    let wanted = match &query.site {
+        Site::Worktree(plan) => match &plan.start {
+            Start::Fresh { branch, .. } | Start::Past { branch, .. } => branch.as_ref(),
+            Start::There { .. } => None,
+        },
+        Site::Directory(_) => None,
+    };
+    if wanted.is_some() && wanted == before.branch.as_ref() {
+        return true;
+    }
+    let is_made_up = query.prompt.trim().starts_with(query.label.trim_end_matches('…'));
+    query.label == before.label && !is_made_up
+}
+
+/// Says that the work of an agent was in a worktree which was lent to it and is made anew, if so it is.
+async fn lent_away(order: &Order, row: &AgentRow) -> Option<String> {
+    let (Site::Worktree(plan), Some(repo)) = (&order.query.site, &order.repo) else { return None };
+    let Start::There { branch, lender: Some(_), .. } = &plan.start else { return None };
+    let tip = repo.resolve(&format!("refs/heads/{branch}")).await.ok();
+    let is_there = row.status.is_final() && plan.commit != Commit::No && tip == row.head_commit;
+    let was_idle = row.status == Status::Completed
+        && row.head_commit == row.base_commit
+        && plan.commit != Commit::No;
+    (!is_there && !was_idle).then(|| "the worktree that it worked in is made anew".to_owned())
+}
