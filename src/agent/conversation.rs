@@ -162,8 +162,9 @@ pub(super) async fn hold(
     session.live = Arc::clone(&order.live);
     session.structured = structured;
     session.tab = tab;
-    if let (Some(Earlier { standing, heard }), Some(again)) = (earlier, &order.again) {
-        session.goes_on = true;
+    if let Some(again) = &order.again {
+        session.goes_on = earlier.is_some();
+        let Earlier { standing, heard } = earlier.unwrap_or_default();
         session.heard_before = heard;
         session.stand(standing, &again.row);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::conclude::Verdict;
 use super::session::{Ending, Session};
 use crate::error::Error;
+use crate::git::Worktree;
 use crate::model::{Message, Reply, ToolResult};
 
 /// What the model is told when the files are not all those that it left.
@@ -33,22 +34,29 @@ impl Session<'_> {
         if let Some(reply) = self.history.unanswered() {
             return Ok(Place::Said(Arc::clone(reply)));
         }
-        if self.bench.worktree().is_some_and(crate::git::Worktree::was_remade) {
-            self.keep_said(vec![REMADE.to_owned()]).await?;
+        let Some(results) = self.last_results() else {
+            let note = self.note_on_files();
+            self.keep_said(note.into_iter().collect()).await?;
             return Ok(Place::Asking);
-        }
-        let Some(results) = self.last_results() else { return Ok(Place::Asking) };
+        };
         match self.answered(&results).await? {
             Verdict::Accepted if self.is_over(&Ending::success()).await? => {
                 Ok(Place::Over(Ending::success()))
             }
             Verdict::Accepted => Ok(Place::Asking),
-            Verdict::Again(told) => {
+            Verdict::Again(mut told) => {
+                told.extend(self.note_on_files());
                 self.keep_said(told).await?;
                 Ok(Place::Asking)
             }
             Verdict::Failed(ending) => Ok(Place::Over(ending)),
         }
+    }
+
+    /// Returns what the model is told where the files are not all as it left them.
+    pub(super) fn note_on_files(&self) -> Option<String> {
+        let remade = self.bench.worktree().is_some_and(Worktree::was_remade);
+        remade.then(|| REMADE.to_owned())
     }
 
     /// Returns the results that were said last, unless something follows them.

@@ -79,6 +79,7 @@ pub(super) struct Beginning {
 }
 
 /// What an earlier life of an agent has come to.
+#[derive(Default)]
 pub(super) struct Earlier {
     pub(super) standing: Standing,
     /// What the script has said to it.

@@ -188,7 +188,10 @@ impl Session<'_> {
                 let results =
                     if kept { self.cut_off(reply).await? } else { self.run_calls(reply).await? };
                 crash::point("tool.ran");
-                let (told, ending) = self.answered(&results).await?.parts();
+                let (mut told, ending) = self.answered(&results).await?.parts();
+                if kept {
+                    told.extend(self.note_on_files());
+                }
                 self.keep_answer(results, told).await?;
                 let Some(ending) = ending else { return Ok(None) };
                 Ok(self.is_over(&ending).await?.then_some(ending))

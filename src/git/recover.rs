@@ -18,7 +18,7 @@ use super::snapshot::Finished;
 use super::worktree::{self, Life, Record, State, Worktree};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
-use crate::journal::{AgentChange, AgentFilter, Intent, Store};
+use crate::journal::{AgentChange, AgentFilter, AgentRow, Intent, Store};
 use crate::process::alive;
 
 /// How long to wait for git children of a host that is gone.
@@ -187,6 +187,9 @@ async fn put_in(
     let (id, branch) = (life.id.clone(), life.branch.clone());
     let trouble = || format!("the work of {id} stays in `{}`", life.path.display());
     let row = agent(store, &id).await?;
+    let is_agent = row.is_some();
+    // What it began with in its first life stays what it began with.
+    let first = row.filter(|row| row.base_commit.is_some());
     let record = Record { pledge: pledge.clone(), life: life.clone() };
     let Some(worktree) = Worktree::adopted(repo, record)? else {
         let there = life.path.exists();
@@ -219,15 +222,15 @@ async fn put_in(
     crash::point("recover.put_in");
     let change = AgentChange {
         branch: Some(branch.clone()),
-        branch_created: Some(life.branch_created),
+        branch_created: first.is_none().then_some(life.branch_created),
         worktree_path: Some(life.path.clone()),
-        base_commit: Some(life.base_commit.clone()),
+        base_commit: first.is_none().then(|| life.base_commit.clone()),
         head_commit: Some(finished.head_commit.clone()),
         ..AgentChange::default()
     };
     store.update(&id, change).await?;
     store.flush().await?;
-    if row || worktree.was_there() {
+    if is_agent || worktree.was_there() {
         worktree.keep().await?;
     } else {
         worktree.close(&finished).await?; // A script's own: nobody goes on in it.
@@ -259,10 +262,10 @@ fn account(life: &Life, finished: &Finished) -> String {
     }
 }
 
-/// Tells whether `id` is an agent's; otherwise the worktree was the script's own.
-async fn agent(store: &Store, id: &str) -> Result<bool> {
+/// Returns the agent `id`; without one the worktree was the script's own.
+async fn agent(store: &Store, id: &str) -> Result<Option<AgentRow>> {
     let filter = AgentFilter { id_prefix: Some(id.to_owned()), ..AgentFilter::default() };
-    Ok(store.agents(filter).await?.iter().any(|row| row.id == id))
+    Ok(store.agents(filter).await?.into_iter().find(|row| row.id == id))
 }
 
 /// Waits until the commands of an agent whose host is gone have ended: their guardian sees to it. Tells

@@ -55,6 +55,11 @@ local worker = agent.model {
     local done, interrupted = 0, false
     for _, message in ipairs(request.messages) do
       if message.role == "user" and message.content[1].type == "tool_result" then
+        for _, block in ipairs(message.content) do
+          if block.type == "text" then
+            note("heard " .. block.text:gsub("%s+", " "))
+          end
+        end
         interrupted = message.content[1].content:find("^interrupted: this call may have run") ~= nil
         done = done + (interrupted and 0 or 1)
         for _, block in ipairs(message.content) do

@@ -220,7 +220,8 @@ proptest! {
         }
         let texts: Vec<String> = held.written.iter().map(Value::to_string).collect();
         for (model, wire) in [("another", "test"), ("model", "another")] {
-            let restored = restored(texts.clone(), model, wire).unwrap().unwrap();
+            let entries = since_anew(texts.clone()).unwrap();
+            let restored = restored(entries, model, wire).unwrap().unwrap();
             assert_sound(restored.messages());
             for message in restored.messages() {
                 if let Message::Assistant(reply) = message {

@@ -1,0 +1,130 @@
+//! Where an agent goes on: its worktree as it was left, one that is gone, a branch that somebody has
+//! changed, a worktree of the script's, none at all.
+
+use serde_json::{Value, json};
+
+use crate::SCRIPT;
+use crate::stage::{Stage, assert_same, uninterrupted, with_turns_more};
+
+#[test]
+fn a_folder_that_is_gone_is_made_again_from_the_last_snapshot() {
+    let whole = uninterrupted(&Stage::new(SCRIPT));
+    let stage = Stage::new(SCRIPT);
+    stage.crash("tool.ran#4");
+    std::fs::remove_dir_all(stage.worktree()).unwrap();
+    let ran = stage.resume(None);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_same(stage.came_to(&ran), with_turns_more(&whole, 1), "the folder is gone");
+    assert!(stage.heard("made again"), "the model is told");
+    stage.check("the folder is gone");
+}
+
+#[test]
+fn a_branch_that_is_gone_is_made_again() {
+    let whole = uninterrupted(&Stage::new(SCRIPT));
+    for point in ["tool.ran#3", "answer.kept#4", "final.kept"] {
+        let stage = Stage::new(SCRIPT);
+        stage.crash(point);
+        assert_eq!(stage.home.run(&["run", "next.lua"]).code, 0);
+        let worktree = stage.worktree().display().to_string();
+        stage.git(&["worktree", "remove", &worktree]);
+        stage.git(&["branch", "-D", "work/one"]);
+        let ran = stage.resume(None);
+        assert_eq!(ran.code, 0, "{point}: {}", ran.stderr);
+        let more = usize::from(point == "tool.ran#3");
+        assert_same(stage.came_to(&ran), with_turns_more(&whole, more), point);
+        stage.check(point);
+    }
+}
+
+#[test]
+fn what_somebody_has_changed_or_taken_is_not_folded() {
+    let stage = Stage::new(SCRIPT);
+    stage.crash("answer.kept#3");
+    assert_eq!(stage.home.run(&["run", "next.lua"]).code, 0);
+    let worktree = stage.worktree().display().to_string();
+    std::fs::write(stage.worktree().join("mine.txt"), "mine").unwrap();
+    stage.git(&["-C", &worktree, "add", "mine.txt"]);
+    stage.git(&["-C", &worktree, "commit", "--quiet", "--amend", "--no-edit"]);
+    let amended = stage.git(&["rev-parse", "work/one"]);
+    let ran = stage.resume(None);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let found = stage.came_to(&ran);
+    assert_eq!(found["commits"], json!(["work/one", "work/one", "own"]));
+    assert_eq!(stage.git(&["rev-parse", "work/one^"]), amended);
+    stage.check("amended");
+
+    let stage = Stage::new(SCRIPT);
+    stage.crash("answer.kept#3");
+    assert_eq!(stage.home.run(&["run", "next.lua"]).code, 0);
+    stage.git(&["branch", "taken", "work/one"]);
+    let ran = stage.resume(None);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.came_to(&ran)["commits"], json!(["work/one", "work/one", "own"]));
+    stage.check("taken");
+}
+
+#[test]
+fn files_that_are_not_to_be_committed_stay_as_they_are() {
+    for point in ["tool.ran#1", "answer.kept#3", "again", "agent.harvested"] {
+        let stage = Stage::new(SCRIPT).with("COMMIT", "no");
+        stage.crash(if point == "again" { "answer.kept#3" } else { point });
+        if point == "again" {
+            assert_eq!(stage.resume(Some("enter.swapped")).code, 137);
+        }
+        let ran = stage.resume(None);
+        assert_eq!(ran.code, 0, "{point}: {}", ran.stderr);
+        let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let files = &result["result"]["files_changed"];
+        assert_eq!(*files, json!(["README.md", "a.txt", "b.txt", "c/d.txt"]), "{point}");
+        assert_eq!(stage.git(&["log", "--format=%s", "main..work/one"]), "own", "{point}");
+        let worktree = stage.worktree();
+        let status = ["-C", worktree.to_str().unwrap(), "status", "--porcelain"];
+        assert_eq!(stage.git(&status), " D README.md\n?? a.txt\n?? c/", "{point}");
+        assert_eq!(std::fs::read_to_string(worktree.join("a.txt")).unwrap(), "two\n", "{point}");
+        let name = stage.git(&["for-each-ref", "--format=%(refname)", "refs/agentlua/**/turns"]);
+        let kept = stage.git(&["ls-tree", "-r", "--name-only", &name]);
+        assert_eq!(kept, ".gitignore\na.txt\nb.txt\nc/d.txt\nmain.lua\nnext.lua", "{point}");
+    }
+}
+
+#[test]
+fn an_agent_that_only_looks_goes_on_too() {
+    let script = |options: &str| {
+        format!(
+            r#"
+            local function note(text)
+              local file <close> = assert(io.open(os.getenv("NOTES"), "a"))
+              file:write("asked ", text, "\n")
+            end
+            local looker = agent.model {{ reply = function(request)
+              note(request.turn .. " " .. #request.results)
+              if request.turn < 3 then
+                return {{ tools = {{ {{ name = "Read", input = {{ file_path = "README.md" }} }} }} }}
+              end
+              return request.results[1].content
+            end }}
+            return agent.query {{ prompt = "look", model = looker, {options} }}
+            "#
+        )
+    };
+    for options in ["read_only = true", "worktree = false", "branch = 'work/one'"] {
+        for point in ["reply.kept#2", "answer.kept#2", "final.kept", "agent.harvested"] {
+            let place = format!("{options}, {point}");
+            let stage = Stage::new(&script(options));
+            stage.crash(point);
+            let ran = stage.resume(None);
+            assert_eq!(ran.code, 0, "{place}: {}", ran.stderr);
+            let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+            let outcome = &result["result"];
+            assert_eq!(outcome["num_turns"], 3, "{place}");
+            assert_eq!(stage.asked(), ["1 0", "2 1", "3 1"], "{place}");
+            let told = outcome["result"].as_str().unwrap();
+            let cut = point.starts_with("reply.kept");
+            assert_eq!(told.starts_with("interrupted"), cut, "{place}: {told}");
+            let listed = stage.git(&["worktree", "list", "--porcelain"]);
+            assert_eq!(listed.matches("worktree ").count(), 1, "{place}: {listed}");
+            assert_eq!(stage.git(&["branch", "--format=%(refname:short)"]), "main", "{place}");
+        }
+    }
+}
