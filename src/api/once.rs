@@ -116,7 +116,9 @@ async fn once(
         if onces.waits_for(&running.task, task) {
             let why = format!("`agent.once`: `{id}` would wait for itself");
             return Err(Error::usage(why)
-                .hint("its function calls `agent.once` with the same id, or waits for one that does")
+                .hint(
+                    "its function calls `agent.once` with the same id, or waits for one that does",
+                )
                 .into());
         }
         let _waiting = onces.wait(task, &id);
@@ -161,7 +163,8 @@ fn restored(lua: &Lua, values: &Value) -> Returned<LuaMultiValue> {
 
 /// Returns a value as it will be read in another life.
 fn read_back(value: &Value) -> Result<Value> {
-    serde_json::from_str(&value.to_string()).or_kind(Kind::Internal, || "a result cannot be read back")
+    serde_json::from_str(&value.to_string())
+        .or_kind(Kind::Internal, || "a result cannot be read back")
 }
 
 impl Onces {
@@ -304,7 +307,8 @@ mod tests {
     fn every_number_of_an_interval_is_drawn_and_no_other() {
         let mut seen = [0u32; 6];
         for _ in 0..6000 {
-            let drawn = Interval::Whole(-2, 3).draw().as_i64().and_then(|n| usize::try_from(n + 2).ok());
+            let drawn =
+                Interval::Whole(-2, 3).draw().as_i64().and_then(|n| usize::try_from(n + 2).ok());
             seen[drawn.unwrap_or(usize::MAX)] += 1;
         }
         // 1000 each, and 6 standard deviations.

@@ -21,8 +21,12 @@ use crate::process::{Ended, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Shape, Task, error};
 
-const SHELL: Shape =
-    Shape { function: "sh", known: &["cwd", "env", "stdin", "timeout", "once"], later: &[], instead: &[] };
+const SHELL: Shape = Shape {
+    function: "sh",
+    known: &["cwd", "env", "stdin", "timeout", "once"],
+    later: &[],
+    instead: &[],
+};
 
 const PROGRAM: Shape = Shape {
     function: "sh.run",
@@ -329,7 +333,8 @@ impl Ran {
     }
 
     fn from_json(value: &Value) -> Result<Self> {
-        let number = |name: &str| value[name].as_i64().and_then(|number| i32::try_from(number).ok());
+        let number =
+            |name: &str| value[name].as_i64().and_then(|number| i32::try_from(number).ok());
         Ok(Self {
             code: number("code"),
             signal: number("signal"),

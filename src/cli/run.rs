@@ -54,8 +54,13 @@ fn start(run: &Run, output: &Output) -> Result<i32> {
     let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
     let reporter = progress::Plain::new(quiet, debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
-    let host =
-        session::host(sources, NewRun::new(run.flags.later.resume.as_deref().unwrap_or_default(), &script.name), environment, events, &workers)?;
+    let host = session::host(
+        sources,
+        NewRun::new(run.flags.later.resume.as_deref().unwrap_or_default(), &script.name),
+        environment,
+        events,
+        &workers,
+    )?;
     output.serve(&host, root.stopper());
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };

@@ -190,7 +190,8 @@ impl Repo {
             let said = format!("{}\n\n{}", commit.subject, commit.body);
             let message = new.message.as_ref();
             commit.parents == parents
-                && message.is_none_or(|message| message.split_whitespace().eq(said.split_whitespace()))
+                && message
+                    .is_none_or(|message| message.split_whitespace().eq(said.split_whitespace()))
         };
         let log = self.log(LogQuery { rev: Some(range), ..LogQuery::default() }).await?;
         match log.into_iter().find(is_it) {

@@ -155,12 +155,7 @@ impl Host {
     }
 
     /// Moves the target, written down before and after; `false` if it has moved meanwhile.
-    async fn land(
-        &self,
-        lane: &Arc<Lane>,
-        landing: &Landing<'_>,
-        gate: &Gate<'_>,
-    ) -> Result<bool> {
+    async fn land(&self, lane: &Arc<Lane>, landing: &Landing<'_>, gate: &Gate<'_>) -> Result<bool> {
         gate.require_going()?;
         if let (Some(merging), false) = (&gate.merging, landing.proposal.is_up_to_date()) {
             self.begin_merge(merging, landing).await?;

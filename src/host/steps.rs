@@ -18,8 +18,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
-pub use merge::Merging;
 pub(in crate::host) use merge::Landing;
+pub use merge::Merging;
 pub(in crate::host) use worktree::Made;
 
 use super::{Host, locked};
@@ -121,7 +121,8 @@ impl Host {
     pub(in crate::host) async fn keep_happened(&self, place: &Place, value: &Value) {
         if let Err(error) = self.keep_step(place, value).await {
             let kind = place.kind;
-            self.events.warn(format!("the step `{kind}` could not be written down as done: {error}"));
+            self.events
+                .warn(format!("the step `{kind}` could not be written down as done: {error}"));
         }
     }
 

@@ -125,12 +125,7 @@ pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Ret
 }
 
 /// Runs the merge; returns its result.
-async fn run(
-    host: &Arc<Host>,
-    repo: &Arc<git::Repo>,
-    job: &Job,
-    gate: &Gate<'_>,
-) -> Result<Value> {
+async fn run(host: &Arc<Host>, repo: &Arc<git::Repo>, job: &Job, gate: &Gate<'_>) -> Result<Value> {
     match job {
         Job::One(merge) => Ok(host.merge(repo, merge.clone(), gate).await?.to_json()),
         Job::Train(train) => Ok(host.merge_train(repo, train, gate).await?.to_json()),

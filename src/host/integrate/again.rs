@@ -19,11 +19,7 @@ pub(super) enum Before {
     /// All of it.
     Done(Integrated),
     /// Its branch.
-    Made {
-        branch: String,
-        commit: String,
-        value: Value,
-    },
+    Made { branch: String, commit: String, value: Value },
     /// Nothing that counts; the commits that are to be merged now.
     Nothing(Vec<String>),
 }

@@ -93,7 +93,8 @@ impl Host {
         before: &Value,
         now: &[Result<String>],
     ) -> Result<bool> {
-        let before: Vec<&str> = before.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let before: Vec<&str> =
+            before.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         if before.len() != now.len() {
             return Ok(false);
         }
@@ -163,8 +164,7 @@ impl Host {
             if self.contains(repo, &tip, &commit).await? {
                 return Ok(Some(true));
             }
-            let amended =
-                |value: &&Value| value["amend"] == true && text(value, "old") == commit;
+            let amended = |value: &&Value| value["amend"] == true && text(value, "old") == commit;
             match commits.iter().find(amended) {
                 Some(value) if text(value, "commit") != commit => {
                     text(value, "commit").clone_into(&mut commit);

@@ -54,7 +54,11 @@ impl Host {
         done: bool,
     ) -> Result<()> {
         let value = json!(made);
-        if done { self.keep_step(place, &value).await } else { self.begin_step(place, &value).await }
+        if done {
+            self.keep_step(place, &value).await
+        } else {
+            self.begin_step(place, &value).await
+        }
     }
 
     /// Removes what an earlier life of the run left of the worktree that is made here.
