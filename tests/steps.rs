@@ -183,6 +183,21 @@ fn a_branch_with_other_commits_is_merged_again() {
 }
 
 #[test]
+fn a_branch_that_the_run_itself_moved_on_is_not_merged_again() {
+    let script = r#"
+print(git.merge({ branch = "a", message = "merge a" }).status)
+print(git.merge({ branch = "main", into = "a" }).status)
+print(git.merge({ branch = "a", strategy = "squash" }).status)
+"#;
+    let lives = Lives::new(script);
+    let first = lives.life(false, None).stdout;
+    assert_eq!(first, "merged\nfast_forward\nup_to_date\n");
+    let main = lives.git(&["rev-parse", "main"]);
+    assert_eq!(lives.life(true, None).stdout, first);
+    assert_eq!(lives.git(&["rev-parse", "main"]), main);
+}
+
+#[test]
 fn a_merge_that_the_user_took_back_is_made_again_and_a_branch_that_has_gone_is_not_missed() {
     let lives = Lives::new(r#"print(git.merge { branch = "a", message = "merge a" }.status)"#);
     let _ = lives.life(false, Some("step.merge_kept"));
