@@ -193,12 +193,11 @@ impl Job {
     /// conflicts, nor its message: once it has landed these cannot matter any more.
     async fn question(&self, host: &Arc<Host>, repo: &Arc<git::Repo>) -> Result<Value> {
         let first = self.merges().first();
-        let into = match first.and_then(|merge| merge.into.clone()) {
-            Some(into) => Some(into),
-            None => {
-                let repo = Arc::clone(repo);
-                host.beside(async move { repo.head().await }).await??.branch
-            }
+        let into = if let Some(into) = first.and_then(|merge| merge.into.clone()) {
+            Some(into)
+        } else {
+            let repo = Arc::clone(repo);
+            host.beside(async move { repo.head().await }).await??.branch
         };
         let all = match self {
             Self::One(_) => None,

@@ -195,12 +195,12 @@ impl Assembly<'_> {
         if held_back {
             (merged.status, merged.commit) = ("up_to_date", self.base.clone());
         }
-        let mut merges = self.report(held_back);
+        let mut fates = self.report(held_back);
         let before = self.gate.merging.as_ref().and_then(|merging| merging.before.as_ref());
         if let Some(before) = before {
             // An earlier life of the run has landed some of them: that is how they came there.
-            let fates = before["merges"].as_array().into_iter().flatten();
-            for (fate, before) in merges.iter_mut().zip(fates) {
+            let were = before["merges"].as_array().into_iter().flatten();
+            for (fate, before) in fates.iter_mut().zip(were) {
                 if fate["status"] == "up_to_date" {
                     fate.clone_from(before);
                 }
@@ -209,7 +209,7 @@ impl Assembly<'_> {
                 (merged.status, merged.commit) = ("merged", commit.to_owned());
             }
         }
-        Trained { merged, merges }
+        Trained { merged, merges: fates }
     }
 
     /// Returns the first `count` cars as one move of the target.

@@ -60,7 +60,9 @@ impl Host {
             } else if self.has_landed(repo, done, &value).await? {
                 let result = value["result"].clone();
                 if value["whole"] == true {
-                    revs.iter().for_each(|rev| self.fleet.note_merge(rev));
+                    for rev in revs {
+                        self.fleet.note_merge(rev);
+                    }
                     return Ok(Ok(result));
                 }
                 // A failure is not kept: those that are left may land now.

@@ -60,7 +60,10 @@ local function complaint(returned)
   assert(problem.kind == "usage", problem.kind)
   return problem.message
 end
-assert(complaint { a = { b = print } } == "`agent.once`: what `bad` returned.a.b: a function has no JSON form")
+assert(
+  complaint { a = { b = print } }
+    == "`agent.once`: what `bad` returned.a.b: a function has no JSON form"
+)
 assert(complaint("\xff"):find("valid UTF-8", 1, true))
 assert(complaint({ 0 / 0 }):find("has no JSON form", 1, true))
 assert(complaint(("x"):rep(17 << 20)):find("a result of 17 MiB cannot be kept", 1, true))
