@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/home.rs"]
-#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 
 use std::collections::BTreeSet;
@@ -40,12 +39,17 @@ local worker = agent.model {
 }
 "#;
 
-/// Two agents, one after the other.
+/// Two agents, the first of which has its place first.
 const TWO: &str = r#"
-agent.all_settled({
-  { prompt = "Change this.\nKeep that.", label = "first", branch = "first", model = worker },
-  { prompt = "Change more.", label = "second", branch = "second", model = worker },
-}, { limit = 2 })
+local one = agent.spawn {
+  prompt = "Change this.\nKeep that.", label = "first", branch = "first", model = worker,
+}
+while one:status() == "queued" do agent.sleep(0.01) end
+local two = agent.spawn {
+  prompt = "Change more.", label = "second", branch = "second", model = other or worker,
+}
+one:try_await()
+two:try_await()
 "#;
 
 fn repository() -> Home {
@@ -209,7 +213,7 @@ fn no_event_is_dropped_and_none_is_written_twice() {
         events.map(|object| object["uuid"].as_str().unwrap().to_owned()).collect()
     };
     let (told_events, kept_events) = (events(&told), events(&kept));
-    assert_eq!(kept_events.len(), 1 + 1 + 30 * 3 + 30 + 3, "{kept_events:?}");
+    assert_eq!(kept_events.len(), 2 + 1 + 30 * 3 + 30 + 3, "{kept_events:?}");
     let sets = (BTreeSet::from_iter(&told_events), BTreeSet::from_iter(&kept_events));
     assert_eq!(sets.0, sets.1);
     assert_eq!(sets.1.len(), kept_events.len(), "none is there twice");
@@ -265,17 +269,8 @@ fn ids_may_be_short_and_candidates_are_named() {
 fn a_merge_that_cannot_be_moves_nothing_and_names_the_paths() {
     let home = repository();
     home.write("go", "");
-    let other = WORKER.replace("new\\n", "other\\n").replace("worker", "rival");
-    home.write(
-        "main.lua",
-        &format!(
-            "{WORKER}{other}{}",
-            TWO.replace(
-                "label = \"second\", branch = \"second\", model = worker",
-                "label = \"second\", branch = \"second\", model = rival"
-            )
-        ),
-    );
+    let other = WORKER.replace("new\\n", "other\\n").replace("local worker", "local other");
+    home.write("main.lua", &format!("{WORKER}{other}{TWO}"));
     let _ = ok(&home, &["run", "main.lua"]);
     let (first, second) = (agent(&home, "first", "completed"), agent(&home, "second", "completed"));
     let head = || Ran::of(home.command_of("git".as_ref()).args(["rev-parse", "main"])).stdout;
