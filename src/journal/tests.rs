@@ -205,11 +205,8 @@ async fn files_of_earlier_versions_are_read_and_brought_up_to_date() {
         let store = Store::open(dir.path()).await.unwrap();
         let old = all(&store).await.remove(0);
         assert_eq!((old.session_id(), old.past, old.lives), ("r1/a1".to_owned(), None, 1));
-        assert_eq!(
-            store.runs().await.unwrap(),
-            [],
-            "{version}: it knows of no way to start one again"
-        );
+        let runs = store.runs().await.unwrap();
+        assert!(runs.len() == 1 && runs[0].command.is_none(), "{version}: {runs:?}");
         assert!(store.steps("r1").await.unwrap().is_empty());
         assert!(store.events(EventFilter::default()).await.unwrap().is_empty());
         let _run = store.begin_run(&NewRun::new("r2", "x.lua")).await.unwrap();

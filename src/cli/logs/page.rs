@@ -11,6 +11,7 @@ use super::text::{self, Width, cut, plain};
 use crate::agent::spoken::Spoken;
 use crate::cli::progress::{duration, thousands};
 use crate::cli::terminal::{Styles, printable, stdout_styles};
+use crate::event::Usage;
 use crate::host::onlooker::{News, What};
 use crate::journal::AgentRow;
 use crate::model::{Reply, ToolResult};
@@ -88,16 +89,15 @@ impl Page {
     fn reply(&mut self, page: &mut String, reply: &Reply, at: i64) {
         let Styles { bold, dim, reset, .. } = self.style;
         self.turn += 1;
-        let usage = reply.usage;
+        let mut facts = Vec::new();
+        if reply.usage != Usage::default() {
+            let (input, output) = (reply.usage.total_input(), reply.usage.output_tokens);
+            facts.push(format!("{} tokens in, {} out", thousands(input), thousands(output)));
+        }
         let took = u64::try_from(at - self.asked_at).ok().filter(|_| self.asked_at > 0);
-        let took = took.map(|took| format!(", {}", duration(took))).unwrap_or_default();
-        let _ = writeln!(
-            page,
-            "\n{bold}turn {}{reset} {dim}{} tokens in, {} out{took}{reset}",
-            self.turn,
-            thousands(usage.total_input()),
-            thousands(usage.output_tokens),
-        );
+        facts.extend(took.map(duration));
+        let facts = facts.join(", ");
+        let _ = writeln!(page, "\n{bold}turn {}{reset}  {dim}{facts}{reset}", self.turn);
         self.width.paragraph(page, 2, &reply.text);
         for call in &reply.calls {
             let _ = writeln!(page, "  * {}", self.width.line(4, &text::call(call)));
@@ -106,17 +106,22 @@ impl Page {
 
     fn result(&self, page: &mut String, result: &ToolResult) {
         let Styles { red, dim, reset, .. } = self.style;
-        let mut lines = result.content.trim_end().lines().skip_while(|line| line.trim().is_empty());
-        let first = plain(lines.next().unwrap_or("nothing").trim_start());
         let name = printable(&result.name);
-        let indent = 4 + name.chars().count() + 2;
         let failed =
             if result.is_error { format!(" {red}failed{reset}{dim}") } else { String::new() };
-        let first = self.width.line(indent + 7 * usize::from(result.is_error), &first);
-        let _ = writeln!(page, "    {dim}{name}{failed}: {first}{reset}");
-        for line in lines.by_ref().take(SHOWN - 1) {
-            let line = format!("      {dim}{}{reset}", self.width.line(6, &plain(line)));
-            let _ = writeln!(page, "{}", line.trim_end());
+        let content = result.content.trim_matches('\n').trim_end();
+        let mut lines = content.lines();
+        if content.lines().nth(1).is_none() {
+            let only = lines.next().map_or("nothing".to_owned(), |line| plain(line.trim_start()));
+            let before = 4 + name.chars().count() + 7 * usize::from(result.is_error) + 2;
+            let only = self.width.line(before, &only);
+            let _ = writeln!(page, "    {dim}{name}{failed}: {only}{reset}");
+            return;
+        }
+        let _ = writeln!(page, "    {dim}{name}{failed}:{reset}");
+        for line in lines.by_ref().take(SHOWN) {
+            let line = self.width.line(6, &plain(line));
+            let _ = writeln!(page, "{}", format!("      {dim}{line}{reset}").trim_end());
         }
         self.rest(page, 6, lines.count());
     }
