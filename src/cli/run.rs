@@ -12,6 +12,8 @@ use super::output::{End, Fault, Output};
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
 use super::{detach, diagnostic, progress, session, signals};
+use crate::agent::Subtype;
+use crate::agent::tally::Tally;
 use crate::api;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result};
@@ -108,9 +110,9 @@ impl Running {
         let error = uncaught.as_deref().map(Fault::from);
         let end = End { code, result, error, interrupted };
         host.end_run(end.status(host.has_failures()), code).await;
-        let again =
-            (end.status(host.has_failures()) != "completed").then(|| launch.again_command(&run));
-        progress::summary(&run, &host.fleet().tally(), host.config().quiet, again.as_deref());
+        let tally = host.fleet().tally();
+        let again = self.is_to_be_resumed(&end, &tally).then(|| launch.again_command(&run));
+        progress::summary(&run, &tally, host.config().quiet, again.as_deref());
         // What ended the run comes last, where people look first.
         if let Some(uncaught) = &uncaught {
             diagnostic::print_uncaught(uncaught);
@@ -118,6 +120,15 @@ impl Running {
         output.finish(&end);
         // The last line, too, may find nobody there.
         Ok(if output.is_broken() { self.exit_code(&runtime, None, true) } else { code })
+    }
+
+    /// Reports whether something is left to do for the run: all is done when only denied calls make it fail.
+    fn is_to_be_resumed(&self, end: &End, tally: &Tally) -> bool {
+        match end.status(self.host.has_failures()) {
+            "completed" => false,
+            "degraded" => tally.ended.iter().any(|agent| agent.subtype != Subtype::Success),
+            _ => true,
+        }
     }
 
     /// Begins the run before it has agents, where somebody has to know of it: one that two might go on with
