@@ -4,7 +4,7 @@
 mod home;
 
 use std::io::{Read, Write};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agentlua::journal::{AgentFilter, RunRow, Store};
@@ -465,7 +465,8 @@ fn what_hinders_a_run_in_the_background_is_said_at_once() {
     assert!(!home.path(".git/agentlua/output").exists(), "no output is left of them");
     // One that is over before anybody has looked has begun all the same; its script came through a pipe.
     let mut child = home.command(&["run", "-"]);
-    child.env("AGENTLUA_DETACH", "1").stdin(Stdio::piped()).stdout(Stdio::piped());
+    child.env("AGENTLUA_DETACH", "1").stdin(Stdio::piped());
+    child.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().expect("it starts");
     child.stdin.take().expect("it").write_all(b"print('quick')").expect("it is read");
     let ran = Ran::from(child.wait_with_output().expect("its end"));
@@ -488,4 +489,62 @@ fn a_hangup_does_not_end_a_run_in_the_background() {
     assert!(runs(&home)[0].alive);
     home.write("go", "");
     wait_for("its end", || runs(&home).remove(0).status.filter(|status| status == "completed"));
+}
+
+#[test]
+fn whoever_asks_learns_that_the_run_has_died_or_does_not_answer() {
+    let home = repository();
+    let text = "agent.query { prompt = 'x', model = patient, branch = arg[1] }";
+    home.write("main.lua", &format!("{PATIENT}{text}"));
+    // It is killed when it has done as asked, and before it could say so.
+    let mut command = home.command(&["run", "main.lua", "a"]);
+    let mut run = command.env("AGENTLUA_CRASH_AT", "request-done").spawn().expect("it starts");
+    wait_for("the agent", || exists(&home, "working"));
+    let id = working(&home).remove(0);
+    let ran = home.run(&["send", &id, "x"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("has just ended"), "{}", ran.stderr);
+    run.wait().expect("its end");
+    // Its process is halted: what was asked is taken back, and not done when it goes on.
+    std::fs::remove_file(home.path("working")).expect("it goes");
+    let run = Running::start(&home, &["run", "main.lua", "b"]);
+    wait_for("the agent", || exists(&home, "working"));
+    let (id, process) = (working(&home).remove(0), run.0.id().to_string());
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args(["-s", name, &process]).status().expect("kill runs");
+        assert!(sent.success());
+    };
+    signal("STOP");
+    let ran = home.run(&["stop", &id]);
+    signal("CONT");
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("did not answer in 10 seconds"), "{}", ran.stderr);
+    home.write("go", "");
+    let ran = run.end();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
+
+#[test]
+fn a_run_that_was_killed_after_its_end_has_ended() {
+    let home = repository();
+    home.write("main.lua", &format!("{IDLE}agent.query {{ prompt = 'x', model = idle }}"));
+    let mut command = home.command(&["run", "main.lua"]);
+    let ran = Ran::of(command.env("AGENTLUA_CRASH_AT", "run-ended"));
+    assert_eq!(ran.code, 137, "{}", ran.stderr);
+    let row = runs(&home).remove(0);
+    assert_eq!((row.status.as_deref(), row.alive), (Some("completed"), false));
+}
+
+#[test]
+fn runs_outside_every_repository_are_gone_on_with_too() {
+    let home = Home::new();
+    let text = "agent.query { prompt = 'x', model = idle } \
+                if not fs.exists('go') then fs.write('go', '') error('no') end print('went')";
+    home.write("main.lua", &format!("{IDLE}{text}"));
+    assert_eq!(home.run(&["run", "main.lua"]).code, 1);
+    let mut elsewhere = home.command(&["resume"]);
+    let ran = Ran::of(elsewhere.current_dir(home.beside("home")));
+    assert_eq!((ran.code, ran.stdout.as_str()), (0, "went\n"), "{}", ran.stderr);
+    let said = format!("it runs in {}", home.path("").display());
+    assert!(ran.stderr.contains(said.trim_end_matches('/')), "{}", ran.stderr);
 }

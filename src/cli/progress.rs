@@ -160,7 +160,7 @@ pub fn summary(run: &str, tally: &Tally, quiet: bool, again: Option<&str>) {
     }
     let failed =
         tally.ended.iter().any(|agent| !agent.subtype.eq(&Subtype::Success) || agent.denials > 0);
-    if quiet && !failed && again.is_none() {
+    if quiet && !failed {
         return;
     }
     say(&render(run, tally, again, &styles()));

@@ -12,6 +12,8 @@ use super::output::{End, Fault, Output};
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
 use super::{detach, diagnostic, plan, progress, session, signals};
+use crate::agent::Subtype;
+use crate::agent::tally::Tally;
 use crate::api;
 use crate::api::test::END_MARK;
 use crate::config::Format;
@@ -125,10 +127,10 @@ impl Running {
         let plan = report.as_ref().map(|report| json!(report));
         let end = End { code, result, error, interrupted, plan };
         host.end_run(end.status(host.has_failures()), code).await;
-        let again =
-            (end.status(host.has_failures()) != "completed").then(|| launch.again_command(&run));
         if report.is_none() {
-            progress::summary(&run, &host.fleet().tally(), host.config().quiet, again.as_deref());
+            let tally = host.fleet().tally();
+            let again = self.is_to_be_resumed(&end, &tally).then(|| launch.again_command(&run));
+            progress::summary(&run, &tally, host.config().quiet, again.as_deref());
         }
         // What ended the run comes last, where people look first.
         if let Some(uncaught) = &uncaught {
@@ -147,6 +149,15 @@ impl Running {
         let config = self.host.config();
         let plan = self.host.plan()?;
         Some(plan.report(config.concurrency, config.max_budget_usd))
+    }
+
+    /// Reports whether something is left to do for the run: all is done when only denied calls make it fail.
+    fn is_to_be_resumed(&self, end: &End, tally: &Tally) -> bool {
+        match end.status(self.host.has_failures()) {
+            "completed" => false,
+            "degraded" => tally.ended.iter().any(|agent| agent.subtype != Subtype::Success),
+            _ => true,
+        }
     }
 
     /// Begins the run before it has agents, where somebody has to know of it: one that two might go on with
