@@ -59,15 +59,16 @@ impl Host {
     /// that cannot be written.
     pub fn load_cassette(&self) -> Result<()> {
         let config = self.config();
-        let choice: Choice =
-            (config.record.clone(), config.replay.clone(), config.replay_tools);
+        let choice: Choice = (config.record.clone(), config.replay.clone(), config.replay_tools);
         let mut inserted = locked(&self.cassette.deck);
         if inserted.choice == choice {
             return Ok(());
         }
         if self.cassette.in_use.load(Ordering::Relaxed) {
-            return Err(Error::usage("`record` and `replay` are settled when the first agent is asked")
-                .hint("set them before, or by a flag"));
+            return Err(Error::usage(
+                "`record` and `replay` are settled when the first agent is asked",
+            )
+            .hint("set them before, or by a flag"));
         }
         let deck = match &choice {
             (Some(path), ..) => Deck::Recording(Recorder::begin(

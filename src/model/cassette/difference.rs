@@ -40,8 +40,12 @@ pub fn between(recorded: &str, asked: &str, most: usize) -> String {
                 _ => 0,
             };
             lines.extend(same.iter().map(|line| (' ', shortened(line, 0))));
-            lines.extend(gone.iter().enumerate().map(|(at, line)| ('-', shortened(line, skipped(at)))));
-            lines.extend(come.iter().enumerate().map(|(at, line)| ('+', shortened(line, skipped(at)))));
+            lines.extend(
+                gone.iter().enumerate().map(|(at, line)| ('-', shortened(line, skipped(at)))),
+            );
+            lines.extend(
+                come.iter().enumerate().map(|(at, line)| ('+', shortened(line, skipped(at)))),
+            );
         }
     }
     let mut text = String::new();

@@ -76,11 +76,8 @@ struct Agents {
 impl Mask {
     /// Makes that of a run.
     pub fn new(places: Places) -> Self {
-        let all = [
-            (places.repository, REPOSITORY),
-            (Some(places.start), START),
-            (places.home, HOME),
-        ];
+        let all =
+            [(places.repository, REPOSITORY), (Some(places.start), START), (places.home, HOME)];
         let mut kept: Vec<(String, &'static str)> = Vec::new();
         for (place, mark) in all {
             // The root of the disk is in every path.
@@ -172,7 +169,8 @@ impl Mask {
         for mark in [REPOSITORY, START, HOME] {
             // Where both are one here, it has the first mark.
             let place = self.places.iter().find(|(_, known)| *known == mark);
-            let place = place.or_else(|| self.places.iter().find(|(_, known)| *known == REPOSITORY));
+            let place =
+                place.or_else(|| self.places.iter().find(|(_, known)| *known == REPOSITORY));
             if let Some((place, _)) = place {
                 shown = shown.replace(mark, place);
             }
@@ -269,8 +267,10 @@ mod tests {
     #[test]
     fn what_one_run_hides_another_shows_as_its_own() {
         let then = mask("/home/ada/shop", "/home/ada");
-        let (first, second) =
-            (caller("agent-a3f2", "/query#1", "/w/shop-1"), caller("agent-77777", "/query#2", "/w/shop-1"));
+        let (first, second) = (
+            caller("agent-a3f2", "/query#1", "/w/shop-1"),
+            caller("agent-77777", "/query#2", "/w/shop-1"),
+        );
         then.meet(&first);
         then.meet(&second);
         let said = "cat /w/shop-1/agent-a3f2/x /home/ada/shop/y ~ /home/ada/.z; see agent-77777, agent-9999";
@@ -316,7 +316,10 @@ mod tests {
         mask.learn(variables.iter().map(|(name, value)| (name, value)));
         let nobody = Caller::default();
         let key = format!("sk-ant-{}", "x".repeat(20));
-        let text = format!("correct horse hunter2hunter2 abc /usr/bin:/bin {key} AKIAABCDEFGHIJKLMNOP ghp_{}", "a".repeat(36));
+        let text = format!(
+            "correct horse hunter2hunter2 abc /usr/bin:/bin {key} AKIAABCDEFGHIJKLMNOP ghp_{}",
+            "a".repeat(36)
+        );
         let hidden = mask.hide(&text, &nobody);
         assert_eq!(hidden, "⟦secret⟧ ⟦secret⟧ abc /usr/bin:/bin ⟦secret⟧ ⟦secret⟧ ⟦secret⟧");
         assert_eq!(mask.show(&hidden, &nobody), hidden);

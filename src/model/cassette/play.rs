@@ -206,7 +206,9 @@ impl Player {
             None => String::new(),
         };
         if self.tape.header.resumed {
-            hint.push_str("it was recorded while a run went on, without what was answered before\n");
+            hint.push_str(
+                "it was recorded while a run went on, without what was answered before\n",
+            );
         }
         Error::new(Kind::Model, message).hint(hint + &self.again())
     }

@@ -123,7 +123,9 @@ impl Question {
     pub fn changed_results<'a>(&'a self, recorded: &Self) -> Vec<(&'a str, String, String)> {
         let mut changed = Vec::new();
         for now in &self.results {
-            let Some(then) = recorded.results.iter().find(|then| then.id == now.id) else { continue };
+            let Some(then) = recorded.results.iter().find(|then| then.id == now.id) else {
+                continue;
+            };
             if now.content == then.content && now.is_error == then.is_error {
                 continue;
             }

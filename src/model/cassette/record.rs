@@ -61,7 +61,9 @@ impl Recorder {
     ) -> Result<Arc<Self>> {
         let shown = path.display();
         if path.is_dir() {
-            return Err(Error::usage(format!("`{shown}` is a folder, and cannot be recorded into")));
+            return Err(Error::usage(format!(
+                "`{shown}` is a folder, and cannot be recorded into"
+            )));
         }
         let mut part = path.as_os_str().to_owned();
         part.push(".part");
