@@ -33,7 +33,19 @@ fn a_changed_prompt_misses_and_shows_the_nearest_difference() {
     assert_eq!(missed.code, 1);
     let shown = missed.stderr.replace(&room.cassette.display().to_string(), "x.jsonl");
     let from = shown.find("error:").unwrap();
-    insta::assert_snapshot!(shown[from..].trim_end(), @"");
+    insta::assert_snapshot!(shown[from..].trim_end(), @r"
+    error: the recording `x.jsonl` has another question for turn 1 of `fixer` (/query#1): its text has changed
+      at ../main.lua:11
+      11 | print(agent.query { prompt = [[Fix the tests of billing.
+
+    hint: the nearest recorded question is turn 1 of `fixer` (/query#1)
+    --- recorded text
+    +++ asked text
+    - Fix the tests of auth.
+    + Fix the tests of billing.
+      Keep its interface.
+    record again: agentlua run --record x.jsonl SCRIPT
+    ");
 }
 
 #[test]
@@ -83,7 +95,7 @@ fn another_result_of_a_tool_is_a_warning() {
     let cassette = room.cassette.display().to_string();
     let recorded =
         crate::home::Ran::of(&mut room.run(&script("go", other), &["--record", &cassette]));
-    assert_eq!(recorded.stdout, "It said three tests pass in 1.5s\n", "{recorded:?}");
+    assert_eq!(recorded.stdout, "It said three tests pass in 1.5s\n\n", "{recorded:?}");
     for (said, warns) in [("three tests pass in 22s\n", false), ("no test passes in 1.5s\n", true)]
     {
         let room = studio.room();

@@ -171,3 +171,20 @@ fn what_is_no_recording_is_told() {
     let (_, ran) = studio.replay(ONE, &["--record", "y.jsonl"]);
     assert_eq!(ran.code, 2, "{ran:?}");
 }
+
+#[test]
+fn a_killed_run_leaves_what_was_there_and_a_part_that_plays() {
+    let studio = Studio::new(&[]);
+    let (_, ran) = studio.record(ONE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let before = studio.text();
+    let room = studio.room();
+    let again = ONE.replace("hello", "goodbye");
+    let mut command = room.run(&again, &["--record", &shown(&room.cassette)]);
+    let ran = Ran::of(command.env("AGENTLUA_CRASH_AT", "cassette-written"));
+    assert_eq!(ran.code, 128 + 9, "{ran:?}");
+    assert_eq!(studio.text(), before);
+    std::fs::rename(studio.cassette().with_extension("jsonl.part"), studio.cassette()).unwrap();
+    let (_, ran) = studio.replay(&again, &[]);
+    assert_eq!((ran.code, &*ran.stdout), (0, "said goodbye\n"), "{ran:?}");
+}

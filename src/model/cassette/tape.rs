@@ -129,6 +129,18 @@ impl Tape {
         Some(entry)
     }
 
+    /// Returns the next answer of a call that nobody has asked for, and counts it as asked for. Where
+    /// the results of tools are played, turns that a tool's own agents took are not counted.
+    pub fn next_entry(&self, call: &str, n: u32) -> Option<&Entry> {
+        let is_next = |entry: &&Entry| {
+            let Answer { call: own, n: number, .. } = &entry.answer;
+            own == call && *number == n && !entry.used.load(Ordering::Relaxed)
+        };
+        let entry = self.entries.iter().find(is_next)?;
+        entry.used.store(true, Ordering::Relaxed);
+        Some(entry)
+    }
+
     /// Returns what the call `id` of an agent came to.
     pub fn result(&self, call: &str, id: &str) -> Option<&Resulted> {
         self.results.get(&(call.to_owned(), id.to_owned()))
