@@ -99,7 +99,9 @@ pub fn trees(listed: &str) -> BTreeMap<String, Vec<String>> {
         let name = if name.starts_with("agentlua/") { "agentlua/…" } else { name };
         trees.entry(name.to_owned()).or_default().push(tree.to_owned());
     }
-    trees.values_mut().for_each(|trees| trees.sort());
+    for trees in trees.values_mut() {
+        trees.sort();
+    }
     trees
 }
 

@@ -117,9 +117,9 @@ impl Player {
         if total == 0 {
             return;
         }
-        let named = unused.iter().take(NAMED);
+        let first = unused.iter().take(NAMED);
         let mut names: Vec<String> =
-            named.map(|(call, label, count)| format!("{count} of `{label}` ({call})")).collect();
+            first.map(|(call, label, count)| format!("{count} of `{label}` ({call})")).collect();
         if unused.len() > NAMED {
             names.push(format!("those of {} more calls", unused.len() - NAMED));
         }

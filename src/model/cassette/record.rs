@@ -76,13 +76,12 @@ impl Recorder {
             .open(&part)
             .or_kind(Kind::Io, trouble)?;
         match file.try_lock() {
-            Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::usage(format!("another run records into `{shown}`"))
                     .hint("record into another file, or wait until it is done"));
             }
             // A file system without locks has no way to tell.
-            Err(TryLockError::Error(_)) => {}
+            Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let header =
             Header { agentlua_cassette: VERSION, created, script: script.to_owned(), resumed };
