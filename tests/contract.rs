@@ -64,8 +64,8 @@ const SETTINGS: [Setting; 13] = [
     setting("max_budget_usd", "1.5", "1.5"),
     setting("max_turns", "9", "9"),
     setting("timeout", "60.5", "60.5"),
-    setting("record", "x.jsonl", "\"x.jsonl\""),
-    setting("replay", "x.jsonl", "\"x.jsonl\""),
+    Setting { in_repository: false, ..setting("record", "y.jsonl", "\"y.jsonl\"") },
+    Setting { in_repository: false, ..setting("replay", "x.jsonl", "\"x.jsonl\"") },
     setting("output_format", "json", "\"json\""),
     setting("output_format", "stream-json", "\"stream-json\""),
     setting("strict", "", "true"),
@@ -95,6 +95,8 @@ fn repository() -> Home {
     home.write("main.lua", "print 'ran'");
     home.write("other.lua", "");
     home.write("a_test.lua", "assert(require 'agentlua.test')");
+    let header = r#"{"agentlua_cassette":1,"created":"2026-11-22","script":"main.lua"}"#;
+    home.write("x.jsonl", &format!("{header}\n"));
     for args in [
         &["init", "--quiet", "--initial-branch=main"][..],
         &["config", "user.name", "Ada"],

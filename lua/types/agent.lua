@@ -631,9 +631,9 @@
 ---@field repo? string
 ---Where worktrees are kept (default: below `${XDG_STATE_HOME:-~/.local/state}/agentlua`).
 ---@field worktree_root? string
----The file in which what models are asked and answer is kept, without keys and secrets; before the first agent is asked.
+---The file in which what models are asked and answer is kept, without keys and secrets; set before the first agent is asked (default: none).
 ---@field record? string
----Such a file, which answers in the place of every model: no key, no network; before the first agent is asked.
+---Such a file, which answers in the place of every model: no key, no network; set before the first agent is asked (default: none).
 ---@field replay? string
 ---With `replay`: whether the recorded results of commands and of custom tools are used, and these not run (default: false).
 ---@field replay_tools? boolean

@@ -122,7 +122,9 @@ impl Host {
         mask.learn(&self.environment);
         for provider in self.config().providers.values() {
             let key = provider.key_variable.as_deref().and_then(|name| self.variable(name));
-            key.iter().for_each(|key| mask.hide_value(key));
+            if let Some(key) = key {
+                mask.hide_value(&key);
+            }
         }
         mask
     }

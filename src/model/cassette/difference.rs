@@ -14,6 +14,8 @@ const WIDTH: usize = 140;
 const LEAD: usize = 40;
 /// How long to look for the shortest difference of two texts.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long to look at how alike two texts are: many are looked at.
+const GLANCE_TIME: Duration = Duration::from_millis(10);
 /// How much of two texts is looked at to see how alike they are, in bytes.
 const GLANCE: usize = 4000;
 
@@ -64,7 +66,7 @@ pub fn between(recorded: &str, asked: &str, most: usize) -> String {
 pub fn likeness(one: &str, other: &str) -> f32 {
     let start = |text: &str| text[..text.floor_char_boundary(GLANCE)].to_owned();
     let (one, other) = (start(one), start(other));
-    TextDiff::configure().timeout(PATIENCE).diff_words(&one, &other).ratio()
+    TextDiff::configure().timeout(GLANCE_TIME).diff_words(&one, &other).ratio()
 }
 
 /// Returns how many characters two lines begin with alike.

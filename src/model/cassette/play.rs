@@ -117,9 +117,9 @@ impl Player {
         if total == 0 {
             return;
         }
-        let named = unused.iter().take(NAMED);
+        let first = unused.iter().take(NAMED);
         let mut names: Vec<String> =
-            named.map(|(call, label, count)| format!("{count} of `{label}` ({call})")).collect();
+            first.map(|(call, label, count)| format!("{count} of `{label}` ({call})")).collect();
         if unused.len() > NAMED {
             names.push(format!("those of {} more calls", unused.len() - NAMED));
         }
@@ -147,7 +147,9 @@ impl Player {
             tokio::time::sleep(delay.mul_f64(share())).await;
         }
         let asked = Question::of(request, &self.mask);
-        let Some(entry) = self.tape.entry(&caller.path, request.turn, n) else {
+        let entry = self.tape.entry(&caller.path, request.turn, n);
+        let next = || self.with_results.then(|| self.tape.next_entry(&caller.path, n)).flatten();
+        let Some(entry) = entry.or_else(next) else {
             if self.tape.was_stopped(&caller.path) {
                 return Err(Failure::fatal(self.stopped(request).await));
             }

@@ -76,13 +76,12 @@ impl Recorder {
             .open(&part)
             .or_kind(Kind::Io, trouble)?;
         match file.try_lock() {
-            Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::usage(format!("another run records into `{shown}`"))
                     .hint("record into another file, or wait until it is done"));
             }
             // A file system without locks has no way to tell.
-            Err(TryLockError::Error(_)) => {}
+            Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let header =
             Header { agentlua_cassette: VERSION, created, script: script.to_owned(), resumed };
@@ -139,7 +138,9 @@ impl Recorder {
                 None => Ok(()),
             };
         };
-        let placed = file.sync_all().and_then(|()| std::fs::rename(&self.part, &self.path));
+        let written = file.sync_all();
+        crate::crash::point("cassette-written");
+        let placed = written.and_then(|()| std::fs::rename(&self.part, &self.path));
         placed.map_err(|fault| self.trouble(fault))
     }
 
@@ -327,4 +328,78 @@ fn write_line(file: &mut File, line: &impl Serialize) -> io::Result<()> {
 /// Removes a part, unless it is something that was there before, such as a link to a device.
 fn remove(part: &Path) -> io::Result<()> {
     if part.symlink_metadata()?.is_file() { std::fs::remove_file(part) } else { Ok(()) }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::model::scripted::{reply, request};
+
+    struct Echo;
+
+    impl Model for Echo {
+        fn name(&self) -> &'static str {
+            "echo"
+        }
+
+        fn wire(&self) -> &'static str {
+            "test"
+        }
+
+        fn ask<'a>(
+            &'a self,
+            _: &'a Request,
+            _: &'a (dyn Fn(Chunk) + Send + Sync),
+        ) -> BoxFuture<'a, Result<Reply, Failure>> {
+            async { Ok(reply("test", Value::Null)) }.boxed()
+        }
+    }
+
+    fn begin(path: &Path) -> Result<Arc<Recorder>> {
+        let events = Events::new(Vec::new());
+        Recorder::begin(path, "main.lua", "2026-11-22".to_owned(), false, Mask::default(), events)
+    }
+
+    async fn ask(recorder: &Arc<Recorder>) {
+        let known = Known { name: "echo".to_owned(), ..Known::default() };
+        let model = recorder.listening(Arc::new(Echo), &known);
+        assert!(model.ask(&request("hi"), &|_| {}).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fills_up_costs_the_recording_and_not_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        std::fs::write(&path, "before").unwrap();
+        let recorder = begin(&path).unwrap();
+        ask(&recorder).await;
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        recorder.tape().file = Some(full);
+        ask(&recorder).await;
+        ask(&recorder).await;
+        let error = recorder.finish(false).unwrap_err();
+        assert!(error.to_string().contains("No space left"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
+    }
+
+    #[tokio::test]
+    async fn one_run_records_into_a_file_and_none_that_asked_nothing_leaves_a_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let part = folder.path().join("x.jsonl.part");
+        let recorder = begin(&path).unwrap();
+        let second = begin(&path).err().unwrap();
+        assert!(second.message.contains("another run records"), "{second}");
+        drop(recorder);
+        assert!(!part.exists());
+        // What a run that was killed left is in nobody's way.
+        std::fs::write(&part, "{}\n".repeat(1000)).unwrap();
+        let recorder = begin(&path).unwrap();
+        ask(&recorder).await;
+        recorder.finish(false).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.lines().count(), 6, "header, model, system, tools, answer, end: {text}");
+        assert!(!part.exists());
+    }
 }

@@ -76,11 +76,18 @@ impl Tape {
             kept: HashMap::new(),
             results: HashMap::new(),
         };
-        for (index, line) in lines {
-            let line = serde_json::from_str(line).or_kind(Kind::Usage, || {
-                format!("`{shown}` has no line of a recording at {}", index + 1)
-            })?;
-            tape.add(line);
+        // What a run left that was killed, or whose disk was full, may end in the middle of a line.
+        let is_cut = !text.ends_with('\n');
+        let mut lines = lines.peekable();
+        while let Some((index, line)) = lines.next() {
+            match serde_json::from_str(line) {
+                Ok(line) => tape.add(line),
+                Err(_) if is_cut && lines.peek().is_none() => {}
+                Err(fault) => {
+                    let what = format!("`{shown}` has no line of a recording at {}", index + 1);
+                    return Err(Error::usage(what).because(fault));
+                }
+            }
         }
         tape.settle();
         Ok(tape)
@@ -129,6 +136,18 @@ impl Tape {
         Some(entry)
     }
 
+    /// Returns the next answer of a call that nobody has asked for, and counts it as asked for. Where
+    /// the results of tools are played, turns that a tool's own agents took are not counted.
+    pub fn next_entry(&self, call: &str, n: u32) -> Option<&Entry> {
+        let is_next = |entry: &&Entry| {
+            let Answer { call: own, n: number, .. } = &entry.answer;
+            own == call && *number == n && !entry.used.load(Ordering::Relaxed)
+        };
+        let entry = self.entries.iter().find(is_next)?;
+        entry.used.store(true, Ordering::Relaxed);
+        Some(entry)
+    }
+
     /// Returns what the call `id` of an agent came to.
     pub fn result(&self, call: &str, id: &str) -> Option<&Resulted> {
         self.results.get(&(call.to_owned(), id.to_owned()))
@@ -161,5 +180,79 @@ impl Tape {
             known.name.strip_suffix(name).is_some_and(|provider| provider.ends_with('/'))
         };
         self.models.get(name).or_else(|| self.models.values().find(ends))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = r#"{"agentlua_cassette":1,"created":"2026-11-22","script":"main.lua"}"#;
+
+    /// Writes an answer of `/a`.
+    fn answer(turn: u32, n: u32, model: &str, came: &str) -> String {
+        format!(
+            r#"{{"type":"answer","call":"/a","label":"a","turn":{turn},"n":{n},"model":"{model}","system":"s","tools":"t",{came}}}"#
+        )
+    }
+
+    fn load(lines: &[String], end: &str) -> Tape {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        std::fs::write(&path, format!("{HEADER}\n{}{end}", lines.join("\n"))).unwrap();
+        Tape::load(&path).unwrap()
+    }
+
+    const USAGE: &str = r#""usage":{"input_tokens":1,"output_tokens":1,"cache_read_input_tokens":0,"cache_creation_input_tokens":0}"#;
+
+    fn failure(again: bool) -> String {
+        format!(r#""failure":{{"kind":"model","message":"no","again":{again},{USAGE}}}"#)
+    }
+
+    fn reply() -> String {
+        format!(r#""reply":{{"stop":"end_turn","bytes":7,{USAGE}}}"#)
+    }
+
+    #[test]
+    fn a_failure_is_followed_by_what_the_same_model_said_next() {
+        let lines = [
+            answer(1, 1, "x", &failure(true)),
+            answer(1, 2, "x", &failure(true)),
+            answer(1, 3, "y", &failure(false)),
+            answer(1, 4, "y", &reply()),
+        ];
+        let tape = load(&lines, "\n");
+        let again: Vec<bool> = tape.entries().iter().map(|entry| entry.again).collect();
+        // The second was the last of `x`; the third was not worth another try.
+        assert_eq!(again, [true, false, false, false]);
+        assert!(!tape.is_whole, "it has no end");
+        assert_eq!(tape.entry("/a", 1, 4).unwrap().answer.model, "y");
+        assert!(tape.entry("/a", 2, 1).is_none());
+        assert_eq!(tape.next_entry("/a", 1).unwrap().answer.model, "x");
+    }
+
+    #[test]
+    fn only_the_last_line_may_be_cut() {
+        let whole = answer(1, 1, "x", &reply());
+        let tape = load(&[whole.clone(), whole[..40].to_owned()], "");
+        assert_eq!(tape.entries().len(), 1);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        std::fs::write(&path, format!("{HEADER}\n{}\n{whole}\n", &whole[..40])).unwrap();
+        let error = Tape::load(&path).unwrap_err();
+        assert!(error.message.ends_with("has no line of a recording at 2"), "{error}");
+    }
+
+    #[test]
+    fn models_are_found_without_their_provider() {
+        let model = r#"{"type":"model","name":"anthropic/claude-x","capabilities":{"images":true},"price":null}"#;
+        let end = r#"{"type":"end","interrupted":false}"#;
+        let tape = load(&[model.to_owned(), end.to_owned()], "\n");
+        assert!(tape.is_whole);
+        for name in ["anthropic/claude-x", "claude-x"] {
+            assert!(tape.model(name).unwrap().capabilities.images);
+        }
+        assert!(tape.model("x").is_none());
     }
 }
