@@ -33,6 +33,7 @@ use crate::process::{GUARDIAN_ARG, guardian_main};
 #[derive(Parser)]
 #[command(
     name = "agentlua",
+    bin_name = "agentlua",
     version,
     about = "Script fleets of coding agents in Lua, each in its own git worktree",
     after_help = "Without a command, on a terminal, it starts the REPL.\n\n\
