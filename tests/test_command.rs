@@ -5,6 +5,7 @@
 #[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -223,7 +224,7 @@ test.case("unknown", function(t) t.equals(1, 1) end)
     let mut told = String::new();
     for case in cases {
         let message = case["error"]["message"].as_str().unwrap_or("passed");
-        told += &format!("## {}\n{message}\n", case["name"].as_str().expect("a name"));
+        let _ = writeln!(told, "## {}\n{message}", case["name"].as_str().expect("a name"));
     }
     let address = regex::Regex::new("0x[0-9a-f]+").expect("a pattern");
     assert_eq!(address.replace_all(&told, "ADDRESS"), DIFFERENCES);
@@ -257,6 +258,10 @@ fn a_file_that_goes_wrong_fails_alone() {
     assert_eq!(told(2, Some(0)), pair("it called `os.exit(0)`", "c_test.lua:2"));
     assert_eq!(told(3, Some(0)), pair("it was ended by signal 9", "d_test.lua:2"));
     assert_eq!(told(5, None).0, "it ended with exit code 4");
+    let ran = home.run(&["test", "b_test.lua"]);
+    let told = "failures\n\nb_test.lua\n  error: after it\n    at b_test.lua:3\n    \
+                3 | error('after it')\n\n1 passed, 1 failed in 1 file (TIME)\n";
+    assert!(timeless(&ran.stdout).ends_with(told), "{}", ran.stdout);
 }
 
 #[test]
@@ -454,8 +459,11 @@ fn a_file_of_cases_is_a_script_too() {
          test.case('skipped', function(t) t.skip('no moon') end)\n\
          test.case('bad', function(t) t.equal(1, 2, 'one') end)\nprint('not here')\n",
     );
-    let ran = home.run(&["run", "x_test.lua"]);
+    let temporary = home.beside("tmp");
+    std::fs::create_dir(&temporary).expect("a folder");
+    let ran = Ran::of(home.command(&["run", "x_test.lua"]).env("TMPDIR", &temporary));
     assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(std::fs::read_dir(&temporary).expect("it is there").count(), 0, "something is left");
     assert_eq!(timeless(&ran.stdout), "ok    good (TIME)\nskip  skipped: no moon (TIME)\n");
     assert!(ran.stderr.contains("one: not equal") && ran.stderr.contains("at x_test.lua:4"));
 }
@@ -471,7 +479,7 @@ fn an_interrupt_calls_everything_off() {
     let mut command: Command = home.command(&["test"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
     let begun = home.path("begun");
-    let until = std::time::Instant::now() + Duration::from_secs(60);
+    let until = std::time::Instant::now() + Duration::from_mins(1);
     while !begun.exists() && std::time::Instant::now() < until {
         std::thread::sleep(Duration::from_millis(10));
     }
