@@ -333,22 +333,22 @@ local function context(case, name)
 end
 
 -- Runs a case and returns how it ended, with what ended it.
-local function attempt(name, fn)
+local function attempt(name, case)
   count = count + 1
-  local case = setmetatable({}, Case)
+  local own = setmetatable({}, Case)
   running = name
   local done <close> = setmetatable({}, {
     __close = function()
       running = nil
-      case:leave()
+      own:leave()
     end,
   })
-  local t = context(case, name)
+  local t = context(own, name)
   local task = spawn(function()
     for _, setup in ipairs(setups) do
       setup(t)
     end
-    fn(t)
+    case(t)
   end)
   local ok, e = pcall(task.await, task)
   if ok then

@@ -3,6 +3,7 @@
 use mlua::prelude::*;
 use serde_json::Value;
 
+use super::test;
 use crate::agent::outcome;
 use crate::vm::{error, value};
 
@@ -82,19 +83,7 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "base_commit",
             "head_commit",
         ],
-        "script run" => &[
-            "code",
-            "status",
-            "stdout",
-            "stderr",
-            "run",
-            "result",
-            "agents",
-            "error",
-            "usage",
-            "total_cost_usd",
-            "duration_ms",
-        ],
+        "script run" => test::FIELDS,
         "command result" => &["ok", "code", "stdout", "stderr"],
         "config" => &[
             "model",

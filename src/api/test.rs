@@ -30,6 +30,21 @@ pub const TOLD: &str = "AGENTLUA_TEST";
 /// The variable with the mark behind which a run in text ends with what it ends with in JSON.
 pub const END_MARK: &str = "AGENTLUA_END_MARK";
 
+/// What the result of a run has.
+pub const FIELDS: &[&str] = &[
+    "code",
+    "status",
+    "stdout",
+    "stderr",
+    "run",
+    "result",
+    "agents",
+    "error",
+    "usage",
+    "total_cost_usd",
+    "duration_ms",
+];
+
 /// What `agentlua test` tells a file.
 #[derive(Serialize, Deserialize)]
 pub struct Told {

@@ -46,6 +46,7 @@ use crate::process::{GUARDIAN_ARG, guardian_main};
 #[derive(Parser)]
 #[command(
     name = "agentlua",
+    bin_name = "agentlua",
     version,
     about = "Script fleets of coding agents in Lua, each in its own git worktree",
     after_help = "Without a command, on a terminal, it starts the REPL.\n\n\
@@ -330,9 +331,9 @@ struct Rm {
 
 #[derive(Args)]
 #[command(
-    after_help = "Each file runs in a process of its own, with a home and settings of its own and without\n\
-                  keys. Folders are searched for *_test.lua, save for what git ignores. A file without\n\
-                  cases passes when it ends without an error.\n\n\
+    after_help = "Each file runs in a process of its own, with a home and settings of its own\n\
+                  and without keys. Folders are searched for *_test.lua, save for what git\n\
+                  ignores. A file without cases passes when it ends without an error.\n\n\
                   Exit codes: 0 all passed, 1 failures, 2 nothing to run."
 )]
 struct Test {

@@ -26,6 +26,9 @@ use crate::process::{Processes, own_program};
 
 /// How the names of files end that are found beneath a folder.
 const SUFFIX: &str = "_test.lua";
+/// How often, and after how long, it is tried again to remove what files have left.
+const PATIENCE: u32 = 10;
+const REST: Duration = Duration::from_millis(100);
 
 /// Runs tests and returns the exit code.
 pub(super) fn main(test: &Test) -> Result<i32> {
@@ -190,7 +193,16 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        if let Err(fault) = std::fs::remove_dir_all(&self.0) {
+        let mut removed = std::fs::remove_dir_all(&self.0);
+        // What files had started is ended by guardians, and may write until it is.
+        for _ in 0..PATIENCE {
+            if removed.is_ok() {
+                return;
+            }
+            std::thread::sleep(REST);
+            removed = std::fs::remove_dir_all(&self.0);
+        }
+        if let Err(fault) = removed {
             say(&format!("warning: `{}` cannot be removed: {fault}\n", self.0.display()));
         }
     }

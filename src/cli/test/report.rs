@@ -83,9 +83,7 @@ impl<'a> Report<'a> {
                 failed_case(&mut text, &style, file, case);
             }
             if let Some(error) = &file.error {
-                let _ = writeln!(text, "\n{bold}{}{reset}", printable(&file.path));
-                failure(&mut text, &style, error);
-                output(&mut text, &style, &file.output);
+                failed_file(&mut text, &style, file, error);
             }
         }
         if !text.is_empty() || !self.files.is_empty() {
@@ -171,6 +169,24 @@ fn failed_case(text: &mut String, style: &Styles, file: &FileReport, case: &Case
         failure(text, style, error);
     }
     output(text, style, &case.output);
+}
+
+/// Writes why a file failed apart from its cases. What its process said at its end is the whole story:
+/// told once, and what it wrote before is its output.
+fn failed_file(text: &mut String, style: &Styles, file: &FileReport, error: &Failure) {
+    let Styles { red, bold, reset, .. } = style;
+    let _ = writeln!(text, "\n{bold}{}{reset}", printable(&file.path));
+    let first = error.message.lines().next().unwrap_or_default();
+    let Some(start) = file.output.rfind(&format!("error: {first}")) else {
+        failure(text, style, error);
+        return output(text, style, &file.output);
+    };
+    let (before, block) = file.output.split_at(start);
+    for (index, line) in block.trim_end().lines().enumerate() {
+        let (red, reset) = if index == 0 { (*red, *reset) } else { ("", "") };
+        let _ = writeln!(text, "  {red}{}{reset}", printable(line));
+    }
+    output(text, style, before);
 }
 
 /// Writes what went wrong: the message, the line, the difference, the way to it.
