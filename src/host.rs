@@ -414,8 +414,8 @@ impl Host {
             live.expects_worktree(self.fleet.expect_worktree());
         }
         let looking = self.look().await;
-        let order = match self.order(query, cancel, Arc::clone(&live)).await {
-            Ok(order) => self.recalled(order, looking).await,
+        let order = match Box::pin(self.order(query, cancel, Arc::clone(&live))).await {
+            Ok(order) => Box::pin(self.recalled(order, looking)).await,
             Err(error) => Err(error),
         };
         let order = match order {

@@ -16,6 +16,7 @@ use crate::digest::{digest, digest_of};
 use crate::git::Taken;
 use crate::model::Model;
 use crate::tool::Tool;
+use crate::tool::mcp::Server;
 
 /// Hex digits of the hash of one input, by which it can be told what has changed.
 const SHORT: usize = 8;
@@ -127,7 +128,7 @@ impl Inputs {
         self.add("allowed_tools", json!(format!("{:?}", query.rules)));
         self.add("read_only", json!(query.read_only));
         self.add("tools", query.tools.iter().map(|custom| tool(&**custom)).collect());
-        self.add("mcp_servers", query.servers.iter().map(|server| server.described()).collect());
+        self.add("mcp_servers", query.servers.iter().map(Server::described).collect());
         self.add(
             "can_use_tool",
             json!(query.can_use_tool.as_ref().map(|function| function.code())),

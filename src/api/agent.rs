@@ -45,7 +45,9 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     task.agent().filter(|live| live.id.get().is_none()).unwrap_or_default();
                 task.set_agent(Arc::clone(&live));
                 task.employ(Arc::clone(&query.purse), &query.call_path, &live);
-                let outcome = host.ask(query, task.stopper().token().clone(), live).await?;
+                let asked = host.ask(query, task.stopper().token().clone(), live).await;
+                task.dismiss();
+                let outcome = asked?;
                 if outcome.ok() {
                     return Ok(result::table(&lua, "outcome", &outcome.to_json())?);
                 }

@@ -61,7 +61,9 @@ impl Plain {
                 let (before, after) = (thousands(*before), thousands(*after));
                 format!("{agent} {dim}summed up{reset}: {before} tokens became {after}")
             }
-            Event::Verified { attempt: 0, ok: true, .. } => return None,
+            // Outcomes that the journal had are told of together.
+            Event::Verified { attempt: 0, ok: true, .. }
+            | Event::AgentFinished { recalled: true, .. } => return None,
             Event::Verified { agent, attempt, ok, message, duration_ms } => {
                 let took = duration(*duration_ms);
                 let message = printable(message.as_deref().unwrap_or_default());
@@ -75,8 +77,6 @@ impl Plain {
                 "{agent} {yellow}{from} cannot answer{reset}: {}; {to} is asked from now on",
                 printable(reason)
             ),
-            // Many at once: they are told of together.
-            Event::AgentFinished { recalled: true, .. } => return None,
             Event::AgentFinished {
                 agent,
                 label,

@@ -85,11 +85,7 @@ pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
             }),
         ),
         Event::AgentFinished { agent, message, outcome, recalled, .. } => {
-            let mut object = result(agent, message.as_deref(), outcome);
-            if *recalled {
-                object.insert("recalled".to_owned(), true.into());
-            }
-            object
+            result(agent, message.as_deref(), outcome, *recalled)
         }
         Event::WorktreeRemoved { agent, path, ignored_files, ignored_bytes } => system(
             "worktree_removed",
@@ -147,7 +143,12 @@ fn message_object(kind: &str, agent: &str, message: &Value) -> Map<String, Value
 }
 
 /// The outcome, under the SDK's type, with the error as a list as the SDK has it.
-fn result(agent: &str, message: Option<&str>, outcome: &Value) -> Map<String, Value> {
+fn result(
+    agent: &str,
+    message: Option<&str>,
+    outcome: &Value,
+    recalled: bool,
+) -> Map<String, Value> {
     let ok = outcome.get("ok").and_then(Value::as_bool).unwrap_or(false);
     let mut object = Map::from_iter([
         ("type".to_owned(), "result".into()),
@@ -160,6 +161,9 @@ fn result(agent: &str, message: Option<&str>, outcome: &Value) -> Map<String, Va
     ]);
     let fields = outcome.as_object().into_iter().flatten();
     object.extend(fields.map(|(name, value)| (name.clone(), value.clone())));
+    if recalled {
+        object.insert("recalled".to_owned(), true.into());
+    }
     object
 }
 
@@ -213,12 +217,13 @@ mod tests {
     #[test]
     fn a_result_is_the_outcome() {
         let outcome = json!({ "ok": false, "subtype": "error_max_turns", "session_id": "own" });
-        let result = Value::Object(result("agent-1", Some("why"), &outcome));
+        let result = Value::Object(result("agent-1", Some("why"), &outcome, false));
         assert_eq!(result["is_error"], true);
         assert_eq!(result["errors"], json!(["why"]));
         assert_eq!(result["session_id"], "own");
         let keys: Vec<&String> = result.as_object().unwrap().keys().take(3).collect();
         assert_eq!(keys, ["type", "subtype", "is_error"]);
+        assert_eq!(result.get("recalled"), None);
     }
 
     #[test]

@@ -210,6 +210,12 @@ impl Task {
         employed.at = Some((call_path.to_owned(), Arc::clone(live)));
     }
 
+    /// Notes that the agent has ended: whoever calls back now is another.
+    pub fn dismiss(&self) {
+        let mut employed = self.employed.borrow_mut();
+        (employed.purse, employed.at) = (None, None);
+    }
+
     /// Returns the task that owns what this one spawns: itself, or the session for a line of it.
     pub fn owner(self: &Rc<Self>) -> Rc<Self> {
         self.session.clone().unwrap_or_else(|| Rc::clone(self))

@@ -8,6 +8,7 @@
 
 mod base;
 mod book;
+mod fit;
 mod queue;
 mod replace;
 mod told;
@@ -21,16 +22,16 @@ use tokio::sync::{Mutex, OnceCell};
 
 use self::base::Moves;
 use self::book::Book;
+use self::fit::{Fit, is_certain};
 use self::queue::{Looking, Queue};
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
-use crate::agent::query::{Commit, Site, Start};
 use crate::agent::{Outcome, key};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
-use crate::journal::{AgentChange, AgentRow, Status, Store};
+use crate::journal::{AgentChange, AgentRow, Store};
 
 /// What a resumed run remembers.
 pub(super) struct Recall {
@@ -59,14 +60,6 @@ enum Found {
     Again,
     /// It is asked as if for the first time.
     Nothing,
-}
-
-/// Whether a call that was found can be taken.
-enum Fit {
-    Ended(Box<Outcome>),
-    Again,
-    /// It has to be asked again: for this reason.
-    Not(String),
 }
 
 impl Recall {
@@ -252,23 +245,20 @@ impl Host {
                 }
             }
         }
-        let (at, fit) = match found {
-            Some(found) => found,
-            None => {
-                let Some(at) = book.at(&path) else { return Ok(Found::Nothing) };
-                let before = book.call(at).row.inputs.as_deref().unwrap_or_default();
-                let why = told::changed(&key::changed(before, &order.key.inputs));
-                if free && !is_certain(order, &book.call(at).row) {
-                    let row = &book.call(at).row;
-                    recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
-                    recall.queue.forget(row.place);
-                    book.displace(at);
-                    return Ok(Found::Nothing);
-                }
-                (at, Fit::Not(why))
-            }
-        };
-        self.take(order, book, at, fit).await
+        if let Some((at, fit)) = found {
+            return self.take(order, book, at, fit).await;
+        }
+        let Some(at) = book.at(&path) else { return Ok(Found::Nothing) };
+        let before = book.call(at).row.inputs.as_deref().unwrap_or_default();
+        let why = told::changed(&key::changed(before, &order.key.inputs));
+        if free && !is_certain(order, &book.call(at).row) {
+            let row = &book.call(at).row;
+            recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
+            recall.queue.forget(row.place);
+            book.displace(at);
+            return Ok(Found::Nothing);
+        }
+        self.take(order, book, at, Fit::Not(why)).await
     }
 
     /// Takes a call out of the book, for an order that it fits or whose place it had.
@@ -296,20 +286,18 @@ impl Host {
         if row.call_path != order.query.call_path {
             self.move_to(order, &row).await?;
         }
-        self.take_nested(order, book, at, outcome.is_some()).await;
-        match outcome {
-            Some(outcome) => Ok(Found::Ended(outcome, Box::new(row))),
-            None => {
-                recall.queue.forget(row.place);
-                order.again = Some(Again { row });
-                Ok(Found::Again)
-            }
+        self.take_nested(order, book, at, outcome.is_some());
+        if let Some(outcome) = outcome {
+            return Ok(Found::Ended(outcome, Box::new(row)));
         }
+        recall.queue.forget(row.place);
+        order.again = Some(Again { row });
+        Ok(Found::Again)
     }
 
     /// Takes what the callbacks of an agent had asked for: of one that has ended all of it, else what came
     /// before the turn that was cut off.
-    async fn take_nested(&self, order: &Order, book: &mut Book, at: usize, has_ended: bool) {
+    fn take_nested(&self, order: &Order, book: &mut Book, at: usize, has_ended: bool) {
         let Some(recall) = &self.recall else { return };
         let turns = book.call(at).row.turns;
         for nested in book.nested(at) {
@@ -333,61 +321,6 @@ impl Host {
         order.store.update(&row.id, change(order.query.call_path.clone())).await
     }
 
-    /// Decides about a call that asked the same.
-    async fn fit(
-        self: &Arc<Self>,
-        order: &Order,
-        book: &Book,
-        at: usize,
-        earlier: Earlier,
-    ) -> Result<Fit> {
-        let call = book.call(at);
-        let row = &call.row;
-        if let Some(why) = self.base_changed(order, row).await? {
-            return Ok(Fit::Not(why));
-        }
-        if let Some(why) = lent_away(order, row).await {
-            return Ok(Fit::Not(why));
-        }
-        let Some(text) = call.outcome.as_deref().filter(|_| row.status.is_final()) else {
-            return Ok(Fit::Again);
-        };
-        // What the script was told stays told, until the run had ended with it.
-        let was_final = earlier.ended_at.is_some_and(|ended| row.status_at <= ended);
-        if row.status != Status::Completed && was_final && !book.has_lost(at) {
-            return Ok(Fit::Again);
-        }
-        let outcome = Outcome::restored(text, &order.query.label)?;
-        if let Some(why) = self.gone(order, row, &outcome).await {
-            return Ok(Fit::Not(why));
-        }
-        Ok(Fit::Ended(Box::new(outcome)))
-    }
-
-    /// Says what is no more of the work of an agent that has ended, if something is not; its branch is made
-    /// again if need be.
-    async fn gone(&self, order: &Order, row: &AgentRow, outcome: &Outcome) -> Option<String> {
-        let (Some(repo), Some(branch)) = (&order.repo, &outcome.branch) else { return None };
-        let head = outcome.head_commit.as_ref().or(outcome.base_commit.as_ref())?;
-        if repo.tree_of(head).await.is_err() {
-            return Some(format!("its commit {head} is not in the repository any more"));
-        }
-        let Site::Worktree(plan) = &order.query.site else { return None };
-        if plan.commit == Commit::No
-            && outcome.worktree_path.as_ref().is_some_and(|path| !path.is_dir())
-            && !outcome.files_changed.is_empty()
-        {
-            return Some("its worktree is gone, with what it had not committed".to_owned());
-        }
-        if row.branch_created && repo.resolve(&format!("refs/heads/{branch}")).await.is_err() {
-            // The end of the run deletes those to which nothing was added; the script counts on it here.
-            if let Err(error) = repo.make_branch(branch, head).await {
-                self.events.warn(format!("the branch of {} cannot be made again: {error}", row.id));
-            }
-        }
-        None
-    }
-
     /// Gives an outcome back when it is its turn.
     async fn give(&self, order: &Order, outcome: &Outcome, row: &AgentRow, looking: Looking) {
         let Some(recall) = &self.recall else { return };
@@ -402,34 +335,4 @@ impl Host {
         let _runtime = self.runtime.enter();
         recall.told.given(Given { id, label, ok });
     }
-}
-
-/// Tells whether a call that stands at another's path is that one, edited, and not one that was put in
-/// before it: they have the same name, which is none that is made of the prompt.
-fn is_certain(order: &Order, before: &AgentRow) -> bool {
-    let query = &order.query;
-    let wanted = match &query.site {
-        Site::Worktree(plan) => match &plan.start {
-            Start::Fresh { branch, .. } | Start::Past { branch, .. } => branch.as_ref(),
-            Start::There { .. } => None,
-        },
-        Site::Directory(_) => None,
-    };
-    if wanted.is_some() && wanted == before.branch.as_ref() {
-        return true;
-    }
-    let is_made_up = query.prompt.trim().starts_with(query.label.trim_end_matches('…'));
-    query.label == before.label && !is_made_up
-}
-
-/// Says that the work of an agent was in a worktree which was lent to it and is made anew, if so it is.
-async fn lent_away(order: &Order, row: &AgentRow) -> Option<String> {
-    let (Site::Worktree(plan), Some(repo)) = (&order.query.site, &order.repo) else { return None };
-    let Start::There { branch, lender: Some(_), .. } = &plan.start else { return None };
-    let tip = repo.resolve(&format!("refs/heads/{branch}")).await.ok();
-    let is_there = row.status.is_final() && plan.commit != Commit::No && tip == row.head_commit;
-    let was_idle = row.status == Status::Completed
-        && row.head_commit == row.base_commit
-        && plan.commit != Commit::No;
-    (!is_there && !was_idle).then(|| "the worktree that it worked in is made anew".to_owned())
 }

@@ -1,0 +1,110 @@
+//! Whether a call that the journal has can be taken for one that asks the same: where it started from, how
+//! it ended, and what is still there of its work.
+
+use std::sync::Arc;
+
+use super::Earlier;
+use super::book::Book;
+use crate::agent::Outcome;
+use crate::agent::fleet::Order;
+use crate::agent::query::{Commit, Site, Start};
+use crate::error::Result;
+use crate::host::Host;
+use crate::journal::{AgentRow, Status};
+
+/// Whether a call that was found can be taken.
+pub(super) enum Fit {
+    /// It had ended, and this is its outcome.
+    Ended(Box<Outcome>),
+    /// It goes on.
+    Again,
+    /// It has to be asked again: for this reason.
+    Not(String),
+}
+
+impl Host {
+    /// Decides about a call that asked the same.
+    pub(super) async fn fit(
+        self: &Arc<Self>,
+        order: &Order,
+        book: &Book,
+        at: usize,
+        earlier: Earlier,
+    ) -> Result<Fit> {
+        let call = book.call(at);
+        let row = &call.row;
+        if let Some(why) = self.base_changed(order, row).await? {
+            return Ok(Fit::Not(why));
+        }
+        if let Some(why) = lent_away(order, row).await {
+            return Ok(Fit::Not(why));
+        }
+        let Some(text) = call.outcome.as_deref().filter(|_| row.status.is_final()) else {
+            return Ok(Fit::Again);
+        };
+        // What the script was told stays told, until the run had ended with it.
+        let was_final = earlier.ended_at.is_some_and(|ended| row.status_at <= ended);
+        if row.status != Status::Completed && was_final && !book.has_lost(at) {
+            return Ok(Fit::Again);
+        }
+        let outcome = Outcome::restored(text, &order.query.label)?;
+        if let Some(why) = self.gone(order, row, &outcome).await {
+            return Ok(Fit::Not(why));
+        }
+        Ok(Fit::Ended(Box::new(outcome)))
+    }
+
+    /// Says what is no more of the work of an agent that has ended, if something is not; its branch is made
+    /// again if need be.
+    async fn gone(&self, order: &Order, row: &AgentRow, outcome: &Outcome) -> Option<String> {
+        let (Some(repo), Some(branch)) = (&order.repo, &outcome.branch) else { return None };
+        let head = outcome.head_commit.as_ref().or(outcome.base_commit.as_ref())?;
+        if repo.tree_of(head).await.is_err() {
+            return Some(format!("its commit {head} is not in the repository any more"));
+        }
+        let Site::Worktree(plan) = &order.query.site else { return None };
+        if plan.commit == Commit::No
+            && outcome.worktree_path.as_ref().is_some_and(|path| !path.is_dir())
+            && !outcome.files_changed.is_empty()
+        {
+            return Some("its worktree is gone, with what it had not committed".to_owned());
+        }
+        if row.branch_created && repo.resolve(&format!("refs/heads/{branch}")).await.is_err() {
+            // The end of the run deletes those to which nothing was added; the script counts on it here.
+            if let Err(error) = repo.make_branch(branch, head).await {
+                self.events.warn(format!("the branch of {} cannot be made again: {error}", row.id));
+            }
+        }
+        None
+    }
+}
+
+/// Tells whether a call that stands at another's path is that one, edited, and not one that was put in
+/// before it: they have the same name, which is none that is made of the prompt.
+pub(super) fn is_certain(order: &Order, before: &AgentRow) -> bool {
+    let query = &order.query;
+    let wanted = match &query.site {
+        Site::Worktree(plan) => match &plan.start {
+            Start::Fresh { branch, .. } | Start::Past { branch, .. } => branch.as_ref(),
+            Start::There { .. } => None,
+        },
+        Site::Directory(_) => None,
+    };
+    if wanted.is_some() && wanted == before.branch.as_ref() {
+        return true;
+    }
+    let is_made_up = query.prompt.trim().starts_with(query.label.trim_end_matches('…'));
+    query.label == before.label && !is_made_up
+}
+
+/// Says that the work of an agent was in a worktree which was lent to it and is made anew, if so it is.
+async fn lent_away(order: &Order, row: &AgentRow) -> Option<String> {
+    let (Site::Worktree(plan), Some(repo)) = (&order.query.site, &order.repo) else { return None };
+    let Start::There { branch, lender: Some(_), .. } = &plan.start else { return None };
+    let tip = repo.resolve(&format!("refs/heads/{branch}")).await.ok();
+    let is_there = row.status.is_final() && plan.commit != Commit::No && tip == row.head_commit;
+    let was_idle = row.status == Status::Completed
+        && row.head_commit == row.base_commit
+        && plan.commit != Commit::No;
+    (!is_there && !was_idle).then(|| "the worktree that it worked in is made anew".to_owned())
+}
