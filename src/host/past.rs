@@ -34,9 +34,12 @@ impl Host {
             store.flush().await?;
             let mut rows = store.agents(AgentFilter::default()).await?;
             // In a run that goes on it is found as it was found when the call was made first.
-            if let Some((run, path)) = own {
-                let first = rows.iter().position(|row| row.run == run && row.call_path == path);
-                rows.truncate(first.unwrap_or(rows.len()));
+            if let Some((run, path)) = own
+                && let Some(at) =
+                    rows.iter().position(|row| row.run == run && row.call_path == path)
+                && find(&rows[..at], &name).is_ok()
+            {
+                rows.truncate(at);
             }
             let row = find(&rows, &name)?;
             let row = if resumes { newest(&rows, row) } else { row };

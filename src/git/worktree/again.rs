@@ -93,6 +93,8 @@ async fn go_on(repo: &Arc<Repo>, before: Before, entry: Entry) -> Result<Worktre
     worktree.terms.branch_created = before.branch_created;
     worktree.terms.reopened = true;
     let settled = async {
+        let lent_afresh = before.lender.is_some() && is_afresh(&worktree, &before).await?;
+        worktree.terms.remade |= lent_afresh;
         note(&worktree, entry).await?;
         let _lock = repo.lock().await?;
         if worktree.terms.remade {
@@ -153,6 +155,22 @@ async fn newest(repo: &Repo, before: &Before) -> String {
         Some(head) if repo.tree(head).await.is_ok() => head.clone(),
         _ => before.base_commit.clone(),
     }
+}
+
+/// Tells whether a worktree that is lent was made since, where the earlier life began: it has nothing of
+/// what was done then. Its base is then what it starts from.
+async fn is_afresh(worktree: &Worktree, before: &Before) -> Result<bool> {
+    let repo = &worktree.repo;
+    let looked = async {
+        let name = format!("refs/heads/{}", worktree.branch);
+        let Some(tip) = repo.tip(&name).await? else { return Ok(false) };
+        if repo.tree(&tip).await? != repo.tree(&before.base_commit).await? {
+            return Ok(false);
+        }
+        let status = repo.git_at(&worktree.own(), "status").args(["--porcelain"]).limit(LONG);
+        status.bytes().await.map(|said| said.is_empty())
+    };
+    looked.await.or_kind(Kind::Git, || format!("cannot look at `{}`", worktree.path.display()))
 }
 
 /// Removes git's record of a worktree whose folder somebody has deleted, unless another has locked it.
