@@ -93,8 +93,12 @@ async fn go_on(repo: &Arc<Repo>, before: Before, entry: Entry) -> Result<Worktre
     worktree.terms.branch_created = before.branch_created;
     worktree.terms.reopened = true;
     let settled = async {
-        let lent_afresh = before.lender.is_some() && is_afresh(&worktree, &before).await?;
-        worktree.terms.remade |= lent_afresh;
+        if before.lender.is_some()
+            && let Some(tip) = afresh(&worktree, &before).await?
+        {
+            worktree.base_commit = tip;
+            worktree.terms.remade = true;
+        }
         note(&worktree, entry).await?;
         let _lock = repo.lock().await?;
         if worktree.terms.remade {
@@ -157,18 +161,18 @@ async fn newest(repo: &Repo, before: &Before) -> String {
     }
 }
 
-/// Tells whether a worktree that is lent was made since, where the earlier life began: it has nothing of
-/// what was done then. Its base is then what it starts from.
-async fn is_afresh(worktree: &Worktree, before: &Before) -> Result<bool> {
+/// Returns the tip of a worktree that is lent if it was made since, where the earlier life began, and has
+/// nothing of what was done then.
+async fn afresh(worktree: &Worktree, before: &Before) -> Result<Option<String>> {
     let repo = &worktree.repo;
     let looked = async {
         let name = format!("refs/heads/{}", worktree.branch);
-        let Some(tip) = repo.tip(&name).await? else { return Ok(false) };
+        let Some(tip) = repo.tip(&name).await? else { return Ok(None) };
         if repo.tree(&tip).await? != repo.tree(&before.base_commit).await? {
-            return Ok(false);
+            return Ok(None);
         }
         let status = repo.git_at(&worktree.own(), "status").args(["--porcelain"]).limit(LONG);
-        status.bytes().await.map(|said| said.is_empty())
+        status.bytes().await.map(|said| said.is_empty().then_some(tip))
     };
     looked.await.or_kind(Kind::Git, || format!("cannot look at `{}`", worktree.path.display()))
 }
