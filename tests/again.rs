@@ -26,6 +26,9 @@ fn an_agent_that_is_killed_at_any_step_goes_on_as_if_it_had_not_been() {
     assert_eq!(whole["num_turns"], 5);
     assert_eq!(whole["commits"], json!(["work/one", "own"]));
     for point in [
+        "create.registered",
+        "create.opened",
+        "enter.swapped",
         "reply.kept#1",
         "tool.ran#1",
         "answer.kept#1",

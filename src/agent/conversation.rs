@@ -18,7 +18,7 @@ use super::ground::Ground;
 use super::history::History;
 use super::instructions;
 use super::outcome::{Denial, Subtype};
-use super::past::{self, Beginning, Earlier};
+use super::past::{self, Beginning};
 use super::prompt::{self, Surroundings};
 use super::query::Query;
 use super::session::{Ending, Session};
@@ -36,6 +36,7 @@ use crate::tool::seen::Seen;
 use crate::tool::sight::Sees;
 use crate::tool::web_fetch::WebFetch;
 use crate::tool::{Context, Tool};
+use crate::workspace::disk::Disk;
 
 /// How long a file may still be written when its agent has ended.
 const LAST_WRITE: Duration = Duration::from_secs(30);
@@ -94,12 +95,7 @@ pub(super) async fn hold(
         Ok(workspace) => Arc::new(workspace),
         Err(error) => return Conversed::failed(Subtype::ErrorDuringExecution, error),
     };
-    let checkpoints = ground.worktree().map(|worktree| {
-        let disk = Arc::clone(&workspace);
-        let begun = Checkpoints::new(worktree.clone(), disk, order.events.clone());
-        // Nobody has told this process what was written before.
-        if order.again.is_some() { begun.missing_all() } else { begun }
-    });
+    let checkpoints = checkpoints(order, ground, &workspace);
     let branch = ground.worktree().map(|worktree| worktree.branch().to_owned());
     let servers = match servers(fleet, order, ground, &env).await {
         Ok(servers) => servers,
@@ -163,10 +159,7 @@ pub(super) async fn hold(
     session.structured = structured;
     session.tab = tab;
     if let Some(again) = &order.again {
-        session.goes_on = earlier.is_some();
-        let Earlier { standing, heard } = earlier.unwrap_or_default();
-        session.heard_before = heard;
-        session.stand(standing, &again.row);
+        session.take_up(earlier, &again.row);
     }
     let mut ending = session.run().await;
     session.settle_tab();
@@ -198,6 +191,14 @@ pub(super) async fn hold(
         structured_output: session.structured.and_then(|structured| structured.value()),
         verification: session.verifying.summary(query.verify.as_ref()),
     }
+}
+
+/// Returns what takes the agent's snapshots, where it has a worktree.
+fn checkpoints(order: &Order, ground: &Ground, workspace: &Arc<Disk>) -> Option<Checkpoints> {
+    let (worktree, disk) = (ground.worktree()?.clone(), Arc::clone(workspace));
+    let checkpoints = Checkpoints::new(worktree, disk, order.events.clone());
+    // Nobody has told this process what was written before.
+    Some(if order.again.is_some() { checkpoints.missing_all() } else { checkpoints })
 }
 
 /// What a session is made of, beside what was said.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::outcome::Denial;
+use super::past::Earlier;
 use super::session::Session;
 use super::structured::Answers;
 use super::verify::Verifying;
@@ -83,9 +84,12 @@ impl Session<'_> {
         }
     }
 
-    /// Stands where an earlier life of the agent has left it, whose row is `before`. One that had ended
+    /// Takes up what an earlier life of the agent has come to, whose row is `before`. One that had ended
     /// gets new tries at what it had failed at.
-    pub(super) fn stand(&mut self, standing: Standing, before: &AgentRow) {
+    pub(super) fn take_up(&mut self, earlier: Option<Earlier>, before: &AgentRow) {
+        self.goes_on = earlier.is_some();
+        let Earlier { standing, heard } = earlier.unwrap_or_default();
+        self.heard_before = heard;
         let Standing { turns, usage, api_ms, stops, denials, verifying, answers, seen } = standing;
         // The row may know of a reply that could not be kept, and the conversation of one more.
         self.turns = turns.max(before.turns);

@@ -128,3 +128,82 @@ fn an_agent_that_only_looks_goes_on_too() {
         }
     }
 }
+
+#[test]
+fn a_worktree_that_the_script_makes_again_gets_the_files_that_the_agent_had() {
+    let script = r#"
+      local function note(text)
+        local file <close> = assert(io.open(os.getenv("NOTES"), "a"))
+        file:write("asked ", text, "\n")
+      end
+      local model = agent.model { reply = function(request)
+        local last = request.results[1]
+        note(request.turn .. (last and last.is_error and " interrupted" or ""))
+        local input = { file_path = request.turn .. ".txt", content = "x" }
+        if request.turn < 4 then return { tools = { { name = "Write", input = input } } } end
+        return "done"
+      end }
+      local wt <close> = git.worktree { branch = os.getenv("BRANCH") }
+      local outcome = agent.query { prompt = "x", worktree = wt, model = model }
+      return outcome
+    "#;
+    let stage = Stage::new(script).with("BRANCH", "work/first");
+    stage.crash("tool.ran#3");
+    assert_eq!(stage.home.run(&["run", "next.lua"]).code, 0);
+    // As `git.worktree` does in a run that goes on.
+    stage.git(&["worktree", "remove", "--force", stage.worktree().to_str().unwrap()]);
+    stage.git(&["branch", "-D", "work/first"]);
+    let stage = stage.with("BRANCH", "work/one");
+    let ran = stage.resume(None);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.asked(), ["1", "2", "3", "4 interrupted"], "{}", ran.stderr);
+    let files = stage.git(&["diff", "--name-only", "main", "work/one"]);
+    assert_eq!(files, "1.txt\n2.txt", "the third was cut off with its turn");
+    assert_eq!(stage.git(&["rev-list", "--count", "main..work/one"]), "1");
+}
+
+#[test]
+fn an_agent_that_goes_on_for_another_is_gone_on_with() {
+    let script = r#"
+      local function note(text)
+        local file <close> = assert(io.open(os.getenv("NOTES"), "a"))
+        file:write("asked ", text, "\n")
+      end
+      local model = agent.model { reply = function(request)
+        note(request.turn .. " " .. #request.messages)
+        local input = { file_path = os.getenv("NAME") .. request.turn, content = "x" }
+        if request.turn < 3 then return { tools = { { name = "Write", input = input } } } end
+        return "done"
+      end }
+      local past = os.getenv("PAST")
+      return agent.query {
+        prompt = "x", model = model, resume = past, branch = not past and "work/one" or nil,
+      }
+    "#;
+    let stage = Stage::new(script).with("NAME", "first");
+    assert_eq!(stage.run(&["run", "main.lua"], None).code, 0);
+    let first = stage.agents()[0]["id"].as_str().unwrap().to_owned();
+    let mut stage = stage.with("PAST", &first);
+    for point in ["enter.swapped", "tool.ran#1", "answer.kept#2", "agent.harvested"] {
+        let (base, asked) = (stage.git(&["rev-parse", "work/one"]), stage.asked().len());
+        stage = stage.with("NAME", &point.replace(['.', '#'], "-"));
+        stage.crash(point);
+        let run = stage.agents().last().unwrap()["run"].as_str().unwrap().to_owned();
+        let ran = stage.resume_run(&run, None);
+        assert_eq!(ran.code, 0, "{point}: {}", ran.stderr);
+        let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let outcome = &result["result"];
+        assert_eq!(
+            (&outcome["base_commit"], &outcome["branch"]),
+            (&json!(base), &json!("work/one"))
+        );
+        assert_eq!(outcome["session_id"].as_str().unwrap().split('/').nth(1), Some(&*first));
+        assert_eq!(
+            stage.git(&["rev-list", "--count", &format!("{base}..work/one")]),
+            "1",
+            "{point}"
+        );
+        assert_eq!(stage.asked().len() - asked, 3, "{point}: {:?}", stage.asked());
+        stage.check(point);
+    }
+}

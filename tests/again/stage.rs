@@ -61,8 +61,11 @@ impl Stage {
 
     /// Goes on with the run of the first agent.
     pub fn resume(&self, crash_at: Option<&str>) -> Ran {
-        let agents = self.agents();
-        let run = agents.iter().map(|row| row["run"].as_str().unwrap()).next().unwrap();
+        let run = self.agents()[0]["run"].as_str().unwrap().to_owned();
+        self.resume_run(&run, crash_at)
+    }
+
+    pub fn resume_run(&self, run: &str, crash_at: Option<&str>) -> Ran {
         let flag = format!("--resume={run}");
         self.run(&["run", &flag, "--output-format", "json", "main.lua"], crash_at)
     }

@@ -93,6 +93,12 @@ async fn go_on(repo: &Arc<Repo>, before: Before, entry: Entry) -> Result<Worktre
     worktree.terms.branch_created = before.branch_created;
     worktree.terms.reopened = true;
     let settled = async {
+        if before.lender.is_some()
+            && let Some(tip) = afresh(&worktree, &before).await?
+        {
+            worktree.base_commit = tip;
+            worktree.terms.remade = true;
+        }
         note(&worktree, entry).await?;
         let _lock = repo.lock().await?;
         if worktree.terms.remade {
@@ -153,6 +159,22 @@ async fn newest(repo: &Repo, before: &Before) -> String {
         Some(head) if repo.tree(head).await.is_ok() => head.clone(),
         _ => before.base_commit.clone(),
     }
+}
+
+/// Returns the tip of a worktree that is lent if it was made since, where the earlier life began, and has
+/// nothing of what was done then.
+async fn afresh(worktree: &Worktree, before: &Before) -> Result<Option<String>> {
+    let repo = &worktree.repo;
+    let looked = async {
+        let name = format!("refs/heads/{}", worktree.branch);
+        let Some(tip) = repo.tip(&name).await? else { return Ok(None) };
+        if repo.tree(&tip).await? != repo.tree(&before.base_commit).await? {
+            return Ok(None);
+        }
+        let status = repo.git_at(&worktree.own(), "status").args(["--porcelain"]).limit(LONG);
+        status.bytes().await.map(|said| said.is_empty().then_some(tip))
+    };
+    looked.await.or_kind(Kind::Git, || format!("cannot look at `{}`", worktree.path.display()))
 }
 
 /// Removes git's record of a worktree whose folder somebody has deleted, unless another has locked it.
