@@ -232,11 +232,11 @@ impl Events {
         Self { reporters: reporters.into(), session: None }
     }
 
-    /// Returns the bus with one more listener.
+    /// Adds a listener.
     #[must_use]
-    pub fn with(&self, listener: Arc<dyn Reporter>) -> Self {
+    pub fn with(self, listener: Arc<dyn Reporter>) -> Self {
         let reporters = self.reporters.iter().cloned().chain([listener]).collect();
-        Self { reporters, session: self.session.clone() }
+        Self { reporters, ..self }
     }
 
     /// Returns the bus of one conversation: what is emitted on it bears its id and is heard by

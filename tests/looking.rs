@@ -160,10 +160,62 @@ fn an_agent_is_seen_from_another_process_while_it_works() {
 
     let ids = [(&*first, "agent-1"), (&*second, "agent-2"), (&*run, "run-1")];
     let base = Ran::of(home.command_of("git".as_ref()).args(["rev-parse", "--short=10", "main"]));
-    let ids = [&ids[..], &[(base.stdout.trim(), "BASE")]].concat();
-    insta::assert_snapshot!(plain(&ok(&home, &["logs", &first]), &ids), @"");
-    insta::assert_snapshot!(plain(&ok(&home, &["logs", &run]), &ids), @"");
-    insta::assert_snapshot!(shape(&ok(&home, &["logs", "--turns", &second])), @"");
+    let here = home.path("").display().to_string();
+    let place = [(base.stdout.trim(), "BASE"), (here.trim_end_matches('/'), "HOME")];
+    let ids = [&ids[..], &place].concat();
+    insta::assert_snapshot!(plain(&ok(&home, &["logs", &first]), &ids), @r"
+    agent-1 first
+    of run-1, on first, from BASE
+
+    asked
+      Change this.
+      Keep that.
+
+    turn 1  N s
+      I look [2J first.
+
+      Then I write.
+      * Read numbers
+      * Bash echo one; echo two; exit 3
+        Read:
+          1    1
+          2    2
+          3    3
+          4    4
+          5    5
+          … 4 more lines
+        Bash failed:
+          exit code 3
+          one
+          two
+
+    turn 2  12.3k tokens in, 67 out, N s
+      * Write new.txt
+        Write: created `new.txt` (4 bytes)
+
+    turn 3  N s
+      It is done.
+
+    done, 1 file changed, 3 turns, 12.3k tokens in, 67 out, N s
+    ");
+    insta::assert_snapshot!(plain(&ok(&home, &["logs", &run]), &ids), @r"
+    run-1: main.lua
+    1 uncommitted change in `HOME` is not in the agents' worktrees (see `dirty`)
+    agent-1 first: started on first
+    agent-1 turn 1 Read numbers, Bash echo one; echo two; exit 3
+    agent-1 turn 2 Write new.txt
+    agent-1 done, 1 file changed, 3 turns, 12.3k tokens in, 67 out, N s
+    agent-2 second: started on second
+    agent-2 turn 1 Read numbers, Bash echo one; echo two; exit 3
+    agent-2 turn 2 Write new.txt
+    agent-2 done, 1 file changed, 3 turns, 12.3k tokens in, 67 out, N s
+    ");
+    insta::assert_snapshot!(shape(&ok(&home, &["logs", "--turns", &second])), @r"
+    TURN  TOKENS        COST      TOOLS
+    1     0/0           -         Read numbers, Bash echo one; echo tw…
+    2     12.3k/67      -         Write new.txt
+    3     0/0           -         -
+    ");
 
     let merged = json(&home, &["merge", &first, "--json"]);
     assert_eq!(merged["status"], "fast_forward");

@@ -246,6 +246,7 @@ impl Fleet {
         let reporter = audience.clone().map(|audience| audience as _);
         order.events = self
             .events
+            .clone()
             .with(self.chronicle.of_agent(&order.store, &id))
             .within(&self.session_id(&order, &id), reporter);
         order

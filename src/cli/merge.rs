@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::look;
 use crate::error::Result;
-use crate::git::Strategy;
+use crate::git::{Merged, Strategy};
 use crate::host::merge::{Gate, Verify};
 use crate::host::work::Landing;
 
@@ -60,19 +60,14 @@ pub(super) fn main(merge: &Merge) -> Result<i32> {
             ..Gate::default()
         };
         let merged = Arc::clone(&look.host).merge_agent(landing, &gate).await;
-        match (&merged, merge.json) {
-            (Ok(merged), true) => look.print_json(&json!({
-                "status": merged.status,
-                "commit": merged.commit,
-                "into": merged.into,
-            }))?,
-            (Ok(_), false) => {}
-            (Err(error), true) => {
-                if let Some(detail) = error.detail("merge") {
-                    look.print_json(detail)?;
-                }
+        let told = match &merged {
+            Ok(Merged { status, commit, into }) => {
+                Some(json!({ "status": status, "commit": commit, "into": into }))
             }
-            (Err(_), false) => {}
+            Err(error) => error.detail("merge").cloned(),
+        };
+        if let (Some(told), true) = (told, merge.json) {
+            look.print_json(&told)?;
         }
         merged.map(|_| 0)
     })

@@ -19,7 +19,7 @@ use crate::journal::{self, AgentRow, RunRow, Status};
 /// Runs that are listed unless all are wanted.
 const SHOWN: usize = 20;
 /// The longest that a script's name may be in the table.
-const SCRIPT: usize = 30;
+const SCRIPT: usize = 20;
 
 #[derive(Args)]
 #[command(
@@ -98,18 +98,12 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Returns the agents as `3 completed, 1 failed`.
+    /// Returns the agents as `4 (1 failed, 1 running)`: how many, and those that have not ended well.
     fn counts(&self) -> String {
         let total: usize = self.agents.values().sum();
-        let done = self.agents.get(Status::Completed.as_str()).copied().unwrap_or_default();
         let rest = self.agents.iter().filter(|(status, _)| **status != Status::Completed.as_str());
         let rest: Vec<String> = rest.map(|(status, count)| format!("{count} {status}")).collect();
-        match (total, rest.is_empty()) {
-            (0, _) => "0".to_owned(),
-            (total, true) => total.to_string(),
-            (_, false) if done == 0 => rest.join(", "),
-            (_, false) => format!("{done} completed, {}", rest.join(", ")),
-        }
+        if rest.is_empty() { total.to_string() } else { format!("{total} ({})", rest.join(", ")) }
     }
 
     fn to_json(&self) -> Value {
@@ -204,6 +198,12 @@ mod tests {
         ];
         let own = |run: &RunRow| agents.iter().filter(|row| row.run == run.id).collect::<Vec<_>>();
         let lines: Vec<Line<'_>> = runs.iter().map(|run| Line::of(run, &own(run))).collect();
-        insta::assert_snapshot!(table(&lines, now), @"");
+        insta::assert_snapshot!(table(&lines, now), @r"
+        ID     STATUS       SCRIPT                AGENTS         COST   STARTED
+        run-1  -            old.lua               0              -      1d ago
+        run-2  degraded     …ate_everything.lua  2 (1 failed)   $1.00  2h ago
+        run-3  interrupted  …ate_everything.lua  0              -      10m ago
+        run-4  running      …ate_everything.lua  2 (1 running)  -      5s ago
+        ");
     }
 }

@@ -92,14 +92,10 @@ fn end(object: &Value, style: &Styles) -> String {
 /// Returns turns, tokens and money, each with a comma before it.
 pub(super) fn spent(turns: u64, usage: Usage, cost: Option<f64>) -> String {
     let turns = if turns == 1 { "1 turn".to_owned() } else { format!("{turns} turns") };
-    let tokens = match usage == Usage::default() {
-        true => String::new(),
-        false => format!(
-            ", {} tokens in, {} out",
-            thousands(usage.total_input()),
-            thousands(usage.output_tokens)
-        ),
-    };
+    let (input, output) = (thousands(usage.total_input()), thousands(usage.output_tokens));
+    let is_known = usage != Usage::default();
+    let tokens =
+        if is_known { format!(", {input} tokens in, {output} out") } else { String::new() };
     let cost = cost.filter(|cost| *cost > 0.0).map(|cost| format!(", {}", usd(cost)));
     format!(", {turns}{tokens}{}", cost.unwrap_or_default())
 }

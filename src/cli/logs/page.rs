@@ -119,8 +119,12 @@ impl Page {
             return;
         }
         let _ = writeln!(page, "    {dim}{name}{failed}:{reset}");
-        for line in lines.by_ref().take(SHOWN) {
-            let line = self.width.line(6, &plain(line));
+        let shown: Vec<String> = lines.by_ref().take(SHOWN).map(plain).collect();
+        // Numbered lines stand far to the right.
+        let far = |line: &String| line.len() - line.trim_start().len();
+        let far = shown.iter().filter(|line| !line.is_empty()).map(far).min().unwrap_or_default();
+        for line in shown {
+            let line = self.width.line(6, line.get(far..).unwrap_or_default());
             let _ = writeln!(page, "{}", format!("      {dim}{line}{reset}").trim_end());
         }
         self.rest(page, 6, lines.count());

@@ -128,11 +128,10 @@ mod tests {
         let text = "a word and another\x1b[2J\n\n    code that is as far in\u{202e}\n";
         Width::of(24).paragraph(&mut page, 2, text);
         insta::assert_snapshot!(page, @r"
-          a word and another
-          [2J
+          a word and another [2J
 
-            code that is as
-            far in
+            code that is as far
+            in
         ");
     }
 
