@@ -233,9 +233,9 @@ fn run_takes_up_the_last_run_of_its_script() {
 #[test]
 fn a_run_is_gone_on_with_once_at_a_time() {
     let home = repository();
-    let text = "agent.query { prompt = 'x', model = idle } \
-                if not fs.exists('again') then error('no') end \
-                while not fs.exists('go') do agent.sleep(0.01) end";
+    let text = "local again = fs.exists('again') \
+                while again and not fs.exists('go') do agent.sleep(0.01) end \
+                agent.query { prompt = 'x', model = idle } if not again then error('no') end";
     home.write("main.lua", &format!("{IDLE}{text}"));
     assert_eq!(home.run(&["run", "main.lua"]).code, 1);
     home.write("again", "");
