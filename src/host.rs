@@ -8,7 +8,10 @@ mod past;
 mod prices;
 pub mod race;
 mod recovery;
+mod requests;
+pub mod resuming;
 pub mod roster;
+pub mod steering;
 pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -58,6 +61,7 @@ pub struct Host {
     announced: Mutex<bool>,
     warned: Mutex<HashSet<String>>,
     recovered: recovery::Seen,
+    hearing: requests::Hearing,
     /// The worktrees that the script made for itself and has not closed.
     worktrees: Mutex<worktrees::Open>,
 }
@@ -118,6 +122,7 @@ impl Host {
             announced: Mutex::new(false),
             warned: Mutex::default(),
             recovered: recovery::Seen::default(),
+            hearing: requests::Hearing::since_now(),
             worktrees: Mutex::default(),
         }))
     }
@@ -214,8 +219,10 @@ impl Host {
     /// # Errors
     /// Usage, when it is alive in another one; io.
     pub async fn begin_run(&self, store: &Arc<Store>) -> Result<()> {
-        let (fleet, store) = (Arc::clone(&self.fleet), Arc::clone(store));
-        self.beside(async move { fleet.begin(&store).await }).await?
+        let (fleet, begun) = (Arc::clone(&self.fleet), Arc::clone(store));
+        self.beside(async move { fleet.begin(&begun).await }).await??;
+        self.hear(store);
+        Ok(())
     }
 
     /// Runs `work` beside Lua, where waiting blocks nobody.
@@ -387,7 +394,10 @@ impl Host {
             self.announce_dirt(repo).await;
         }
         let store = self.store(repo.as_ref()).await?;
-        self.fleet.settle_home(self.home_store().await?);
+        let home = self.home_store().await?;
+        self.hear(&store);
+        self.hear(&home);
+        self.fleet.settle_home(home);
         let worktree_root = match &query.site {
             Site::Worktree(_) => self.worktree_root()?,
             Site::Directory(_) => PathBuf::new(),

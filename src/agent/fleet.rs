@@ -24,6 +24,7 @@ use super::outcome::{Outcome, Subtype};
 use super::place::Places;
 use super::query::Query;
 use super::reckoning::{Gone, outcome_of, unstarted};
+use super::roll::Roll;
 use super::tally::{Books, Ended, Tally, Unchanged};
 use super::{discard, id, setup, tidings};
 use crate::error::{Error, Kind, Result};
@@ -40,6 +41,7 @@ pub struct Fleet {
     pub(super) processes: Processes,
     pub(super) environment: BTreeMap<String, String>,
     books: Mutex<Books>,
+    roll: Arc<Roll>,
     pub(super) ports: Ports,
     pub(super) baselines: Arc<Baselines>,
     governor: Arc<Governor>,
@@ -72,6 +74,7 @@ impl Fleet {
             processes,
             environment,
             books: Mutex::default(),
+            roll: Arc::default(),
             ports: Ports::default(),
             baselines: Arc::default(),
             governor: Arc::default(),
@@ -104,6 +107,11 @@ impl Fleet {
     /// Returns the money of the run.
     pub fn purse(&self) -> &Arc<Purse> {
         &self.purse
+    }
+
+    /// Returns the agents that have not ended.
+    pub fn roll(&self) -> &Arc<Roll> {
+        &self.roll
     }
 
     /// Counts an agent among those that will want a worktree, until what is returned is dropped.
@@ -190,6 +198,8 @@ impl Fleet {
 
     /// Runs an agent to its end. Failures are outcomes too.
     pub async fn run(&self, mut order: Order) -> Outcome {
+        // Stopping the agent alone leaves the task that has asked it, which learns of it by the outcome.
+        order.cancel = order.cancel.child_token();
         let id = match self.register(&order).await {
             Ok(id) => id,
             Err(error) => {
@@ -199,6 +209,7 @@ impl Fleet {
             }
         };
         let _ = order.live.id.set(id.clone());
+        let _present = self.roll.enter(&order, &id);
         let audience = Audience::of(&order.query, &self.events);
         let reporter = audience.clone().map(|audience| audience as _);
         order.events = self.events.within(&self.session_id(&order, &id), reporter);
@@ -210,7 +221,7 @@ impl Fleet {
             () = order.cancel.cancelled() => None,
             place = self.place(&order.query) => Some(place),
         };
-        let (outcome, gone) = match place {
+        let (mut outcome, gone) = match place {
             None => {
                 let error = Error::new(Kind::Cancelled, "the agent was cancelled before it began");
                 (unstarted(&order, id, Subtype::ErrorCancelled, error), None)
@@ -221,6 +232,11 @@ impl Fleet {
             }
         };
         order.live.inbox.close();
+        if order.live.stopped.load(Ordering::Relaxed) && outcome.subtype == Subtype::ErrorCancelled
+        {
+            let why = "the agent was stopped by `agentlua stop`";
+            outcome.error = Some(Error::new(Kind::Cancelled, why));
+        }
         self.record(&order, &outcome, gone).await;
         self.last_heard(&order, audience.as_deref(), &outcome).await;
         order.live.has_ground();

@@ -32,14 +32,12 @@ impl Inbox {
     /// Usage, for a text that is empty or too long, and when too many wait.
     pub fn send(&self, text: String) -> Result<bool> {
         if text.trim().is_empty() {
-            return Err(Error::usage("`task:send`: the text is empty"));
+            return Err(Error::usage("the text is empty"));
         }
         if text.len() > LONGEST {
             let (long, most) = (text.len(), LONGEST);
-            return Err(Error::usage(format!(
-                "`task:send`: the text has {long} bytes; it may have {most}"
-            ))
-            .hint("write it to a file that the agent can read"));
+            return Err(Error::usage(format!("the text has {long} bytes; it may have {most}"))
+                .hint("write it to a file that the agent can read"));
         }
         let mut waiting = self.lock();
         if waiting.closed {
@@ -47,7 +45,7 @@ impl Inbox {
         }
         if waiting.texts.len() == MOST {
             return Err(Error::usage(format!(
-                "`task:send`: {MOST} texts wait already: the agent hears them after its next turn"
+                "{MOST} texts wait already: the agent hears them after its next turn"
             )));
         }
         waiting.texts.push(text);

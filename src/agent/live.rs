@@ -16,6 +16,8 @@ pub struct Live {
     pub inbox: Inbox,
     /// Whether it has left the queue.
     pub working: AtomicBool,
+    /// Whether somebody outside of the script has stopped it.
+    pub stopped: AtomicBool,
     /// Counts it among the agents that want a worktree.
     wanting: Mutex<Option<Wanting>>,
 }

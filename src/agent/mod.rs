@@ -36,6 +36,7 @@ pub mod prompt;
 pub mod query;
 mod reckoning;
 mod record;
+pub mod roll;
 mod said;
 pub mod session;
 pub mod setup;

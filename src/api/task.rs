@@ -225,7 +225,10 @@ fn methods(lua: &Lua) -> LuaResult<LuaTable> {
                 return Ok(false);
             }
             match task.agent() {
-                Some(live) => Ok(live.inbox.send(text)?),
+                Some(live) => Ok(live.inbox.send(text).map_err(|mut error| {
+                    error.message = format!("`task:send`: {}", error.message);
+                    error
+                })?),
                 None => Err(Error::usage("`task:send`: the task has no agent (yet)").into()),
             }
         })?

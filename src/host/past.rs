@@ -101,7 +101,7 @@ fn inherits(site: &Site) -> bool {
 }
 
 /// Finds an agent by its id, the start of its id, or its `session_id`.
-fn find<'a>(rows: &'a [AgentRow], name: &str) -> Result<&'a AgentRow> {
+pub(super) fn find<'a>(rows: &'a [AgentRow], name: &str) -> Result<&'a AgentRow> {
     if let Some(row) = rows.iter().find(|row| row.id == name) {
         return Ok(row);
     }

@@ -174,8 +174,8 @@ pub struct AgentFilter {
     pub branch: Option<String>,
 }
 
-/// Returns the time of the rows.
-pub(super) fn now() -> i64 {
+/// Returns the time of the rows: milliseconds since 1970.
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -28,12 +28,12 @@ mod tests;
 mod transcript;
 mod writer;
 
-pub use agent::{AgentChange, AgentFilter, AgentRow, Status};
+pub use agent::{AgentChange, AgentFilter, AgentRow, Status, now};
 pub use call::Call;
 pub use event::{EventFilter, EventRow};
 pub use intent::{HostLock, Intent};
 pub use lock::RunLock;
-pub use request::Request;
+pub use request::{Ear, Request};
 pub use run::{Command, NewRun, RunRow};
 pub use step::Step;
 pub use store::Store;

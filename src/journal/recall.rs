@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::agent::AgentChange;
 use super::call::{self, Call};
 use super::event::{self, EventFilter, EventRow};
-use super::request::{self, Request};
+use super::request::{self, Ear};
 use super::run::{self, RunRow};
 use super::step::{self, Step};
 use super::store::{Store, blocking};
@@ -133,6 +133,11 @@ impl Store {
         self.written(move |connection| event::forget(connection, time)).await.map(drop)
     }
 
+    /// Tells whether a process works on a run.
+    pub fn is_alive(&self, run: &str) -> bool {
+        lock::is_alive(self.dir(), run)
+    }
+
     /// Asks something of a run that another process works on, and returns the request's number.
     ///
     /// # Errors
@@ -156,13 +161,9 @@ impl Store {
         Ok(number.load(Ordering::SeqCst))
     }
 
-    /// Lists what is asked of a run and was not answered.
-    ///
-    /// # Errors
-    /// When the journal cannot be read.
-    pub async fn requests(&self, run: &str) -> Result<Vec<Request>> {
-        let run = run.to_owned();
-        self.look(move |connection| request::open(connection, &run)).await
+    /// Returns what hears of whatever is asked of a run that has begun in it.
+    pub fn ear(&self, run: &str) -> Ear {
+        Ear::new(self.file(), run.to_owned())
     }
 
     /// Answers a request; `false` if it has its answer.

@@ -1,9 +1,13 @@
 //! What other processes ask of a run that goes on: to tell an agent something, to stop it. Whoever asks
 //! writes it down and waits for the answer; the run looks for it while it has agents.
 
+use std::path::PathBuf;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::agent::now;
+use super::{schema, store};
+use crate::error::Result;
 
 /// Something that is asked of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +22,45 @@ pub struct Request {
     pub kind: String,
     /// What is said with it.
     pub text: String,
+    /// When it was asked, in milliseconds since 1970.
+    pub at: i64,
+}
+
+/// Looks for what is asked of a run, again and again and through one connection, so that a look costs
+/// next to nothing.
+pub struct Ear {
+    file: PathBuf,
+    run: String,
+    connection: Option<Connection>,
+}
+
+impl Ear {
+    pub(super) fn new(file: PathBuf, run: String) -> Self {
+        Self { file, run, connection: None }
+    }
+
+    /// Returns what is asked and was not answered, oldest first, with the ear for the next look.
+    ///
+    /// # Errors
+    /// Internal, when the look panicked. What it finds may be an error of the journal's.
+    pub async fn look(mut self) -> Result<(Self, Result<Vec<Request>>)> {
+        store::blocking(move || {
+            let found = self.find();
+            if found.is_err() {
+                self.connection = None;
+            }
+            Ok((self, found))
+        })
+        .await
+    }
+
+    fn find(&mut self) -> Result<Vec<Request>> {
+        if self.connection.is_none() {
+            self.connection = schema::reader(&self.file)?;
+        }
+        let Some(connection) = &self.connection else { return Ok(Vec::new()) };
+        open(connection, &self.run).map_err(|error| schema::refusal(&self.file, error))
+    }
 }
 
 /// Writes down a request and returns its number.
@@ -35,7 +78,7 @@ pub(super) fn insert(
 
 /// Lists what is asked of a run and was not answered.
 pub(super) fn open(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Request>> {
-    let sql = "SELECT number, run, agent, kind, text FROM request
+    let sql = "SELECT number, run, agent, kind, text, created_at FROM request
                WHERE run = ?1 AND answer IS NULL ORDER BY number";
     let request = |row: &Row<'_>| {
         Ok(Request {
@@ -44,6 +87,7 @@ pub(super) fn open(connection: &Connection, run: &str) -> rusqlite::Result<Vec<R
             agent: row.get("agent")?,
             kind: row.get("kind")?,
             text: row.get("text")?,
+            at: row.get("created_at")?,
         })
     };
     connection.prepare_cached(sql)?.query_map([run], request)?.collect()

@@ -57,6 +57,14 @@ impl Syntax {
         Self(Lua::new())
     }
 
+    /// Checks that `source` is Lua; `name` is shown in messages.
+    ///
+    /// # Errors
+    /// As [`compile`].
+    pub fn check(&self, source: &[u8], name: &str) -> Result<()> {
+        compile(&self.0, source, name).map(drop)
+    }
+
     /// Reports whether `source` is the beginning of something longer.
     pub fn is_incomplete(&self, source: &str) -> bool {
         let load = |text: &str| self.0.load(text).set_name("=repl").into_function();

@@ -62,6 +62,8 @@ pub struct Task {
     done: CancellationToken,
     ending: RefCell<Option<Ending>>,
     awaited: Cell<bool>,
+    /// Whether it ended because its agent was stopped from outside, which is nobody's failure.
+    stopped: Cell<bool>,
     trail: RefCell<Option<Trail>>,
     on_done: RefCell<Option<Box<dyn FnOnce()>>>,
     /// Hears of children that failed while nobody awaited them.
@@ -135,6 +137,7 @@ impl Task {
             done: CancellationToken::new(),
             ending: RefCell::new(None),
             awaited: Cell::new(false),
+            stopped: Cell::new(false),
             trail: RefCell::new(None),
             on_done: RefCell::new(None),
             on_lost: RefCell::new(None),
@@ -286,7 +289,7 @@ impl Task {
     pub fn status(&self) -> &'static str {
         match &*self.ending.borrow() {
             Some(Ok(_)) => "completed",
-            Some(Err(_)) if self.was_told() => "cancelled",
+            Some(Err(_)) if self.was_told() || self.stopped.get() => "cancelled",
             Some(Err(_)) => "failed",
             None if self.waits_for_place() => "queued",
             None => "running",
@@ -395,11 +398,22 @@ impl Task {
             Some(Err(fault)) => Err(error::from_fault(&lua, &fault)),
             None => Err(self.tell(&lua).unwrap_or(LuaValue::Nil)),
         };
-        if ending.is_err() {
+        if let Err(value) = &ending {
+            self.note_stop(&lua, value);
             self.stopper.stop(Error::new(Kind::Cancelled, "the task that started it has failed"));
         }
         self.wait_for_children(&mut ending).await;
         self.finish(ending);
+    }
+
+    /// Looks whether it ended because its agent was stopped: that is as if its handle had cancelled it.
+    fn note_stop(&self, lua: &Lua, value: &LuaValue) {
+        let agent = self.agent.borrow();
+        let stopped = agent.as_ref().is_some_and(|live| live.stopped.load(Ordering::Relaxed));
+        if stopped && error::from_lua(lua, value, Kind::Internal).kind == Kind::Cancelled {
+            self.stopped.set(true);
+            self.excuse();
+        }
     }
 
     /// Waits until a cancelled task has had its grace and nothing below it unwinds any more.
