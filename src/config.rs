@@ -95,6 +95,12 @@ pub struct Settings {
     pub quiet: Option<bool>,
     /// What standard output holds.
     pub output_format: Option<Format>,
+    /// Whether runs go on in the background.
+    pub detach: Option<bool>,
+    /// Which run is gone on with: one by its id, or by an empty name the last of the script that is not
+    /// finished.
+    #[serde(default, deserialize_with = "run_to_resume")]
+    pub resume: Option<String>,
     /// The repository that agents work on.
     pub repo: Option<PathBuf>,
     /// Where worktrees are kept.
@@ -104,6 +110,22 @@ pub struct Settings {
     /// Servers beside the built-in ones, by the name that models begin with; the user's file alone.
     #[serde(default)]
     pub providers: BTreeMap<String, ProviderSettings>,
+}
+
+/// Reads `resume`: `true` for the last one, or an id.
+fn run_to_resume<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Wanted {
+        Last(bool),
+        Named(String),
+    }
+    Ok(match Wanted::deserialize(deserializer)? {
+        Wanted::Last(wanted) => wanted.then(String::new),
+        Wanted::Named(id) => Some(id),
+    })
 }
 
 /// A server of models.
@@ -161,7 +183,7 @@ impl WorktreeSettings {
 }
 
 /// The names of settings that a repository's file may have.
-const REPOSITORY_KEYS: [&str; 11] = [
+const REPOSITORY_KEYS: [&str; 13] = [
     "model",
     "concurrency",
     "max_turns",
@@ -172,11 +194,13 @@ const REPOSITORY_KEYS: [&str; 11] = [
     "strict",
     "quiet",
     "output_format",
+    "detach",
+    "resume",
     "worktree",
 ];
 
 /// Settings of the manual that this version lacks.
-pub const LATER: [&str; 5] = ["record", "replay", "dry_run", "detach", "resume"];
+pub const LATER: [&str; 3] = ["record", "replay", "dry_run"];
 
 impl Settings {
     /// Takes from `below` what `self` does not say.
@@ -197,6 +221,8 @@ impl Settings {
             strict: self.strict.or(below.strict),
             quiet: self.quiet.or(below.quiet),
             output_format: self.output_format.or(below.output_format),
+            detach: self.detach.or(below.detach),
+            resume: self.resume.or(below.resume),
             repo: self.repo.or(below.repo),
             worktree_root: self.worktree_root.or(below.worktree_root),
             worktree: match (self.worktree, below.worktree) {

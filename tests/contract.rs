@@ -58,7 +58,7 @@ const fn setting(name: &'static str, typed: &'static str, value: &'static str) -
 }
 
 /// Flags of `run`, each with a variable, a key and an option of `agent.config`.
-const SETTINGS: [Setting; 15] = [
+const SETTINGS: [Setting; 13] = [
     setting("model", "openai/gpt-x", "\"openai/gpt-x\""),
     setting("concurrency", "7", "7"),
     setting("max_budget_usd", "1.5", "1.5"),
@@ -70,8 +70,6 @@ const SETTINGS: [Setting; 15] = [
     setting("output_format", "stream-json", "\"stream-json\""),
     setting("strict", "", "true"),
     setting("dry_run", "", "true"),
-    setting("detach", "", "true"),
-    setting("resume", "", "\"run-1\""),
     setting("quiet", "", "true"),
     Setting { name: "repo", typed: ".", value: "\".\"", in_repository: false },
 ];
@@ -114,12 +112,21 @@ fn every_command_runs_or_says_that_it_is_not_built() {
     let home = repository();
     for line in COMMANDS {
         let words: Vec<&str> = line.split(' ').collect();
-        let built = ["run", "repl", "agents", "gc", "rm"].contains(&words[0]);
+        let built = ["run", "repl", "agents", "gc", "rm", "send", "stop", "resume"];
+        let built = built.contains(&words[0]);
         let built = built && line != "agents --watch";
         let expected = if built { Verdict::Works } else { Verdict::Later };
         let ran = home.run(&words);
-        if words[0] == "rm" {
-            assert!(ran.stderr.contains("no agent has the id `agent-1`"), "{}", ran.stderr);
+        // There is nothing that they could do it to.
+        let nothing = match (words[0], words.len()) {
+            ("rm", _) => Some("no agent has the id `agent-1`"),
+            ("send" | "stop", _) => Some("no agent of this repository has the id `agent-1`"),
+            ("resume", 1) => Some("there is nothing to resume"),
+            ("resume", _) => Some("no run here has the id `run-1`"),
+            _ => None,
+        };
+        if let Some(nothing) = nothing {
+            assert!(ran.stderr.contains(nothing), "{}", ran.stderr);
         } else {
             assert_eq!(verdict(line, &ran), expected, "{line}");
         }
@@ -191,6 +198,32 @@ fn every_setting_can_be_given_in_four_ways() {
         let mut command = home.command(&["run", "main.lua"]);
         let ran = Ran::of(command.env("OPENAI_API_KEY", "none"));
         assert_eq!(setting_verdict("the option", setting, &ran), by_flag, "{name}");
+    }
+}
+
+#[test]
+fn how_a_run_starts_is_said_before_its_script_runs() {
+    let starts = |ran: &Ran, name: &str| match name {
+        "detach" => ran.code == 0 && ran.stdout.starts_with("run-"),
+        _ => ran.code == 2 && ran.stderr.contains("no run here has the id `run-1`"),
+    };
+    for (name, flag, typed) in [("detach", "--detach", "1"), ("resume", "--resume=run-1", "run-1")]
+    {
+        let home = repository();
+        let ran = home.run(&["run", flag, "main.lua"]);
+        assert!(starts(&ran, name), "the flag {name}: {}{}", ran.stdout, ran.stderr);
+        let mut command = home.command(&["run", "main.lua"]);
+        let ran = Ran::of(command.env(format!("AGENTLUA_{}", name.to_uppercase()), typed));
+        assert!(starts(&ran, name), "the variable {name}: {}{}", ran.stdout, ran.stderr);
+        let value = if name == "detach" { "true" } else { "'run-1'" };
+        home.write("agentlua.toml", &format!("{name} = {value}\n"));
+        let ran = home.run(&["run", "main.lua"]);
+        assert!(starts(&ran, name), "the key {name}: {}{}", ran.stdout, ran.stderr);
+        home.write("agentlua.toml", &format!("{name} = false\n"));
+        assert_eq!(home.run(&["run", "main.lua"]).stdout, "ran\n", "{name} = false");
+        let ran = home.script(&format!("agent.config {{ {name} = {value} }}"));
+        assert_eq!(ran.code, 2, "{name}");
+        assert!(ran.stderr.contains("it belongs on the command line"), "{}", ran.stderr);
     }
 }
 

@@ -171,7 +171,7 @@ fn a_run_that_does_not_begin_says_so_too() {
         (&["--output-format", "json"], "required arguments"),
         (&["--output-format", "json", "missing.lua"], "cannot read the script `missing.lua`"),
         (&["--output-format", "json", "--concurrency", "0", "main.lua"], "`concurrency` must be"),
-        (&["--output-format", "json", "--detach", "main.lua"], "not built yet"),
+        (&["--output-format", "json", "--resume=run-1", "main.lua"], "no run here has the id"),
     ] {
         let ran = home.run(&[&["run"], args].concat());
         assert_eq!(ran.code, 2, "{args:?}: {}", ran.stderr);

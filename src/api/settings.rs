@@ -36,6 +36,8 @@ const SHAPE: Shape = Shape {
     instead: &[
         ("permission_mode", "use `read_only` and rules of the query"),
         ("cwd", "use `repo`, or `cwd` of the query"),
+        ("detach", "it belongs on the command line: `agentlua run --detach SCRIPT`"),
+        ("resume", "it belongs on the command line: `agentlua resume RUN`"),
     ],
 };
 

@@ -4,8 +4,10 @@
 //! standard error.
 
 pub mod agents;
+mod detach;
 pub mod diagnostic;
 pub mod gc;
+mod launch;
 pub mod output;
 pub mod printer;
 pub mod progress;
@@ -13,20 +15,22 @@ pub mod repl;
 pub mod rm;
 pub mod run;
 mod script;
+mod send;
 pub mod session;
 pub mod signals;
+mod stop;
 pub mod stream;
 pub mod table;
 pub mod terminal;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Format, Settings};
+use crate::config::{self, Format, Settings};
 use crate::error::Error;
 use crate::process::{GUARDIAN_ARG, guardian_main};
 
@@ -58,12 +62,15 @@ enum Verb {
     Logs(Later),
     Diff(Later),
     Merge(Later),
-    Send(Later),
-    Stop(Later),
+    /// Tell an agent something while it works
+    Send(Send),
+    /// Stop an agent, or a run with all its agents; they keep their work
+    Stop(Stop),
     /// Remove the worktree of an ended agent, and its branch if it is merged or empty
     Rm(Rm),
     Runs(Later),
-    Resume(Later),
+    /// Go on with a run that was cut off, interrupted or has failed
+    Resume(Resume),
     /// Remove what ended agents left and is merged or empty, and say why for each
     Gc(Gc),
     Check(Later),
@@ -85,11 +92,56 @@ struct Later {
 struct Run {
     #[command(flatten)]
     flags: Flags,
+    /// Leave the run in the background, and print its id
+    #[arg(long)]
+    detach: bool,
+    /// Go on with a run of the script, or with its last one that is not finished
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "")]
+    resume: Option<String>,
     /// The script; `-` reads it from standard input
     script: PathBuf,
     /// What the script finds in `arg[1]`, `arg[2]`…
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "The script is run again, in the folder and with the arguments and flags of then.\n\
+                  What its agents have done is not done again: finished ones answer at once, and\n\
+                  those that were cut off or have failed go on where they were. The script may\n\
+                  have been changed meanwhile."
+)]
+struct Resume {
+    /// The run's id, or the start of it [default: the last one here that is not finished]
+    run: Option<String>,
+    #[command(flatten)]
+    flags: Flags,
+    /// Leave the run in the background, and print its id
+    #[arg(long)]
+    detach: bool,
+}
+
+#[derive(Args)]
+struct Send {
+    /// The agent's id, or the start of it
+    id: String,
+    /// What it is told; `-` reads it from standard input
+    #[arg(allow_hyphen_values = true)]
+    text: String,
+    /// Repository of the agent [default: the one here]
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct Stop {
+    /// The id of the agent or of the run, or the start of it
+    id: String,
+    /// Repository of the agent or run [default: the one here]
+    #[arg(long, value_name = "DIR")]
+    repo: Option<PathBuf>,
 }
 
 /// Flags of `run`; each is a variable `AGENTLUA_…`, a key of `agentlua.toml` and an option of
@@ -138,11 +190,6 @@ struct LaterFlags {
     replay: Option<PathBuf>,
     #[arg(long, hide = true)]
     dry_run: bool,
-    #[arg(long, hide = true)]
-    detach: bool,
-    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, hide = true)]
-    #[arg(default_missing_value = "")]
-    resume: Option<String>,
 }
 
 impl LaterFlags {
@@ -151,8 +198,6 @@ impl LaterFlags {
             ("--record", self.record.is_some()),
             ("--replay", self.replay.is_some()),
             ("--dry-run", self.dry_run),
-            ("--detach", self.detach),
-            ("--resume", self.resume.is_some()),
         ];
         match given.iter().find(|(_, given)| *given) {
             Some((flag, _)) => Err(Error::not_built(format_args!("`{flag}`"))),
@@ -162,6 +207,30 @@ impl LaterFlags {
 }
 
 impl Flags {
+    /// Takes from `below`, flags that were typed earlier, what `self` does not say.
+    fn over(self, below: Self) -> Self {
+        Self {
+            model: self.model.or(below.model),
+            concurrency: self.concurrency.or(below.concurrency),
+            max_turns: self.max_turns.or(below.max_turns),
+            max_budget_usd: self.max_budget_usd.or(below.max_budget_usd),
+            timeout: self.timeout.or(below.timeout),
+            strict: self.strict || below.strict,
+            quiet: self.quiet || below.quiet,
+            repo: self.repo.or(below.repo),
+            output_format: self.output_format.or(below.output_format),
+            later: self.later,
+        }
+    }
+
+    /// Lets relative paths stand for what they name from `here`, wherever they are used.
+    fn anchored(mut self, here: &Path) -> Self {
+        let files = self.model.take_if(|model| config::is_lua_file(model));
+        self.model = files.map(|file| here.join(file).display().to_string()).or(self.model);
+        self.repo = self.repo.map(|repo| here.join(repo));
+        self
+    }
+
     /// Returns what was typed, for the journal.
     fn recorded(&self) -> serde_json::Value {
         let mut flags = serde_json::to_value(self).unwrap_or_default();
@@ -257,7 +326,14 @@ pub fn main() -> i32 {
     if std::env::args_os().nth(1).is_some_and(|verb| verb == GUARDIAN_ARG) {
         return guardian_main();
     }
-    let cli = match Cli::try_parse() {
+    let (typed, background) = match detach::Background::of(std::env::args_os()) {
+        Ok(settled) => settled,
+        Err(error) => {
+            diagnostic::print(&error);
+            return error.kind.exit_code();
+        }
+    };
+    let cli = match Cli::try_parse_from(typed) {
         Ok(cli) => cli,
         Err(fault) => {
             let _ = fault.print();
@@ -265,7 +341,7 @@ pub fn main() -> i32 {
             return fault.exit_code();
         }
     };
-    match dispatch(cli) {
+    match dispatch(cli, background.as_ref()) {
         Ok(code) => code,
         Err(error) => {
             diagnostic::print(&error);
@@ -277,7 +353,7 @@ pub fn main() -> i32 {
 /// Tells the program that waits for the end of a run that there will be none.
 fn refused(fault: &clap::Error) {
     let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if fault.use_stderr() && typed.first().is_some_and(|verb| verb == "run") {
+    if fault.use_stderr() && typed.first().is_some_and(|verb| verb == "run" || verb == "resume") {
         let text = fault.to_string();
         let message = text.lines().next().unwrap_or_default();
         let error = Error::usage(message.strip_prefix("error: ").unwrap_or(message));
@@ -286,7 +362,7 @@ fn refused(fault: &clap::Error) {
     }
 }
 
-fn dispatch(cli: Cli) -> Result<i32, Error> {
+fn dispatch(cli: Cli, background: Option<&detach::Background>) -> Result<i32, Error> {
     let Some(verb) = cli.verb else {
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
             return repl::main(&Flags::default());
@@ -295,17 +371,17 @@ fn dispatch(cli: Cli) -> Result<i32, Error> {
         return Ok(2);
     };
     match verb {
-        Verb::Run(run) => run::main(&run),
+        Verb::Run(run) => run::main(&run.asked(background)),
         Verb::Repl(flags) => repl::main(&flags),
         Verb::Agents(agents) => agents::main(&agents),
         Verb::Logs(later) => later.refuse("logs"),
         Verb::Diff(later) => later.refuse("diff"),
         Verb::Merge(later) => later.refuse("merge"),
-        Verb::Send(later) => later.refuse("send"),
-        Verb::Stop(later) => later.refuse("stop"),
+        Verb::Send(send) => send::main(&send),
+        Verb::Stop(stop) => stop::main(&stop),
         Verb::Rm(rm) => rm::main(&rm),
         Verb::Runs(later) => later.refuse("runs"),
-        Verb::Resume(later) => later.refuse("resume"),
+        Verb::Resume(resume) => run::main(&resume.asked(background)),
         Verb::Gc(gc) => gc::main(&gc),
         Verb::Check(later) => later.refuse("check"),
         Verb::Test(later) => later.refuse("test"),

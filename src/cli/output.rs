@@ -206,6 +206,14 @@ impl Output {
         }
     }
 
+    /// Writes an object in place of the last line: of a run that goes on elsewhere.
+    pub fn announce(&self, object: &Value) {
+        if let (Some(stream), false) = (self.stream(), self.0.ended.swap(true, Ordering::Relaxed)) {
+            stream.push_last(object.to_string().into_bytes());
+            stream.flush(None);
+        }
+    }
+
     /// Writes the last line of a process that ends at once.
     pub fn last_words(&self, code: i32) {
         self.hurry();

@@ -39,6 +39,9 @@ impl Plain {
             Event::Message { level: Level::Error, text } => format!("{red}error{reset}: {text}"),
             _ if self.quiet => return None,
             Event::Message { text, .. } => text.clone(),
+            Event::RunStarted { run, script, resumed: true } => {
+                format!("{run} is resumed: {}", printable(script))
+            }
             Event::AgentStarted { agent, label, branch, .. } => {
                 let on = branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
                 format!("{agent} {}: started{on}", printable(label))
@@ -148,8 +151,8 @@ fn shown_calls(calls: &[ToolSummary]) -> String {
     shown.join(", ")
 }
 
-/// Prints what a run leaves behind.
-pub fn summary(run: &str, tally: &Tally, quiet: bool) {
+/// Prints what a run leaves behind; `again` is what goes on with it.
+pub fn summary(run: &str, tally: &Tally, quiet: bool, again: Option<&str>) {
     if tally.ended.is_empty() {
         return;
     }
@@ -158,10 +161,10 @@ pub fn summary(run: &str, tally: &Tally, quiet: bool) {
     if quiet && !failed {
         return;
     }
-    say(&render(run, tally, &styles()));
+    say(&render(run, tally, again, &styles()));
 }
 
-fn render(run: &str, tally: &Tally, style: &Styles) -> String {
+fn render(run: &str, tally: &Tally, again: Option<&str>, style: &Styles) -> String {
     let Styles { bold, dim, reset, .. } = style;
     let mut text = String::new();
     let count =
@@ -210,6 +213,9 @@ fn render(run: &str, tally: &Tally, style: &Styles) -> String {
             text,
             "{dim}look:{reset} {git} diff HEAD...{branch}\n{dim}land:{reset} {git} merge {branch}"
         );
+    }
+    if let Some(again) = again {
+        let _ = writeln!(text, "{dim}go on:{reset} {again}");
     }
     text
 }
@@ -340,7 +346,7 @@ mod tests {
             usage: Usage { input_tokens: 12_345, output_tokens: 67, ..Usage::default() },
             ..Tally::default()
         };
-        insta::assert_snapshot!(render("run-1", &tally, &PLAIN), @r"
+        insta::assert_snapshot!(render("run-1", &tally, Some("agentlua resume run-1"), &PLAIN), @r"
 
         4 agents: 2 done, 1 failed, 1 cancelled; 12.3k tokens in, 67 out (run-1)
           agent-0003 failed auth: the model refused; 1 denied call
@@ -348,6 +354,7 @@ mod tests {
           agent-0001 done auth on fix/auth (1 file changed)
         look: git diff HEAD...fix/auth
         land: git merge fix/auth
+        go on: agentlua resume run-1
         ");
     }
 

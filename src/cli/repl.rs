@@ -98,7 +98,7 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
         say("\n");
     }
     let code = served??;
-    progress::summary(host.fleet().run_id(), &host.fleet().tally(), host.config().quiet);
+    progress::summary(host.fleet().run_id(), &host.fleet().tally(), host.config().quiet, None);
     workers.shutdown_background();
     Ok(code)
 }
@@ -119,6 +119,13 @@ async fn serve(
     api::model::load_default(&runtime, host).await?;
     let evaluating = Evaluating::default();
     let signalled = watch(workers, root.stopper(), &evaluating)?;
+    host.on_stop({
+        let (signalled, session) = (signalled.clone(), root.stopper().clone());
+        move || {
+            signalled.note(130);
+            session.stop(Error::new(Kind::Cancelled, "the session was stopped by `agentlua stop`"));
+        }
+    });
     // Not before: after each line rustyline puts back the handler of interrupts that it found.
     read()?;
     {

@@ -1,32 +1,31 @@
 //! `agentlua run SCRIPT [ARG…]`.
 
-use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::launch::{Around, Asked, Launch};
 use super::output::{End, Fault, Output};
-use super::script::Script;
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
-use super::{Flags, Run, diagnostic, progress, session, signals};
+use super::{detach, diagnostic, progress, session, signals};
+use crate::agent::Subtype;
+use crate::agent::tally::Tally;
 use crate::api;
 use crate::config::Format;
-use crate::error::{Error, Kind, Result, ResultExt};
+use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::host::Host;
-use crate::journal::{Command, NewRun};
 use crate::vm::runtime::Write;
 use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
 
-/// Runs a script and returns the exit code.
-pub(super) fn main(run: &Run) -> Result<i32> {
+/// Runs a script, for the first time or again, and returns the exit code.
+pub(super) fn main(asked: &Asked<'_>) -> Result<i32> {
     let output = Output::begin();
-    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| start(run, &output)));
+    let ended = std::panic::catch_unwind(AssertUnwindSafe(|| start(asked, &output)));
     let ended = ended.unwrap_or_else(|_| Err(Error::internal("agentlua panicked")));
     if let Err(error) = &ended {
         let code = error.kind.exit_code();
@@ -35,49 +34,39 @@ pub(super) fn main(run: &Run) -> Result<i32> {
     ended
 }
 
-fn start(run: &Run, output: &Output) -> Result<i32> {
-    let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
+fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
+    let here = session::working_directory()?;
     let environment = session::environment();
     let debug = environment.get("AGENTLUA_LOG").is_some_and(|level| level == "debug");
     // What can be known before the files are read: they may be at fault.
     let variable = environment.get("AGENTLUA_OUTPUT_FORMAT");
-    if let Some(word) = run.flags.output_format.as_ref().or(variable) {
+    if let Some(word) = asked.flags.output_format.as_ref().or(variable) {
         output.choose(Format::parse(word).unwrap_or_default())?;
     }
-    let sources = session::sources(&run.flags, &environment, &cwd)?;
-    let format = sources.flags.output_format.or(sources.below.output_format);
-    output.choose(format.unwrap_or_default())?;
     let workers = session::workers()?;
     let root = Task::root(tokio_util::sync::CancellationToken::new());
     let signalled = signals::watch(workers.handle(), root.stopper(), output)?;
-    let script = Script::load(&run.script)?;
-    let quiet = sources.flags.quiet.or(sources.below.quiet).unwrap_or(false);
-    let reporter = progress::Plain::new(quiet, debug, Box::new(say));
+    let around = Around { environment: &environment, here: &here, workers: &workers, output };
+    let launch = Launch::settle(asked, &around)?;
+    if launch.detach {
+        return detach::leave(&launch, &here, &workers, output);
+    }
+    let reporter = progress::Plain::new(launch.quiet(), debug, Box::new(say));
     let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
-    let plan = NewRun {
-        command: command(&script, &run.args, &run.flags, &cwd),
-        ..NewRun::new("", &script.name)
-    };
-    let host = session::host(sources, plan, None, environment, events, &workers)?;
+    let (sources, plan) = (launch.sources.clone(), launch.plan(&session::working_directory()?));
+    let host = session::host(sources, plan, launch.earlier.clone(), environment, events, &workers)?;
     output.serve(&host, root.stopper());
+    host.on_stop({
+        let (signalled, stopper) = (signalled.clone(), root.stopper().clone());
+        let output = output.clone();
+        move || signals::stop(&signalled, &stopper, &output)
+    });
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
-    let code = session::on_lua_thread(running.execute(&script, &run.args))?;
+    let code = session::on_lua_thread(running.execute(&launch))?;
     // Threads that still wait for a file or a process must not hold up the end.
     workers.shutdown_background();
     code
-}
-
-/// Returns how a run is started, for the journal.
-fn command(script: &Script, args: &[OsString], flags: &Flags, cwd: &Path) -> Command {
-    Command {
-        script: script.file.as_ref().map(|file| file.display().to_string()),
-        source: String::from_utf8_lossy(&script.source).into_owned(),
-        args: args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect(),
-        cwd: cwd.display().to_string(),
-        flags: flags.recorded(),
-        detached: false,
-    }
 }
 
 /// A run on its way.
@@ -89,20 +78,26 @@ struct Running {
 }
 
 impl Running {
-    async fn execute(&self, script: &Script, args: &[OsString]) -> Result<i32> {
+    async fn execute(&self, launch: &Launch) -> Result<i32> {
         let Self { host, root, output, .. } = self;
+        let script = &launch.script;
         let stdout = Stdout::default();
         let runtime =
             session::lua(host, Rc::clone(root), script.dir.clone(), self.printing(&stdout))?;
         let main = chunk::compile(runtime.lua(), &script.source, &script.name)?;
         api::model::load_default(&runtime, host).await?;
-        let args = runtime.set_arguments(&script.name, args.iter().map(|arg| arg.as_bytes()))?;
+        let args = launch.args.iter().map(|arg| arg.as_bytes());
+        let args = runtime.set_arguments(&script.name, args)?;
+        self.begin(launch).await?;
         let run = host.fleet().run_id().to_owned();
         host.events().emit(Event::RunStarted {
             run: run.clone(),
             script: script.name.clone(),
             resumed: host.is_resumed(),
         });
+        for (level, text) in launch.notes.iter().cloned() {
+            host.events().emit(Event::Message { level, text });
+        }
         let ended = runtime.run(root, main, args).await;
         let result = self.result(&runtime, &ended);
         host.close().await;
@@ -115,7 +110,9 @@ impl Running {
         let error = uncaught.as_deref().map(Fault::from);
         let end = End { code, result, error, interrupted };
         host.end_run(end.status(host.has_failures()), code).await;
-        progress::summary(&run, &host.fleet().tally(), host.config().quiet);
+        let tally = host.fleet().tally();
+        let again = self.is_to_be_resumed(&end, &tally).then(|| launch.again_command(&run));
+        progress::summary(&run, &tally, host.config().quiet, again.as_deref());
         // What ended the run comes last, where people look first.
         if let Some(uncaught) = &uncaught {
             diagnostic::print_uncaught(uncaught);
@@ -123,6 +120,26 @@ impl Running {
         output.finish(&end);
         // The last line, too, may find nobody there.
         Ok(if output.is_broken() { self.exit_code(&runtime, None, true) } else { code })
+    }
+
+    /// Reports whether something is left to do for the run: all is done when only denied calls make it fail.
+    fn is_to_be_resumed(&self, end: &End, tally: &Tally) -> bool {
+        match end.status(self.host.has_failures()) {
+            "completed" => false,
+            "degraded" => tally.ended.iter().any(|agent| agent.subtype != Subtype::Success),
+            _ => true,
+        }
+    }
+
+    /// Begins the run before it has agents, where somebody has to know of it: one that two might go on with
+    /// at once, and one in the background.
+    async fn begin(&self, launch: &Launch) -> Result<()> {
+        let host = &self.host;
+        match &launch.found {
+            Some(dir) => host.begin_run(&host.store_around(dir).await?).await,
+            None if launch.is_background => host.begin_run(&host.home_store().await?).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns what takes the text that the script prints.

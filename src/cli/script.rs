@@ -39,8 +39,8 @@ impl Script {
         Ok(Self { file: Some(file), ..Self::of_text(&name, source, folder_of(path)) })
     }
 
-    /// Reads the script of an earlier run: as it is now, or where its file is gone, as it was, which the
-    /// second value tells.
+    /// Reads the script of an earlier run, which is about to run where it ran: as it is now, or where its
+    /// file is gone, as it was, which the second value tells.
     ///
     /// # Errors
     /// Usage, for a file that is there and cannot be read.
@@ -60,8 +60,18 @@ impl Script {
                 return Err(Error::usage(why).because(fault));
             }
         };
-        let script = Self::of_text(&earlier.script, source, folder_of(&file));
+        let dir = folder_of(Path::new(&earlier.script));
+        let script = Self::of_text(&earlier.script, source, dir);
         Ok((Self { file: Some(file), ..script }, is_copy))
+    }
+
+    /// Names it by its whole path: one that is run elsewhere than where it was typed.
+    pub fn anchored(mut self) -> Self {
+        if let Some(file) = &self.file {
+            self.name = file.display().to_string();
+            self.dir = folder_of(file);
+        }
+        self
     }
 
     fn of_text(name: &str, source: Vec<u8>, dir: PathBuf) -> Self {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Flags;
+use super::{Flags, progress, terminal};
 use crate::api::{self, result};
 use crate::config::{self, Settings};
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -94,6 +94,11 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
             Err(Error::usage(format!("the variable {name} must be 1 or 0, not `{other}`")))
         }
     };
+    let resume = match flag("AGENTLUA_RESUME") {
+        Ok(flag) => flag.filter(|wanted| *wanted).map(|_| String::new()),
+        // No word for yes or no: the id of a run.
+        Err(_) => variable("AGENTLUA_RESUME"),
+    };
     for name in config::LATER.map(|name| format!("AGENTLUA_{}", name.to_uppercase())) {
         if variable(&name).is_some() {
             return Err(Error::not_built(format_args!("the variable {name}")));
@@ -113,6 +118,8 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
         quiet: flag("AGENTLUA_QUIET")?,
         output_format: parsed(variable, "AGENTLUA_OUTPUT_FORMAT")?,
         repo: variable("AGENTLUA_REPO").map(PathBuf::from),
+        detach: flag("AGENTLUA_DETACH")?,
+        resume,
         worktree_root: variable("AGENTLUA_WORKTREE_ROOT").map(PathBuf::from),
         // `AGENTLUA_WORKTREE` tells a command of an agent where it is.
         worktree: None,
@@ -120,11 +127,31 @@ fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> Result<Settings>
     })
 }
 
+/// Returns where agentlua was started, or has gone since.
+///
+/// # Errors
+/// Io, when that folder is gone.
+pub fn working_directory() -> Result<PathBuf> {
+    std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")
+}
+
 /// Returns the environment of this process; names and values that are no UTF-8 are left out.
 pub fn environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Returns our own binary: the running one, even when its file was replaced meanwhile.
+///
+/// # Errors
+/// Io, when it is not known.
+pub fn program() -> Result<PathBuf> {
+    let program = PathBuf::from("/proc/self/exe");
+    if program.exists() {
+        return Ok(program);
+    }
+    std::env::current_exe().or_kind(Kind::Io, || "cannot find our own binary")
 }
 
 /// Makes the host of a run, or of one that is gone on with: `resumed` is what that was before.
@@ -140,13 +167,7 @@ pub fn host(
     workers: &tokio::runtime::Runtime,
 ) -> Result<Arc<Host>> {
     let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
-    // The running binary itself, even when its file was replaced meanwhile.
-    let program = PathBuf::from("/proc/self/exe");
-    let program = if program.exists() {
-        program
-    } else {
-        std::env::current_exe().or_kind(Kind::Io, || "cannot find our own binary")?
-    };
+    let program = program()?;
     Host::new(Surroundings {
         sources,
         environment,
@@ -157,6 +178,42 @@ pub fn host(
         resumed,
         program,
     })
+}
+
+/// A look at what there is here, by a command that runs no script.
+pub(super) struct Visit {
+    /// Its host, which has no agents.
+    pub host: Arc<Host>,
+    workers: tokio::runtime::Runtime,
+}
+
+impl Visit {
+    /// Goes to the repository around `repo`, or to the one here.
+    ///
+    /// # Errors
+    /// Usage, for settings that cannot be understood; io.
+    pub fn of(repo: Option<&Path>) -> Result<Self> {
+        let cwd = std::env::current_dir().or_kind(Kind::Io, || "the working directory is gone")?;
+        let environment = environment();
+        let flags = Flags { repo: repo.map(Path::to_owned), ..Flags::default() };
+        let sources = sources(&flags, &environment, &cwd)?;
+        let workers = workers()?;
+        let say = progress::Plain::new(false, false, Box::new(terminal::say));
+        let events = Events::new(vec![Arc::new(say)]);
+        let host = host(sources, NewRun::new("", ""), None, environment, events, &workers)?;
+        Ok(Self { host, workers })
+    }
+
+    /// Waits for something that the host does.
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.workers.block_on(work)
+    }
+
+    /// Writes down what is left to write.
+    pub fn leave(self) {
+        self.workers.block_on(self.host.close());
+        self.workers.shutdown_background();
+    }
 }
 
 /// Makes Lua with every global.

@@ -61,9 +61,8 @@ pub fn watch(
             while stream.recv().await.is_some() {
                 let first = signalled.note(code);
                 if first && signalled.begun.load(Ordering::Relaxed) {
-                    say(&format!(
-                        "\n{what}: agents are stopped, their work is kept (again to quit at once)\n"
-                    ));
+                    let kept = "agents are stopped, their work is kept (again to quit at once)";
+                    say(&format!("\n{what}: {kept}\n"));
                     stopper.stop(Error::new(Kind::Cancelled, what));
                     output.hurry();
                 } else {
@@ -75,6 +74,15 @@ pub fn watch(
         });
     }
     Ok(signalled)
+}
+
+/// Cancels the run in order because somebody asks for it from another process: as the first interrupt does.
+pub fn stop(signalled: &Signalled, stopper: &Stopper, output: &Output) {
+    if signalled.note(130) {
+        say("\nstopped by `agentlua stop`: agents are stopped, their work is kept\n");
+        stopper.stop(Error::new(Kind::Cancelled, "stopped by `agentlua stop`"));
+        output.hurry();
+    }
 }
 
 /// Ends the process without cleaning up; the guardian ends its commands.

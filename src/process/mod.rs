@@ -5,9 +5,11 @@
 //! library forks instead of `posix_spawn`, which costs hundreds of milliseconds in a large process.
 //!
 //! Commands of agents and scripts go through [`Processes`]: they have limits, and the [`guardian`]
-//! ends them when the host is gone; so it does with a [`Service`], which runs until it is ended. Programs of the host itself go through [`output()`].
+//! ends them when the host is gone; so it does with a [`Service`], which runs until it is ended. Programs of
+//! the host itself go through [`output()`]. A run in the [`background`] outlives whoever started it.
 
 pub mod alive;
+pub mod background;
 pub mod capture;
 pub mod env;
 mod group;

@@ -14,6 +14,9 @@ use crate::process::alive;
 /// How old a file must be that nothing else tells about.
 const OLD: Duration = Duration::from_hours(1);
 
+/// How long what a run in the background wrote is kept: as long as its conversations.
+const OUTPUT_KEPT: Duration = Duration::from_hours(24 * 90);
+
 /// A file or folder that belongs to nobody any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leftover {
@@ -39,14 +42,15 @@ pub fn sweep(repo: &Repo, owners: &BTreeSet<String>, dry: bool) -> Result<Vec<Le
             name.strip_prefix(id.as_str())
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         });
-        if !owned && is_old(&path) {
+        let age = if is_output_of_run(&path) { OUTPUT_KEPT } else { OLD };
+        if !owned && is_older(&path, age) {
             found.push(path);
         }
     }
     for path in entries(&state.join("tmp")) {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let process = name.split('-').next().and_then(|number| number.parse().ok());
-        if !process.is_some_and(alive::exists) && is_old(&path) {
+        if !process.is_some_and(alive::exists) && is_older(&path, OLD) {
             found.push(path);
         }
     }
@@ -70,10 +74,16 @@ fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path())
 }
 
-fn is_old(path: &Path) -> bool {
+/// Tells whether a file has what a run wrote in the background.
+fn is_output_of_run(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("run-") && name.ends_with(".log")
+}
+
+fn is_older(path: &Path, limit: Duration) -> bool {
     let changed = path.symlink_metadata().and_then(|file| file.modified());
     changed
-        .is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|age| age > OLD))
+        .is_ok_and(|changed| SystemTime::now().duration_since(changed).is_ok_and(|age| age > limit))
 }
 
 fn discard(path: &Path) -> anyhow::Result<()> {
