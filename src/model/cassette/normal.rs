@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 /// What is looked for, and what stands for it. The order counts.
-const RULES: [(&str, &str); 6] = [
+const RULES: [(&str, &str); 5] = [
     // Marks of agents, and agents that nobody has met.
     ("⟦agent [^⟧]*⟧|agent-[0-9a-f]{4,32}", "⟦agent⟧"),
     (r"run-[0-9a-f]{4,16}", "⟦run⟧"),
@@ -16,8 +16,11 @@ const RULES: [(&str, &str); 6] = [
         r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?",
         "⟦date⟧",
     ),
-    (r"/(?:private/)?(?:tmp|var/folders/[^/\s]+/[^/\s]+/T)/[A-Za-z0-9._-]+", "⟦temporary⟧"),
-    (r"/var/tmp/[A-Za-z0-9._-]+", "⟦temporary⟧"),
+    // Not the `tmp` of a project.
+    (
+        r"(^|[^\w./-])/(?:var/tmp|(?:private/)?tmp|(?:private/)?var/folders/[^/\s]+/[^/\s]+/T)/[A-Za-z0-9._-]+",
+        "${1}⟦temporary⟧",
+    ),
 ];
 
 /// The same for what commands print, where nobody means it: in a prompt it may be what matters.
@@ -94,6 +97,7 @@ mod tests {
             ("date: 2026-11-22\nx", "date: 2027-01-02\nx"),
             ("at 2026-11-22T10:11:12.5Z", "at 2026-11-23 01:02:03 +0100"),
             ("in /tmp/abc123/x", "in /var/tmp/q/x"),
+            ("(/tmp/a:/tmp/b)", "(/tmp/c:/private/tmp/d)"),
             ("HEAD is now at 1a2b3c4 x", "HEAD is now at deadb33f x"),
             ("platform: linux\nd", "platform: macos\nd"),
         ] {
@@ -125,6 +129,7 @@ mod tests {
             ("3 tests", "4 tests"),
             ("version 1.2.3", "version 1.2.4"),
             ("x_0123abcd", "x_0123abce"),
+            ("mend src/tmp/a", "mend src/tmp/b"),
         ] {
             assert_ne!(normal(one), normal(other));
         }
