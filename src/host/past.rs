@@ -27,10 +27,12 @@ impl Host {
         };
         let repo = self.repo_of_past(&dir).await?;
         let store = self.store(repo.as_ref()).await?;
+        let planned = self.plan.as_ref().map(super::plan::Plan::rows).unwrap_or_default();
         let looking = async move {
             // What this process has yet to write counts.
             store.flush().await?;
-            let rows = store.agents(AgentFilter::default()).await?;
+            let mut rows = store.agents(AgentFilter::default()).await?;
+            rows.extend(planned);
             let row = find(&rows, &name)?;
             let row = if resumes { newest(&rows, row) } else { row };
             Ok::<_, Error>((row.clone(), last_to_speak(&store, &rows, row).await?))

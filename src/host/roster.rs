@@ -21,8 +21,10 @@ impl Host {
             None => None,
         };
         let store = self.store(repo.as_ref()).await?;
+        let planned = self.plan.as_ref().map(super::plan::Plan::rows).unwrap_or_default();
         self.beside(async move {
-            let rows = store.agents(AgentFilter::default()).await?;
+            let mut rows = store.agents(AgentFilter::default()).await?;
+            rows.extend(planned);
             if all {
                 return Ok(rows);
             }
