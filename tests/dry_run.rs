@@ -217,7 +217,7 @@ fn a_script_goes_on_with_what_planned_agents_would_have_done() {
         assert(#git.diff(one).files == 0 and #git.diff("main", "one").files == 0)
         assert(git.diff("one").patch == "" and #git.log { rev = "main..one" } == 0)
         assert(#git.conflicts { one, "main" } == 0)
-        local two = agent.query { prompt = "two", branch = "one", if_exists = "number", base = one }
+        local two = agent.query { prompt = "two", label = "two", branch = "one", if_exists = "number", base = one }
         assert(two.branch == "one-2" and two.base_commit == one.base_commit)
         local three = agent.query { prompt = "three", resume = one.id, label = "three" }
         assert(three.branch == "one")
@@ -385,7 +385,7 @@ fn an_earlier_run_is_looked_at_and_left_as_it_is() {
         &format!(
             "agent.query {{ prompt = 'more', resume = '{id}', label = 'again' }}
              agent.query {{ prompt = 'x', base = '{id}@turn:1', label = 'turn' }}
-             assert(#agent.list() == 1)
+             assert(#agent.list() == 3)
              assert(#git.conflicts {{ 'work', 'main' }} == 0)
              assert(git.merge('work').status == 'merged')"
         ),

@@ -374,7 +374,8 @@ mod tests {
             3 => json!({ "type": "boolean" }),
             4 => json!({ "enum": ["low", "high", some(5)] }),
             5 => {
-                json!({ "type": "string", "pattern": ["^v[0-9]+$", "[A-Z]{3}", "^(a|b)?$"][usize::try_from(some(3)).unwrap()] })
+                let patterns = ["^v[0-9]+$", "[A-Z]{3}", "^(a|b)?$"];
+                json!({ "type": "string", "pattern": choice.among(&patterns) })
             }
             6 => {
                 json!({ "type": "array", "items": written(choice, depth + 1), "minItems": some(3) })
