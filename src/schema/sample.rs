@@ -227,9 +227,9 @@ impl Maker<'_> {
             let left = known.keys().find(|name| !names.contains(name)).cloned();
             let by_pattern =
                 || patterns.keys().next().map(|pattern| scalar::matching(pattern, &self.choice));
-            let named = left.or_else(|| if open { None } else { by_pattern()? });
+            let next = left.or_else(|| if open { None } else { by_pattern()? });
             number += 1;
-            names.push(named.unwrap_or_else(|| format!("key{number}")));
+            names.push(next.unwrap_or_else(|| format!("key{number}")));
         }
         let most = fields.get("maxProperties").and_then(Value::as_u64).unwrap_or(u64::MAX);
         while names.len() as u64 > most {
