@@ -90,7 +90,7 @@ fn the_plan_is_on_standard_output_and_nothing_is_changed() {
     let ran = planned(
         &home,
         &["--max-budget-usd", "100"],
-        r##"
+        r#"
         local jobs = {}
         for _, module in ipairs { "auth", "billing" } do
           jobs[module] = {
@@ -102,7 +102,7 @@ fn the_plan_is_on_standard_output_and_nothing_is_changed() {
           local merged = git.merge { branch = outcome, into = "main", verify = "npm test" }
           print(module, merged.status)
         end
-        "##,
+        "#,
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("auth\tmerged\n"), "{}", ran.stderr);
@@ -126,13 +126,13 @@ fn programs_read_the_same() {
     let home = repository();
     let (ran, plan) = plan(
         &home,
-        r##"
+        r#"
         agent.config { prices = { ["openai/x"] = { input = 1, output = 2 } } }
         agent.query { prompt = "a", model = "anthropic/claude-haiku-4-5", max_turns = 3,
                       max_output_tokens = 1000, read_only = true, worktree = true }
         agent.query { prompt = "b", max_budget_usd = 0.5, schema = { n = "integer" } }
         agent.query { prompt = "c", model = "openai/x" }
-        "##,
+        "#,
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(labels(&plan), ["a", "b", "c"]);
@@ -258,7 +258,7 @@ fn functions_of_the_script_are_not_asked() {
     let home = repository();
     let (ran, plan) = plan(
         &home,
-        r##"
+        r#"
         local function no() error("asked") end
         local tool = agent.tool { name = "mine", description = "x", input = {}, run = no }
         agent.query {
@@ -268,7 +268,7 @@ fn functions_of_the_script_are_not_asked() {
           mcp_servers = { srv = { command = "/bin/false" } },
         }
         git.merge { branch = "b", verify = no, on_conflict = no }
-        "##,
+        "#,
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let agent = &plan["agents"][0];
@@ -283,7 +283,7 @@ fn every_combinator_ends_and_every_sibling_is_planned() {
     let home = repository();
     let (ran, plan) = plan(
         &home,
-        r##"
+        r#"
         local value, key = agent.race { a = "a", b = { prompt = "b", worktree = true }, c = "c" }
         assert(value.ok and key)
         assert(#agent.all { "d", "e", "f" } == 3)
@@ -294,7 +294,7 @@ fn every_combinator_ends_and_every_sibling_is_planned() {
         for _ in task:events() do end
         assert(task:await().ok and task.branch and task.id)
         assert(agent.timeout(60, function() return agent.query("j").ok end))
-        "##,
+        "#,
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let mut labels = labels(&plan);
@@ -307,11 +307,11 @@ fn loops_end() {
     let home = repository();
     let (ran, plan) = plan(
         &home,
-        r##"
+        r#"
         local function ask() return agent.query { prompt = "x", schema = { done = "boolean" } } end
         repeat local o = ask() until o.structured_output.done
         while ask().structured_output.done do end
-        "##,
+        "#,
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!((3..40).contains(&labels(&plan).len()), "{}", labels(&plan).len());
@@ -415,11 +415,11 @@ fn a_real_conflict_is_foreseen() {
     assert_eq!(Ran::of(home.command_of(Path::new("git")).args(git)).code, 0);
     let (ran, plan) = plan(
         &home,
-        r##"
+        r#"
         local merged, e = git.try_merge("other")
         assert(not merged and e.merge.status == "conflicted" and e.merge.paths[1] == "README.md")
         git.merge { branch = "other", on_conflict = { prompt = "mend it" } }
-        "##,
+        "#,
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(steps(&plan), ["merge `other` into `main`; conflicts in README.md"]);

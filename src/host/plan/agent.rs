@@ -226,17 +226,16 @@ impl Host {
         }
         let key = (base.clone(), written.clone());
         let known = plan.state().paths.get(&key).cloned();
-        let path = match known {
-            Some(path) => path,
-            None => {
-                let (repo, commit) = (Arc::clone(worktree.repo()), base.clone());
-                let looked = async move { repo.first_path(&commit, scope.as_deref()).await };
-                let found = self.beside(looked).await??;
-                let path = found.or_else(|| written?.into_iter().next());
-                let path = path.unwrap_or_else(|| "planned".to_owned());
-                plan.state().paths.insert(key, path.clone());
-                path
-            }
+        let path = if let Some(path) = known {
+            path
+        } else {
+            let (repo, commit) = (Arc::clone(worktree.repo()), base.clone());
+            let looked = async move { repo.first_path(&commit, scope.as_deref()).await };
+            let found = self.beside(looked).await??;
+            let path = found.or_else(|| written?.into_iter().next());
+            let path = path.unwrap_or_else(|| "planned".to_owned());
+            plan.state().paths.insert(key, path.clone());
+            path
         };
         let files = vec![path];
         if site.commit == Commit::No {
