@@ -1,7 +1,8 @@
 -- The standard library in a dry run: what a script writes goes into copies, which it finds again by
 -- their names; commands run only if they look.
 local kit = ...
-local open, popen, lines, input, output, remove = io.open, io.popen, io.lines, io.input, io.output, os.remove
+local open, popen, lines, input, output, remove =
+  io.open, io.popen, io.lines, io.input, io.output, os.remove
 
 -- What a file that was removed is read from.
 local GONE = "/dev/null/removed"

@@ -406,7 +406,7 @@ impl Host {
         live: Arc<Live>,
     ) -> Result<Outcome> {
         if let Some(plan) = &self.plan {
-            return self.plan_agent(plan, query, cancel, live).await;
+            return Box::pin(self.plan_agent(plan, query, cancel, live)).await;
         }
         let label = query.label.clone();
         if let Site::Worktree(_) = &query.site {

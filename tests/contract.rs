@@ -57,8 +57,9 @@ const fn setting(name: &'static str, typed: &'static str, value: &'static str) -
     Setting { name, typed, value, in_repository: true }
 }
 
-/// Flags of `run`, each with a variable, a key and an option of `agent.config`.
-const SETTINGS: [Setting; 13] = [
+/// Flags of `run`, each with a variable, a key and an option of `agent.config`; those that are for who
+/// types them are in `tests/dry_run.rs` and `tests/steering.rs`.
+const SETTINGS: [Setting; 12] = [
     setting("model", "openai/gpt-x", "\"openai/gpt-x\""),
     setting("concurrency", "7", "7"),
     setting("max_budget_usd", "1.5", "1.5"),
@@ -69,7 +70,6 @@ const SETTINGS: [Setting; 13] = [
     setting("output_format", "json", "\"json\""),
     setting("output_format", "stream-json", "\"stream-json\""),
     setting("strict", "", "true"),
-    setting("dry_run", "", "true"),
     setting("quiet", "", "true"),
     Setting { name: "repo", typed: ".", value: "\".\"", in_repository: false },
 ];

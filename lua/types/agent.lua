@@ -664,6 +664,8 @@
 ---@field quiet boolean
 ---What standard output holds.
 ---@field output_format "text"|"json"|"stream-json"
+---Whether agents are planned and not asked: `agentlua run --dry-run`.
+---@field dry_run boolean
 ---The directory whose repository agents work on; nil for where agentlua was started.
 ---@field repo? string
 ---Where worktrees are kept, if somebody said.

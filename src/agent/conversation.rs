@@ -248,7 +248,6 @@ impl<'a> Setting<'a> {
             nudges: 0,
             goes_on: false,
             heard_before: Vec::new(),
-            spent_before: Some(0.0),
             written: Written::default(),
         }
     }

@@ -65,15 +65,6 @@ impl Order {
         self.ancestor.as_ref()?.session.clone()
     }
 
-    /// Returns what the agent has cost in all its lives, in USD; absent when a price is unknown.
-    pub(super) fn cost(&self) -> Option<f64> {
-        let before = match &self.again {
-            Some(Again { row }) if row.turns > 0 => row.cost_usd?,
-            _ => 0.0,
-        };
-        Some(before + self.query.purse.cost()?)
-    }
-
     /// Starts its clock.
     pub(super) fn begins(&mut self) {
         self.deadline = self.query.limits.timeout.map(|limit| Instant::now() + limit);

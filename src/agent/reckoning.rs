@@ -77,7 +77,7 @@ pub(super) fn outcome_of(
         duration_ms: millis(took),
         duration_api_ms: millis(conversed.api_time),
         usage: conversed.usage,
-        total_cost_usd: order.cost(),
+        total_cost_usd: order.query.purse.cost(),
         stop_reason: conversed.stop_reason,
         permission_denials: conversed.denials,
         structured_output: conversed.structured_output,

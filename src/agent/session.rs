@@ -66,8 +66,6 @@ pub struct Session<'a> {
     pub(super) goes_on: bool,
     /// What the script said to the agent in an earlier life.
     pub(super) heard_before: Vec<String>,
-    /// What earlier lives have cost, in USD; absent when a price is unknown.
-    pub(super) spent_before: Option<f64>,
     pub(super) written: Written,
 }
 

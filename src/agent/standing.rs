@@ -112,7 +112,6 @@ impl Session<'_> {
             }
             structured.go_on_from(answers);
         }
-        self.spent_before = if before.turns == 0 { Some(0.0) } else { before.cost_usd };
         let replies = self.history.messages().iter().rev().filter_map(|message| match message {
             Message::Assistant(reply) => Some(reply),
             Message::User { .. } => None,
@@ -127,11 +126,11 @@ impl Session<'_> {
         if self.transcript.is_none() {
             return; // It works for one that is shown.
         }
-        let cost = self.query.purse.cost();
         let change = AgentChange {
             turns: Some(self.turns),
             usage: Some(self.usage),
-            cost_usd: self.spent_before.and_then(|before| Some(before + cost?)),
+            // The purse begins with what earlier lives have spent.
+            cost_usd: self.query.purse.cost(),
             ..AgentChange::default()
         };
         // Whatever cannot be written here fails again, and is told, where the agent's end is written.

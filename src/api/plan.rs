@@ -1,7 +1,7 @@
 //! What a dry run changes about the standard library: files that a script writes are copies, and
 //! commands run only if they look.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -21,12 +21,15 @@ pub fn install(runtime: &Runtime, host: &Arc<Host>) -> LuaResult<()> {
     }
     let lua = runtime.lua();
     let kit = lua.create_table()?;
-    kit.set("found", with(lua, host, |plan, path, _| Ok(plan.file(&path).map(shown)))?)?;
+    kit.set(
+        "found",
+        with(lua, host, |plan, path, _| Ok(plan.file(&path).map(|path| shown(&path))))?,
+    )?;
     kit.set(
         "to_write",
         with(lua, host, |plan, path, name| {
             plan.step("write", format!("write `{name}`"));
-            plan.file_to_write(&path).map(|path| Some(shown(path))).map_err(LuaError::external)
+            plan.file_to_write(&path).map(|path| Some(shown(&path))).map_err(LuaError::external)
         })?,
     )?;
     kit.set(
@@ -51,7 +54,7 @@ pub fn install(runtime: &Runtime, host: &Arc<Host>) -> LuaResult<()> {
     runtime.load_own::<()>(SOURCE, kit)
 }
 
-fn shown(path: PathBuf) -> String {
+fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 

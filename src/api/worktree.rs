@@ -172,17 +172,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 let host = Arc::clone(&host);
                 async move {
                     let worktree = Worktree::clone(&open_handle(&mut args)?.worktree);
-                    let repo = Arc::clone(worktree.repo());
-                    if host.plan().is_some() {
-                        return diff_table(&lua, &Diff::default());
-                    }
-                    let spec = Spec::Between {
-                        from: worktree.base_commit().to_owned(),
-                        to: Side::Worktree(Box::new(worktree)),
-                    };
-                    let diff =
-                        host.beside(async move { git::diff(&repo, spec, &[]).await }).await??;
-                    diff_table(&lua, &diff)
+                    diff_table(&lua, &brought(&host, worktree).await?)
                 }
             }
         })?
@@ -203,12 +193,8 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 async move {
                     let worktree = Worktree::clone(&own_handle(&mut args)?.worktree);
                     let subject = args.string("message")?;
-                    if let Some(plan) = host.plan() {
-                        plan.step(
-                            "commit",
-                            format!("commit `{subject}` on `{}`", worktree.branch()),
-                        );
-                        return Ok(worktree.base_commit().to_owned());
+                    if let Some(commit) = planned(&host, &worktree, &subject) {
+                        return Ok(commit);
                     }
                     let message = CommitMessage { subject, trailers: Vec::new() };
                     let finished =
@@ -270,6 +256,23 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
             }
         })?;
     lua.set_named_registry_value(METHODS, module.build())
+}
+
+/// Compares a worktree with its base: one of a dry run has nothing in it.
+async fn brought(host: &Arc<Host>, worktree: Worktree) -> Result<Diff> {
+    if host.plan().is_some() {
+        return Ok(Diff::default());
+    }
+    let repo = Arc::clone(worktree.repo());
+    let from = worktree.base_commit().to_owned();
+    let spec = Spec::Between { from, to: Side::Worktree(Box::new(worktree)) };
+    host.beside(async move { git::diff(&repo, spec, &[]).await }).await?
+}
+
+/// Notes a commit that a dry run does not make; returns the one that stands for it.
+fn planned(host: &Host, worktree: &Worktree, subject: &str) -> Option<String> {
+    host.plan()?.step("commit", format!("commit `{subject}` on `{}`", worktree.branch()));
+    Some(worktree.base_commit().to_owned())
 }
 
 /// Removes the worktree if refs hold all of it; tells whether it is gone.

@@ -84,9 +84,10 @@ fn widths(rows: &[[String; 6]]) -> [usize; 6] {
         }
     }
     let room = WIDTH - INDENT - 2 * (widths.len() - 1);
-    for (column, least) in CUT {
-        let over = widths.iter().sum::<usize>().saturating_sub(room);
-        widths[column] = widths[column].saturating_sub(over).max(widths[column].min(least));
+    while widths.iter().sum::<usize>() > room {
+        let widest = CUT.into_iter().filter(|(column, least)| widths[*column] > *least);
+        let Some((column, _)) = widest.max_by_key(|(column, _)| widths[*column]) else { break };
+        widths[column] -= 1;
     }
     widths
 }
@@ -269,7 +270,7 @@ mod tests {
             branch: Some(format!("migrate/{label}")),
             base_commit: Some("0123456789abcdef".to_owned()),
             model: "anthropic/claude-sonnet-5".to_owned(),
-            tools: ["Bash", "Edit", "Glob", "Grep", "Read", "Write"].map(str::to_owned).to_vec(),
+            tools: ["Read", "Write", "Edit", "Bash", "Glob", "Grep"].map(str::to_owned).to_vec(),
             verify: Some(format!("`npm test -- {label}`")),
             max_turns: 20,
             cost: Some(Cost {
@@ -304,6 +305,29 @@ mod tests {
         };
         let text = render("migrate.lua", &report);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
-        insta::assert_snapshot!(text);
+        insta::assert_snapshot!(text, @r"
+        plan of migrate.lua: no model was asked, and nothing was changed
+
+          LABEL              BRANCH             BASE     MODEL            TURNS  AT MOST
+
+          agent.iter: 2 agents
+          auth               migrate/auth       0123456  claude-sonnet-5     20   $56.40
+              every tool; verified by `npm test -- auth`
+          billing            migrate/billing    0123456  claude-sonnet-5     20   $56.40
+              every tool; verified by `npm test -- billing`
+
+          a very long labe…  migrate/a very l…  0123456  claude-sonnet-5     20   $56.40
+              every tool; verified by `npm test -- a very long label that somebody has
+              taken from the first line of a prompt`
+
+        3 agents, 3 at once; cost at most $100.00, the run's budget (without it $169.20)
+        anthropic/claude-sonnet-5: a turn is taken for 1.0M tokens in and 32.0k out,
+          $2.82
+
+        the script itself would do this, which was not done:
+          merge `migrate/auth` into `main`
+          run `npm ci` (3 times)
+        note: the model `x` needs a key: K is not set
+        ");
     }
 }

@@ -33,7 +33,8 @@ pub struct Opening {
     pub environment: Option<Environment>,
     /// Who answers questions; chosen by what libgit2 can open if absent.
     pub reader: Option<Reader>,
-    /// Where files of single steps are made; beside the journal if absent.
+    /// Where files of single steps are made; beside the journal if absent. With it the repository is only
+    /// looked at.
     pub scratch: Option<PathBuf>,
 }
 
@@ -162,6 +163,11 @@ impl Repo {
     /// Returns the folder for what agentlua keeps beside the repository. It need not exist.
     pub fn state_dir(&self) -> PathBuf {
         self.common_dir.join("agentlua")
+    }
+
+    /// Tells whether it was opened to be looked at, with files of steps kept elsewhere.
+    pub(super) fn is_looked_at(&self) -> bool {
+        self.scratch.is_some()
     }
 
     /// Returns the folder for files of single steps. It need not exist.

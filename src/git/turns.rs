@@ -131,6 +131,10 @@ impl Repo {
         else {
             return Ok(snapshot);
         };
+        if self.is_looked_at() {
+            // The flat commit is an object that would have to be written.
+            return Ok(snapshot);
+        }
         let row = self.agent(agent).await?;
         let base = row.base_commit.unwrap_or_default();
         if snapshot == base {

@@ -31,12 +31,14 @@ impl Host {
         let repo = self.repo_of_past(&dir).await?;
         let store = self.store(repo.as_ref()).await?;
         let ahead = self.ahead(&store, repo.as_ref()).await?;
+        let planned = self.plan.as_ref().map(super::plan::Plan::rows).unwrap_or_default();
         let looking = async move {
             // What this process has yet to write counts.
             store.flush().await?;
             let mut rows = store.agents(AgentFilter::default()).await?;
             // Of a run that is gone on with only what it has come to.
             rows.retain(|row| !ahead.contains(&row.id));
+            rows.extend(planned);
             let row = find(&rows, &name)?;
             let row = if resumes { newest(&rows, row) } else { row };
             let speaker = last_to_speak(&store, &rows, row).await?;

@@ -123,9 +123,11 @@ impl Host {
             None => None,
         };
         let store = self.store(repo.as_ref()).await?;
+        let planned = self.plan.as_ref().map(super::plan::Plan::rows).unwrap_or_default();
         self.beside(async move {
             store.flush().await?;
-            let agents = store.agents(AgentFilter::default()).await?;
+            let mut agents = store.agents(AgentFilter::default()).await?;
+            agents.extend(planned);
             let runs = store.runs().await?;
             Ok(Roster { store, repo, agents, runs })
         })

@@ -227,9 +227,9 @@ impl Maker<'_> {
             let left = known.keys().find(|name| !names.contains(name)).cloned();
             let by_pattern =
                 || patterns.keys().next().map(|pattern| scalar::matching(pattern, &self.choice));
-            let named = left.or_else(|| if open { None } else { by_pattern()? });
+            let next = left.or_else(|| if open { None } else { by_pattern()? });
             number += 1;
-            names.push(named.unwrap_or_else(|| format!("key{number}")));
+            names.push(next.unwrap_or_else(|| format!("key{number}")));
         }
         let most = fields.get("maxProperties").and_then(Value::as_u64).unwrap_or(u64::MAX);
         while names.len() as u64 > most {
@@ -374,7 +374,8 @@ mod tests {
             3 => json!({ "type": "boolean" }),
             4 => json!({ "enum": ["low", "high", some(5)] }),
             5 => {
-                json!({ "type": "string", "pattern": ["^v[0-9]+$", "[A-Z]{3}", "^(a|b)?$"][usize::try_from(some(3)).unwrap()] })
+                let patterns = ["^v[0-9]+$", "[A-Z]{3}", "^(a|b)?$"];
+                json!({ "type": "string", "pattern": choice.among(&patterns) })
             }
             6 => {
                 json!({ "type": "array", "items": written(choice, depth + 1), "minItems": some(3) })

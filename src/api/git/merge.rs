@@ -134,14 +134,14 @@ async fn planned(lua: &Lua, host: &Arc<Host>, plan: &Plan, asked: Asked) -> Retu
         verify: asked.verify.as_ref().map(shown_verify),
         resolves: asked.on_conflict.is_some(),
     };
-    let (merges, is_train) = match asked.job {
+    let (asked_for, is_train) = match asked.job {
         Job::One(merge) => (vec![merge], false),
         Job::Train(train) => {
             let into = |merge| Merge { into: train.into.clone(), ..merge };
             (train.merges.into_iter().map(into).collect(), true)
         }
     };
-    let (merged, fates) = host.plan_merge(plan, &asked.repo, &merges, &wanted).await?;
+    let (merged, fates) = host.plan_merge(plan, &asked.repo, &asked_for, &wanted).await?;
     let fields = json!({ "status": merged.status, "commit": merged.commit, "into": merged.into });
     let table = result::table(lua, "merge", &fields)?;
     if is_train {

@@ -12,14 +12,14 @@ use super::{Cost, MOST_AGENTS, Plan};
 use crate::agent::fleet::{Live, Order};
 use crate::agent::ground::require_room;
 use crate::agent::query::{Commit, Dirty, Query, Site, Start};
-use crate::agent::verify::{Check, Verify};
+use crate::agent::verify::{Check, Verification, Verify};
 use crate::agent::{Outcome, Subtype, ground, id};
 use crate::error::{Error, Kind, Result};
 use crate::event::Usage;
 use crate::git::Worktree;
 use crate::git::worktree::{New, There};
 use crate::host::Host;
-use crate::journal::AgentFilter;
+use crate::journal::{AgentFilter, AgentRow, Status};
 use crate::schema::sample::Shape;
 use crate::tool::registry::Registry;
 
@@ -151,7 +151,9 @@ impl Host {
             });
         }
         let work = self.work(plan, &order, &id, surveyed.as_ref()).await?;
-        self.answer(&order, id, surveyed.as_ref(), work)
+        let outcome = self.answer(&order, id, surveyed.as_ref(), work)?;
+        plan.state().rows.push(self.row(&order, &outcome));
+        Ok(outcome)
     }
 
     /// Returns an id that neither the registry nor the plan has.
@@ -224,17 +226,16 @@ impl Host {
         }
         let key = (base.clone(), written.clone());
         let known = plan.state().paths.get(&key).cloned();
-        let path = match known {
-            Some(path) => path,
-            None => {
-                let (repo, commit) = (Arc::clone(worktree.repo()), base.clone());
-                let looked = async move { repo.first_path(&commit, scope.as_deref()).await };
-                let found = self.beside(looked).await??;
-                let path = found.or_else(|| written?.into_iter().next());
-                let path = path.unwrap_or_else(|| "planned".to_owned());
-                plan.state().paths.insert(key, path.clone());
-                path
-            }
+        let path = if let Some(path) = known {
+            path
+        } else {
+            let (repo, commit) = (Arc::clone(worktree.repo()), base.clone());
+            let looked = async move { repo.first_path(&commit, scope.as_deref()).await };
+            let found = self.beside(looked).await??;
+            let path = found.or_else(|| written?.into_iter().next());
+            let path = path.unwrap_or_else(|| "planned".to_owned());
+            plan.state().paths.insert(key, path.clone());
+            path
         };
         let files = vec![path];
         if site.commit == Commit::No {
@@ -244,6 +245,23 @@ impl Host {
         worktree.repo().pretend(&head, &base);
         plan.state().changed.insert(worktree.branch().to_owned());
         Ok(Work { head: Some(head), files })
+    }
+
+    /// Returns what the registry would have of an agent.
+    fn row(&self, order: &Order, outcome: &Outcome) -> AgentRow {
+        AgentRow {
+            id: outcome.id.clone(),
+            run: self.fleet.run_id().to_owned(),
+            call_path: order.query.call_path.clone(),
+            label: outcome.label.clone(),
+            session: Some(outcome.session_id.clone()),
+            status: Status::Completed,
+            branch: outcome.branch.clone(),
+            worktree_path: outcome.worktree_path.clone(),
+            base_commit: outcome.base_commit.clone(),
+            head_commit: outcome.head_commit.clone(),
+            ..AgentRow::default()
+        }
     }
 
     /// Answers for an agent: it was done.
@@ -269,7 +287,11 @@ impl Host {
             result: structured_output
                 .as_ref()
                 .map_or_else(|| format!("(planned) {}", query.label), ToString::to_string),
-            session_id: format!("{}/{id}", self.fleet.run_id()),
+            session_id: order
+                .ancestor
+                .as_ref()
+                .and_then(|ancestor| ancestor.session.clone())
+                .unwrap_or_else(|| format!("{}/{id}", self.fleet.run_id())),
             label: query.label.clone(),
             branch: worktree.map(|worktree| worktree.branch().to_owned()),
             worktree_path: worktree.map(|worktree| worktree.path().to_owned()),
@@ -278,6 +300,12 @@ impl Host {
             files_changed: work.files,
             stop_reason: Some("end_turn".to_owned()),
             structured_output,
+            verify: query.verify.as_ref().map(|verify| Verification {
+                ok: Some(true),
+                attempts: 1,
+                baseline: matches!(verify.by, Check::Command(_)).then_some("passed"),
+                output: None,
+            }),
             ..blank(id, Subtype::Success)
         })
     }

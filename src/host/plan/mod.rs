@@ -26,6 +26,7 @@ pub use cost::Cost;
 pub use merges::Wanted;
 
 use crate::error::{Error, Kind, Result};
+use crate::journal::AgentRow;
 use files::Files;
 
 /// More agents than these are none that anybody means: the script goes in circles.
@@ -82,6 +83,8 @@ struct State {
     steps: Vec<Step>,
     more_steps: u64,
     notes: Vec<String>,
+    /// What the registry would have of them.
+    rows: Vec<AgentRow>,
     ids: BTreeSet<String>,
     /// Agents that are being planned.
     under_way: usize,
@@ -128,6 +131,11 @@ impl Plan {
         if !state.notes.contains(&text) {
             state.notes.push(text);
         }
+    }
+
+    /// Returns what the registry would have of the agents that were planned.
+    pub fn rows(&self) -> Vec<AgentRow> {
+        self.state().rows.clone()
     }
 
     /// Reports whether something was not done that the rest of the script may build on.

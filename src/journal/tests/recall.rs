@@ -130,12 +130,15 @@ async fn what_is_asked_from_outside_is_answered_once() {
     let number = outside.request("r1", Some("a1"), "send", "be quick").await.unwrap();
     let all_of_it = outside.request("r1", None, "stop", "").await.unwrap();
     assert_eq!(outside.answered(number).await.unwrap(), None);
-    let asked = run.requests("r1").await.unwrap();
+    let (ear, asked) = run.ear("r1").look().await.unwrap();
+    let asked = asked.unwrap();
     assert_eq!(asked.iter().map(|asked| asked.number).collect::<Vec<_>>(), [number, all_of_it]);
     assert_eq!((asked[0].agent.as_deref(), &*asked[0].text), (Some("a1"), "be quick"));
     assert!(run.answer(number, "ok").await.unwrap());
     assert!(!run.answer(number, "ended").await.unwrap());
     assert_eq!(outside.answered(number).await.unwrap().as_deref(), Some("ok"));
-    assert_eq!(run.requests("r1").await.unwrap().len(), 1);
-    assert!(run.requests("r2").await.unwrap().is_empty());
+    let (_, asked) = ear.look().await.unwrap();
+    assert_eq!(asked.unwrap().len(), 1);
+    let (_, asked) = run.ear("r2").look().await.unwrap();
+    assert!(asked.unwrap().is_empty());
 }

@@ -114,7 +114,7 @@ fn joined(name: &str, one: &Value, other: &Value) -> Value {
         "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties"
         | "minContains" => pick(true),
         "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" | "maxProperties" => pick(false),
-        "required" => list(one).into_iter().chain(list(other)).collect(),
+        "required" | "allOf" => list(one).into_iter().chain(list(other)).collect(),
         "enum" => list(one).into_iter().filter(|value| list(other).contains(value)).collect(),
         "type" => {
             let (one, other) = (list(one), list(other));
@@ -129,7 +129,6 @@ fn joined(name: &str, one: &Value, other: &Value) -> Value {
         }
         "properties" | "patternProperties" | "$defs" | "definitions" => both_members(one, other),
         "items" | "additionalProperties" | "contains" => both(one, other),
-        "allOf" => list(one).into_iter().chain(list(other)).collect(),
         _ => other.clone(),
     }
 }
