@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
 
 pub(in crate::host) use merge::Landing;
-pub use merge::Merging;
+pub use merge::{Before, Merging};
 pub(in crate::host) use worktree::Made;
 
 use super::{Host, locked};

@@ -17,7 +17,7 @@ use crate::git::{self, Merge, Strategy};
 use crate::host::Host;
 use crate::host::merge::{Gate, OnConflict, Team, Train, Verify};
 use crate::host::plan::{self, Plan};
-use crate::host::steps::Place;
+use crate::host::steps::{Before, Place};
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Raised, Runtime, Shape, Task};
 use script::{Call, Outlet, Script};
@@ -76,8 +76,8 @@ pub async fn merge(runtime: Rc<Runtime>, host: Arc<Host>, mut args: Args) -> Ret
     host.recover(&repo).await;
     let place = Place::at(path, "merge", &job.question(&host, &repo).await?);
     let merging = match host.merged_before(&repo, place, &job.revs()).await? {
-        Ok(result) => return told(&lua, result),
-        Err(merging) => merging,
+        Before::Landed(result) => return told(&lua, result),
+        Before::Open(merging) => merging,
     };
     let outlet = Outlet::default();
     let call = |function: LuaFunction| Call::new(&lua, &script, function, &outlet);

@@ -12,7 +12,7 @@ use crate::git::gc::Claim;
 use crate::git::{Merge, Repo, Strategy};
 use crate::host::Host;
 use crate::host::merge::Gate;
-use crate::host::steps::{Known, Place};
+use crate::host::steps::{self, Known, Place};
 
 /// What an earlier life of the run has made of an integration.
 pub(super) enum Before {
@@ -93,8 +93,9 @@ impl Host {
         let Some(into) = &wanted.into else { return Ok(()) };
         let path = format!("{}/merge", wanted.call_path);
         let place = Place::at(path, "merge", &json!({ "branch": branch, "into": into }));
-        let Err(merging) = self.merged_before(repo, place, &[branch.to_owned()]).await? else {
-            return Ok(());
+        let merging = match self.merged_before(repo, place, &[branch.to_owned()]).await? {
+            steps::Before::Landed(_) => return Ok(()),
+            steps::Before::Open(merging) => merging,
         };
         let merge = Merge {
             branch: branch.to_owned(),

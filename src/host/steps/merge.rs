@@ -11,7 +11,16 @@ use crate::error::Result;
 use crate::git::{Lane, Proposal, Repo};
 use crate::journal::AgentFilter;
 
-/// A merge, as far as it is written down.
+/// What an earlier life of the run has made of a merge.
+#[derive(Clone, Debug)]
+pub enum Before {
+    /// It has landed: its result, as scripts read it.
+    Landed(Value),
+    /// Not all of it.
+    Open(Merging),
+}
+
+/// A merge that is made, as far as it is written down.
 #[derive(Clone, Debug)]
 pub struct Merging {
     /// Where it is taken.
@@ -36,8 +45,7 @@ pub(in crate::host) struct Landing<'l> {
 }
 
 impl Host {
-    /// Returns the result of a merge of `revs` that has landed before and still is in its target; else
-    /// what to write a new one down with.
+    /// Looks for a merge of `revs` that has landed before and still is in its target.
     ///
     /// # Errors
     /// Git, when a revision names no commit; when the journal cannot be read.
@@ -46,31 +54,32 @@ impl Host {
         repo: &Arc<Repo>,
         place: Place,
         revs: &[String],
-    ) -> Result<Result<Value, Merging>> {
+    ) -> Result<Before> {
         let known = self.known_step(&place).await?;
         let from = self.commits_of(repo, revs).await?;
         let mut before = None;
         if let Some(Known { done, value }) = known {
-            let into = text(&value, "into");
             if !self.is_same(repo, &value["from"], &from).await? {
-                let name = revs.join("`, `");
-                self.announce_again(format!(
-                    "`{name}` is merged into `{into}` again: it has other commits than before"
-                ));
+                if done {
+                    let (name, into) = (revs.join("`, `"), text(&value, "into"));
+                    self.announce_again(format!(
+                        "`{name}` is merged into `{into}` again: it has other commits than before"
+                    ));
+                }
             } else if self.has_landed(repo, done, &value).await? {
                 let result = value["result"].clone();
                 if value["whole"] == true {
                     for rev in revs {
                         self.fleet.note_merge(rev);
                     }
-                    return Ok(Ok(result));
+                    return Ok(Before::Landed(result));
                 }
                 // A failure is not kept: those that are left may land now.
                 before = Some(result);
             }
         }
         let from = from.into_iter().collect::<Result<_>>()?;
-        Ok(Err(Merging { place, from, before }))
+        Ok(Before::Open(Merging { place, from, before }))
     }
 
     /// Returns the commit of each revision, or why it names none.
