@@ -201,9 +201,9 @@ mod tests {
         insta::assert_snapshot!(table(&lines, now), @r"
         ID     STATUS       SCRIPT                AGENTS         COST   STARTED
         run-1  -            old.lua               0              -      1d ago
-        run-2  degraded     …ate_everything.lua  2 (1 failed)   $1.00  2h ago
-        run-3  interrupted  …ate_everything.lua  0              -      10m ago
-        run-4  running      …ate_everything.lua  2 (1 running)  -      5s ago
+        run-2  degraded     …rate_everything.lua  2 (1 failed)   $1.00  2h ago
+        run-3  interrupted  …rate_everything.lua  0              -      10m ago
+        run-4  running      …rate_everything.lua  2 (1 running)  -      5s ago
         ");
     }
 }
