@@ -100,8 +100,8 @@ impl Stage {
     fn result(ran: &Ran) -> Value {
         let last = ran.stdout.lines().last().unwrap_or_default();
         let last: Value = serde_json::from_str(last).unwrap_or_else(|_| panic!("{ran:?}"));
-        assert_eq!((ran.code, &last["status"]), (0, &"completed".into()), "{ran:?}");
-        assert_eq!(last["agents"].as_array().map(Vec::len), Some(30), "{ran:?}");
+        assert_eq!((ran.code, &last["status"]), (0, &"completed".into()), "{}", ran.stderr);
+        assert_eq!(last["agents"].as_array().map(Vec::len), Some(30), "{}", ran.stderr);
         last["result"].clone()
     }
 

@@ -10,6 +10,7 @@ local function job(name, more)
     label = name,
     prompt = name .. ": [[scenario steady dir=" .. name .. " files=" .. files .. " word=" .. word .. "]]",
     branch = "work/" .. name,
+    max_turns = 99,
   }
   for option, value in pairs(more or {}) do
     query[option] = value
