@@ -97,6 +97,7 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "strict",
             "quiet",
             "output_format",
+            "dry_run",
             "repo",
             "worktree_root",
             "record",
