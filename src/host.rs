@@ -1,10 +1,12 @@
 //! What every primitive needs, built once and passed: settings, models, repositories, the fleet.
 //! There are no statics; whoever has the host has the run.
 
+mod asking;
 mod cassette;
 pub mod gc;
 pub mod integrate;
 pub mod merge;
+mod models;
 pub mod onlooker;
 mod past;
 pub mod plan;
@@ -17,28 +19,21 @@ pub mod resuming;
 pub mod roster;
 pub mod steering;
 pub mod steps;
+mod stores;
 pub mod work;
 pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio_util::sync::CancellationToken;
-
-use crate::agent::fleet::{Live, Order};
-use crate::agent::key::Inputs;
-use crate::agent::query::{Dirty, Site, Start};
-use crate::agent::{Fleet, Outcome, Query, Subtype, id};
-use crate::config::{self, Config, Settings};
-use crate::error::{Error, Kind, Result, ResultExt};
-use crate::event::{Event, Events};
+use crate::agent::{Fleet, Subtype, id};
+use crate::config::{Config, Settings};
+use crate::error::{Kind, Result, ResultExt};
+use crate::event::Events;
 use crate::git::Repo;
-use crate::git::worktree;
 use crate::journal::{NewRun, RunRow, Store};
 use crate::model::Model;
-use crate::model::select::{self, Environment};
 use crate::process::{Processes, env};
 
 /// Where settings come from, nearest first.
@@ -227,26 +222,6 @@ impl Host {
         self.resumed.as_ref()
     }
 
-    /// Returns the store of the run itself: that of the repository where it was started.
-    ///
-    /// # Errors
-    /// As [`Host::store`].
-    pub async fn home_store(&self) -> Result<Arc<Store>> {
-        self.store_around(&self.default_dir()).await
-    }
-
-    /// Returns the store of the repository around `dir`, or of what is outside every one.
-    ///
-    /// # Errors
-    /// As [`Host::store`].
-    pub async fn store_around(&self, dir: &Path) -> Result<Arc<Store>> {
-        let repo = match repository_around(dir) {
-            Some(_) => Some(self.repo(dir).await?),
-            None => None,
-        };
-        self.store(repo.as_ref()).await
-    }
-
     /// Begins the run in `store` before it has any agent: from here on it is alive for other processes.
     ///
     /// # Errors
@@ -272,239 +247,6 @@ impl Host {
     /// Runs `work` beside Lua without waiting for it.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         self.runtime.spawn(work);
-    }
-
-    /// Returns the model that `name` stands for.
-    ///
-    /// # Errors
-    /// Usage, for a provider that there is not; model, without a key.
-    pub fn model(&self, name: &str) -> Result<Arc<dyn Model>> {
-        if let Some(player) = self.player() {
-            return Ok(player.model(name));
-        }
-        let mut models = locked(&self.models);
-        if let Some(model) = models.get(name) {
-            return Ok(Arc::clone(model));
-        }
-        let model = match (select::select(name, &self.providers()), &self.plan) {
-            (Err(error), Some(plan)) => self.keyless_model(plan, name, error)?,
-            (model, _) => model?,
-        };
-        models.insert(name.to_owned(), Arc::clone(&model));
-        Ok(model)
-    }
-
-    /// Returns the model of agents that name none.
-    ///
-    /// # Errors
-    /// Model, when nothing says which.
-    pub fn default_model(&self) -> Result<Arc<dyn Model>> {
-        if let Some(player) = self.player() {
-            return self.played_default(&player);
-        }
-        let model = self.named_default()?;
-        self.note_default_model(&*model);
-        Ok(model)
-    }
-
-    fn named_default(&self) -> Result<Arc<dyn Model>> {
-        if let Some(name) = &self.config().model {
-            return self.model(name);
-        }
-        match select::default_name(&self.providers()) {
-            Some(name) => self.model(name),
-            None if self.plan.is_some() => self.model(select::USUAL),
-            None => Err(Error::new(Kind::Model, "no model is named and no key is set").hint(
-                "set ANTHROPIC_API_KEY or OPENAI_API_KEY, or pass --model with a name or a Lua file",
-            )),
-        }
-    }
-
-    fn providers(&self) -> Environment {
-        let variable = |name: &str| self.variable(name);
-        Environment::new(&variable).with_providers(&self.config().providers, &variable)
-    }
-
-    /// Returns the directory whose repository is meant when nothing else is said.
-    pub fn default_dir(&self) -> PathBuf {
-        let repo = self.config().repo.clone();
-        repo.map_or_else(|| self.cwd.clone(), |repo| self.cwd.join(repo))
-    }
-
-    /// Opens the repository around `dir`.
-    ///
-    /// # Errors
-    /// Git, when there is none.
-    pub async fn repo(&self, dir: &Path) -> Result<Arc<Repo>> {
-        let mut repos = self.repos.lock().await;
-        if let Some(repo) = repos.get(dir) {
-            return Ok(Arc::clone(repo));
-        }
-        let path = dir.to_owned();
-        let repo = match &self.plan {
-            Some(plan) => plan.repo(dir).await?,
-            None => self.beside(async move { Repo::open(&path).await }).await??,
-        };
-        // Two directories of one repository share its handle, and with it its lock.
-        let known = repos
-            .values()
-            .find(|known| known.common_dir() == repo.common_dir() && known.top() == repo.top());
-        let repo = known.map_or(repo, Arc::clone);
-        repos.insert(dir.to_owned(), Arc::clone(&repo));
-        Ok(repo)
-    }
-
-    /// Returns the store of a repository's agents, or of those outside every repository.
-    ///
-    /// # Errors
-    /// Usage, for a store that a newer version wrote; io.
-    pub async fn store(&self, repo: Option<&Arc<Repo>>) -> Result<Arc<Store>> {
-        let dir = match repo {
-            Some(repo) => repo.state_dir(),
-            None => self.state_dir()?.join("runs"),
-        };
-        let mut stores = self.stores.lock().await;
-        if let Some(store) = stores.get(&dir) {
-            return Ok(Arc::clone(store));
-        }
-        let store = if let Some(repo) = repo {
-            let repo = Arc::clone(repo);
-            self.beside(async move { repo.store().await }).await??
-        } else {
-            let path = dir.clone();
-            Arc::new(self.beside(async move { Store::open(&path).await }).await??)
-        };
-        stores.insert(dir, Arc::clone(&store));
-        Ok(store)
-    }
-
-    fn state_dir(&self) -> Result<PathBuf> {
-        config::state_dir(|name| self.variable(name))
-    }
-
-    /// Returns where worktrees are kept.
-    fn worktree_root(&self) -> Result<PathBuf> {
-        if let Some(root) = &self.config().worktree_root {
-            return Ok(self.cwd.join(root));
-        }
-        let root = self.state_dir()?.join("worktrees");
-        if worktree::is_volatile(&root) {
-            return Err(Error::usage(format!(
-                "worktrees would be kept in `{}`, which does not survive a restart",
-                root.display()
-            ))
-            .hint("set XDG_STATE_HOME or `worktree_root` to a folder that does"));
-        }
-        Ok(root)
-    }
-
-    /// Runs an agent to its end.
-    pub async fn ask(
-        self: &Arc<Self>,
-        query: Query,
-        cancel: CancellationToken,
-        live: Arc<Live>,
-    ) -> Result<Outcome> {
-        if let Some(plan) = &self.plan {
-            return Box::pin(self.plan_agent(plan, query, cancel, live)).await;
-        }
-        let label = query.label.clone();
-        if let Site::Worktree(_) = &query.site {
-            // Before the first wait, so that the first of a fan-out knows of the others.
-            live.expects_worktree(self.fleet.expect_worktree());
-        }
-        let looking = self.look().await;
-        let order = match Box::pin(self.order(query, cancel, Arc::clone(&live))).await {
-            Ok(order) => Box::pin(self.recalled(order, looking)).await,
-            Err(error) => Err(error),
-        };
-        let order = match order {
-            Ok(ControlFlow::Continue(order)) => order,
-            Ok(ControlFlow::Break(outcome)) => return Ok(outcome),
-            Err(error) => {
-                live.inbox.close();
-                self.fleet.count_unstarted(&label, &error);
-                return Err(error);
-            }
-        };
-        let fleet = Arc::clone(&self.fleet);
-        // Not aborted when Lua stops waiting: an agent always takes its work in.
-        self.runtime
-            .spawn(async move { fleet.run(order).await })
-            .await
-            .or_kind(Kind::Internal, || "an agent ended by a fault of ours")
-    }
-
-    /// Puts together what a query needs from around it.
-    async fn order(
-        self: &Arc<Self>,
-        mut query: Query,
-        cancel: CancellationToken,
-        live: Arc<Live>,
-    ) -> Result<Order> {
-        let mut inputs = Inputs::of(&query);
-        self.thread(&mut query);
-        let ancestor = self.settle_past(&mut query).await?;
-        if let Some(ancestor) = &ancestor {
-            inputs.take_up(&query.past, &ancestor.id, ancestor.key.as_deref());
-        }
-        let repo = match &query.site {
-            Site::Worktree(plan) => Some(self.repo_to_change(&plan.repo).await?),
-            // Agents without a worktree are registered where they are seen.
-            Site::Directory(dir) if repository_around(dir).is_some() => Some(self.repo(dir).await?),
-            Site::Directory(_) => None,
-        };
-        if let (Site::Worktree(plan), Some(repo)) = (&query.site, &repo)
-            && let Start::Fresh { dirty: Dirty::Ignore, .. } = &plan.start
-        {
-            self.announce_dirt(repo).await;
-        }
-        let store = self.store(repo.as_ref()).await?;
-        let home = self.home_store().await?;
-        self.hear(&store);
-        self.hear(&home);
-        self.fleet.settle_home(home);
-        let worktree_root = match &query.site {
-            Site::Worktree(_) => self.worktree_root()?,
-            Site::Directory(_) => PathBuf::new(),
-        };
-        let events = self.events.clone();
-        Ok(Order {
-            query,
-            repo,
-            store,
-            worktree_root,
-            ancestor,
-            key: inputs.key(),
-            again: None,
-            cancel,
-            live,
-            events,
-            deadline: None,
-        })
-    }
-
-    /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.
-    async fn announce_dirt(&self, repo: &Arc<Repo>) {
-        if std::mem::replace(&mut *locked(&self.announced), true) {
-            return;
-        }
-        let (this, repo) = (Arc::clone(repo), Arc::clone(repo));
-        let dirty = self.beside(async move { this.dirty_paths().await }).await;
-        if let Ok(Ok(paths)) = dirty
-            && !paths.is_empty()
-        {
-            self.events.emit(Event::Message {
-                level: crate::event::Level::Info,
-                text: format!(
-                    "{} uncommitted {} in `{}` {} not in the agents' worktrees (see `dirty`)",
-                    paths.len(),
-                    if paths.len() == 1 { "change" } else { "changes" },
-                    repo.top().display(),
-                    if paths.len() == 1 { "is" } else { "are" },
-                ),
-            });
-        }
     }
 
     /// Closes what the run has open, and writes down what is left to write.

@@ -437,7 +437,9 @@ fn shipped_scripts_can_be_planned() {
     }
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = std::fs::read_to_string(readme).unwrap();
-    for (at, script) in readme.split("```lua\n").skip(1).enumerate() {
+    let scripts = readme.split("```lua\n").skip(1);
+    // What is a test runs scripts, and asks nobody itself.
+    for (at, script) in scripts.filter(|script| !script.contains("agentlua.test")).enumerate() {
         home.write("main.lua", script.split("```").next().unwrap());
         let ran = home.run(&["run", "--dry-run", "main.lua"]);
         assert_eq!(ran.code, 0, "script {}: {}", at + 1, ran.stderr);

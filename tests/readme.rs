@@ -211,17 +211,62 @@ fn what_it_says_is_not_built_says_so() {
     for verb in listed("the commands `") {
         refused(&[&verb]);
     }
-    home.write("empty.lua", "");
-    for flag in listed("the flags `") {
-        match &*flag {
-            "--dry-run" | "--detach" | "--resume" => refused(&["run", &flag, "empty.lua"]),
-            _ => refused(&["run", &flag, "1", "empty.lua"]),
-        }
-    }
     for function in listed("- functions: `") {
         let either = format!("local f = {function} return type(f) == 'table' and f.x or f()");
         home.write("function.lua", &either);
         refused(&["run", "function.lua"]);
+    }
+}
+
+/// Mends a word in the file that its prompt names.
+const TIDY: &str = r#"
+agent.query { prompt = "Mend the spelling in " .. arg[1], branch = "tidy" }
+git.merge { branch = "tidy", into = "main" }
+"#;
+
+const TIDYING: &str = r#"
+return agent.model {
+  reply = function(request)
+    local file = request.prompt:match "in (%S+)"
+    local mend = { file_path = file, old_string = "teh", new_string = "the" }
+    return request.turn == 1 and { tools = { { name = "Read", input = { file_path = file } } } }
+      or request.turn == 2 and { tools = { { name = "Edit", input = mend } } }
+      or "done"
+  end,
+}
+"#;
+
+#[test]
+fn the_test_that_it_shows_passes() {
+    let home = Home::new();
+    for (name, text) in
+        [("tidy.lua", TIDY), ("tidy_model.lua", TIDYING), ("tidy_test.lua", &script(5))]
+    {
+        home.write(name, text);
+    }
+    let ran = home.run(&["test"]);
+    assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("the branch lands"), "{}", ran.stdout);
+}
+
+#[test]
+fn every_command_that_it_shows_is_there_with_its_flags() {
+    let (home, readme) = (Home::new(), readme());
+    let commands: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("    agentlua ")).collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    for line in commands {
+        let typed =
+            line.split(" #").next().unwrap_or_default().split("   ").next().unwrap_or_default();
+        let verbs = typed.split_whitespace().next().unwrap_or_default();
+        for verb in verbs.trim_end_matches(',').split('|') {
+            let help = home.run(&[verb, "--help"]);
+            assert_eq!(help.code, 0, "{verb}: {}", help.stderr);
+            let words = typed.split(|c: char| c.is_whitespace() || "[]".contains(c));
+            for flag in words.filter(|word| word.starts_with('-')) {
+                assert!(help.stdout.contains(flag), "{line}: {verb} has no {flag}");
+            }
+        }
     }
 }
 

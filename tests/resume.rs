@@ -44,7 +44,9 @@ fn what_had_ended_is_not_asked_again_and_gives_the_same() {
         "what is empty goes at the end"
     );
     assert_eq!(stage.git(&["show", "work/a:a.txt"]), "write a.txt");
-    // And once more, when it has ended: the unchanged branch is made again, and goes again.
+    // And once more, as if only the word that it had ended was lost: the unchanged branch is made again, and
+    // goes again.
+    stage.forget_end();
     let again = last(&stage.resume(&["--output-format=json"]));
     assert_eq!(again["result"].to_string(), first["result"].to_string());
     assert_eq!(again["agents"].to_string(), first["agents"].to_string());
@@ -262,6 +264,7 @@ fn outcomes_come_in_the_order_in_which_agents_had_ended() {
         assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
         let told = json!([[4, 2, 3, 1], 2, "did sleep 0.1", false, "model"]);
         assert_eq!(last(&ran)["result"], told, "{}", ran.stderr);
+        stage.forget_end();
     }
     // A sibling that was called off is tried again with the one that had failed; who lost a race is not.
     stage.end_run();
@@ -375,5 +378,5 @@ fn a_run_that_there_is_not_is_refused() {
     let script = stage.home.beside("main.lua");
     let ran = stage.home.run(&["run", "--resume=run-none", script.to_str().unwrap()]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
-    assert!(ran.stderr.contains("there is no run `run-none` here"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no run here has the id `run-none`"), "{}", ran.stderr);
 }

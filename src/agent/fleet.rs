@@ -41,7 +41,7 @@ pub struct Fleet {
     pub(super) run: String,
     pub(super) events: Events,
     /// Keeps what happens, for other processes.
-    chronicle: Chronicle,
+    pub(super) chronicle: Chronicle,
     places: Arc<Places>,
     pub(super) processes: Processes,
     pub(super) environment: BTreeMap<String, String>,
@@ -53,7 +53,7 @@ pub struct Fleet {
     purse: Arc<Purse>,
     /// Agents that want a worktree and have not begun to work in it.
     wanting: Arc<AtomicUsize>,
-    plan: NewRun,
+    pub(super) plan: NewRun,
     /// The store of the run itself: of where it was started, whatever its agents work on.
     pub(super) home: OnceLock<Arc<Store>>,
     /// The stores in which the run has begun, with its lock in each, held to its end.
@@ -191,32 +191,6 @@ impl Fleet {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets go of the run's locks, when everything about it is written down.
-    pub async fn release(&self) {
-        self.begun.lock().await.clear();
-    }
-
-    /// Says which store is that of the run itself; the first word counts.
-    pub fn settle_home(&self, store: Arc<Store>) {
-        let _ = self.home.set(store);
-    }
-
-    /// Returns the store of the run itself, once the run has begun in it.
-    pub async fn home(&self) -> Option<Arc<Store>> {
-        let home = self.home.get()?;
-        self.begun.lock().await.contains_key(home.dir()).then(|| Arc::clone(home))
-    }
-
-    /// Writes down how the run ended, wherever it has begun.
-    pub async fn end(&self, status: &str, exit_code: i32) {
-        for (store, _) in self.begun.lock().await.values() {
-            if let Err(error) = store.end_run(&self.run, status, exit_code).await {
-                self.events.warn(format!("the registry could not be written: {error}"));
-            }
-        }
-        crate::crash::point("run-ended");
-    }
-
     /// Ends the run: branches to which nothing was added are deleted.
     pub async fn close(&self) {
         let unchanged = std::mem::take(&mut self.books().unchanged);
@@ -337,23 +311,6 @@ impl Fleet {
             }
         }
         Err(Error::internal("no free agent id"))
-    }
-
-    /// Takes the run's lock in its own store and in this one, once: as long as it is held, the run is alive.
-    ///
-    /// # Errors
-    /// Usage, when another process works on the run; io.
-    pub async fn begin(&self, store: &Arc<Store>) -> Result<()> {
-        let mut begun = self.begun.lock().await;
-        for store in self.home.get().into_iter().chain([store]) {
-            if !begun.contains_key(store.dir()) {
-                let lock = store.begin_run(&self.plan).await?;
-                begun.insert(store.dir().to_owned(), (Arc::clone(store), lock));
-            }
-        }
-        let Some(home) = self.home.get() else { return Ok(()) };
-        self.chronicle.begin(home);
-        self.early.write(&self.run, home).await
     }
 
     /// Writes down what changed about an agent. The run goes on without: the work is in git.

@@ -30,6 +30,7 @@ pub mod inbox;
 mod instructions;
 mod kept;
 pub mod key;
+mod lifetime;
 pub mod live;
 pub mod order;
 pub mod outcome;

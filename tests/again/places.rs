@@ -163,6 +163,37 @@ fn a_worktree_that_the_script_makes_again_gets_the_files_that_the_agent_had() {
 }
 
 #[test]
+fn a_worktree_that_the_script_makes_again_is_as_the_agents_had_left_it_that_are_not_asked_again() {
+    let script = r#"
+      local function note(text)
+        local file <close> = assert(io.open(os.getenv("NOTES"), "a"))
+        file:write("asked ", text, "\n")
+      end
+      local model = agent.model { reply = function(request)
+        note(request.prompt .. request.turn)
+        local input = { file_path = request.prompt .. ".txt", content = "x" }
+        if request.turn == 1 then return { tools = { { name = "Write", input = input } } } end
+        return "done"
+      end }
+      local wt <close> = git.worktree { branch = "work/one" }
+      for _, name in ipairs { "a", "b", "c" } do
+        agent.query { prompt = name, worktree = wt, model = model }
+      end
+      git.merge { branch = wt, into = "main" }
+      return wt:sh("ls").stdout
+    "#;
+    let stage = Stage::new(script);
+    stage.crash("tool.ran#3");
+    let ran = stage.resume(None);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.asked(), ["a1", "a2", "b1", "b2", "c1", "c2"], "{}", ran.stderr);
+    let result: Value = serde_json::from_str(&ran.stdout).unwrap();
+    // The third was cut off with its turn.
+    assert!(result["result"].as_str().unwrap().contains("a.txt\nb.txt\n"), "{result}");
+    assert_eq!(stage.git(&["rev-list", "--count", "main"]), "3", "one for each that wrote");
+}
+
+#[test]
 fn an_agent_that_goes_on_for_another_is_gone_on_with() {
     let script = r#"
       local function note(text)
@@ -195,7 +226,9 @@ fn an_agent_that_goes_on_for_another_is_gone_on_with() {
         let outcome = &result["result"];
         assert_eq!(
             (&outcome["base_commit"], &outcome["branch"]),
-            (&json!(base), &json!("work/one"))
+            (&json!(base), &json!("work/one")),
+            "{point}: {}",
+            ran.stderr
         );
         assert_eq!(outcome["session_id"].as_str().unwrap().split('/').nth(1), Some(&*first));
         assert_eq!(

@@ -92,6 +92,14 @@ impl Stage {
         Ran::of(&mut command)
     }
 
+    /// Makes as if the newest run had been cut off and not ended.
+    pub fn forget_end(&self) {
+        let file = self.home.path(".git/agentlua/journal.db");
+        let connection = rusqlite::Connection::open(file).unwrap();
+        let sql = "UPDATE run SET status = NULL, exit_code = NULL, ended_at = NULL WHERE id = ?1";
+        assert_eq!(connection.execute(sql, [self.run_id()]).unwrap(), 1);
+    }
+
     /// Writes down that the newest run had ended.
     pub fn end_run(&self) {
         let (dir, run) = (self.home.path(".git/agentlua"), self.run_id());

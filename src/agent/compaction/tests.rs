@@ -43,7 +43,7 @@ fn reply(turn: usize, calls: usize) -> Arc<Reply> {
         text: format!("reply {turn}"),
         wire: json!([{ "type": "thinking", "signature": turn }]),
         wire_format: "test",
-        stop: StopReason::Other("tool_use".into()),
+        stop: StopReason::ToolUse,
         usage: Usage::default(),
         limits: RateLimits::default(),
         calls,

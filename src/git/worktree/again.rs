@@ -57,6 +57,27 @@ impl Worktree {
         .await
     }
 
+    /// Brings a worktree that was made anew, and is as it was made, to the commit `to` that an agent had
+    /// left it at in an earlier life. Returns whether it was.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when it is in use or its files cannot be written.
+    pub async fn catch_up(repo: &Arc<Repo>, there: There, from: &str, to: &str) -> Result<bool> {
+        let before =
+            Before { id: there.id.clone(), base_commit: from.to_owned(), ..Before::default() };
+        let (repo, to) = (Arc::clone(repo), to.to_owned());
+        to_the_end(
+            async move {
+                let worktree = Self::reopen(&repo, there).await?;
+                let done = caught_up(&worktree, &before, &to).await;
+                worktree.hand_back().await?;
+                done
+            },
+            |_| async {},
+        )
+        .await
+    }
+
     /// Tells whether its folder was gone and had to be made again: what git ignores is not there any more.
     pub fn was_remade(&self) -> bool {
         self.terms.remade
@@ -177,6 +198,21 @@ async fn afresh(worktree: &Worktree, before: &Before) -> Result<Option<String>> 
     looked.await.or_kind(Kind::Git, || format!("cannot look at `{}`", worktree.path.display()))
 }
 
+async fn caught_up(worktree: &Worktree, before: &Before, to: &str) -> Result<bool> {
+    let Some(tip) = afresh(worktree, before).await? else { return Ok(false) };
+    let repo = &worktree.repo;
+    let moved = async {
+        let _lock = repo.lock().await?;
+        let read = repo.git_at(&worktree.own(), "read-tree").limit(LONG);
+        read.args(["-m", "-u", &tip, to]).bytes().await?;
+        let name = format!("refs/heads/{}", worktree.branch);
+        repo.move_ref(&name, to, Some(&tip), "agentlua: as it was").await
+    };
+    let shown = worktree.path.display();
+    moved.await.or_kind(Kind::Git, || format!("`{shown}` cannot be brought to where it was"))?;
+    Ok(true)
+}
+
 /// Removes git's record of a worktree whose folder somebody has deleted, unless another has locked it.
 fn drop_record(repo: &Repo, id: &str, path: &Path) -> anyhow::Result<()> {
     let Some(admin) = list::admin_dir(repo.common_dir(), path)? else { return Ok(()) };
@@ -228,15 +264,49 @@ async fn end_of_before(repo: &Repo, tip: &str, before: &Before) -> anyhow::Resul
     if tip == before.base_commit {
         return Ok(None);
     }
+    let parent = parent_of_end(repo, tip, &before.id, &before.run).await?;
+    // The end of a life may be in git and not in the journal: then the journal has what it began with.
+    let is_known = |parent: &String| {
+        before.head_commit.as_ref().is_none_or(|head| head == tip || head == parent)
+    };
+    Ok(parent.filter(is_known))
+}
+
+/// Returns the parent of a commit that the end of an agent of a run has made, if it says to be one.
+async fn parent_of_end(
+    repo: &Repo,
+    commit: &str,
+    agent: &str,
+    run: &str,
+) -> anyhow::Result<Option<String>> {
     let format = "--format=%P%x00%(trailers:key=Agentlua-Agent,valueonly)%x00\
                   %(trailers:key=Agentlua-Run,valueonly)%x00";
-    let git = repo.git("log").args(["-1", "--no-show-signature", format, tip]);
+    let git = repo.git("log").args(["-1", "--no-show-signature", format, commit]);
     let bytes = git.bytes().await?;
     let said: Vec<String> = fields(&bytes).map(|field| text(field).trim().to_owned()).collect();
-    let [parent, agent, run, ..] = &said[..] else { return Ok(None) };
-    // The end of a life may be in git and not in the journal: then the journal has what it began with.
-    let is_known = before.head_commit.as_ref().is_none_or(|head| head == tip || head == parent);
-    let is_ours = *agent == before.id && *run == before.run;
+    let [parent, by, of, ..] = &said[..] else { return Ok(None) };
     let has_one_parent = !parent.is_empty() && !parent.contains(' ');
-    Ok((is_known && is_ours && has_one_parent).then(|| parent.clone()))
+    Ok((by == agent && of == run && has_one_parent).then(|| parent.clone()))
+}
+
+impl Repo {
+    /// Tells whether the end of an agent of a run has led from one commit to another: that end may be in
+    /// git and not in the journal.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the commits cannot be read.
+    pub async fn is_end_of(
+        &self,
+        commit: &str,
+        base: &str,
+        agent: &str,
+        run: &str,
+    ) -> Result<bool> {
+        let trouble = || format!("cannot tell who has made `{commit}`");
+        let parent = parent_of_end(self, commit, agent, run).await.or_kind(Kind::Git, trouble)?;
+        match parent {
+            Some(parent) => self.contains(&parent, base).await,
+            None => Ok(false),
+        }
+    }
 }

@@ -88,7 +88,9 @@ impl Host {
         {
             return Ok(None);
         }
-        if self.has_led(&order.store, base, &now).await? {
+        if self.has_led(&order.store, base, &now).await?
+            || repo.is_end_of(&now, base, &row.id, &row.run).await?
+        {
             return Ok(None);
         }
         Ok(Some(format!(

@@ -9,6 +9,8 @@ use crate::agent::Outcome;
 use crate::agent::fleet::Order;
 use crate::agent::query::{Commit, Site, Start};
 use crate::error::Result;
+use crate::git::Worktree;
+use crate::git::worktree::There;
 use crate::host::Host;
 use crate::journal::{AgentRow, Status};
 
@@ -36,9 +38,6 @@ impl Host {
         if let Some(why) = self.base_changed(order, row).await? {
             return Ok(Fit::Not(why));
         }
-        if let Some(why) = lent_away(order, row).await {
-            return Ok(Fit::Not(why));
-        }
         let Some(text) = call.outcome.as_deref().filter(|_| row.status.is_final()) else {
             return Ok(Fit::Again);
         };
@@ -47,11 +46,47 @@ impl Host {
         if row.status != Status::Completed && was_final && !book.has_lost(at) {
             return Ok(Fit::Again);
         }
+        if let Some(why) = self.lent_away(order, row).await? {
+            return Ok(Fit::Not(why));
+        }
         let outcome = Outcome::restored(text, &order.query.label)?;
         if let Some(why) = self.gone(order, row, &outcome).await {
             return Ok(Fit::Not(why));
         }
         Ok(Fit::Ended(Box::new(outcome)))
+    }
+
+    /// Brings a worktree that the script makes anew, and lends to an agent that had ended in it, to where
+    /// that one had left it; says why the agent has to be asked again where that cannot be.
+    async fn lent_away(&self, order: &Order, row: &AgentRow) -> Result<Option<String>> {
+        let (Site::Worktree(plan), Some(repo)) = (&order.query.site, &order.repo) else {
+            return Ok(None);
+        };
+        let Start::There { branch, path, lender: Some(lender) } = &plan.start else {
+            return Ok(None);
+        };
+        let (Some(base), Some(head)) = (&row.base_commit, &row.head_commit) else {
+            return Ok(None);
+        };
+        let tip = repo.resolve(&format!("refs/heads/{branch}")).await.ok();
+        if plan.commit != Commit::No && (tip.as_ref() == Some(head) || head == base) {
+            return Ok(None);
+        }
+        let why = "the worktree that it worked in is made anew".to_owned();
+        // What it had not committed is nowhere but there.
+        if plan.commit == Commit::No {
+            return Ok(Some(why));
+        }
+        let there = There {
+            id: row.id.clone(),
+            run: row.run.clone(),
+            branch: branch.clone(),
+            path: path.clone(),
+            root: order.worktree_root.clone(),
+            lender: Some(lender.clone()),
+        };
+        let caught_up = Worktree::catch_up(repo, there, base, head).await?;
+        Ok((!caught_up).then_some(why))
     }
 
     /// Says what is no more of the work of an agent that has ended, if something is not; its branch is made
@@ -95,16 +130,4 @@ pub(super) fn is_certain(order: &Order, before: &AgentRow) -> bool {
     }
     let is_made_up = query.prompt.trim().starts_with(query.label.trim_end_matches('…'));
     query.label == before.label && !is_made_up
-}
-
-/// Says that the work of an agent was in a worktree which was lent to it and is made anew, if so it is.
-async fn lent_away(order: &Order, row: &AgentRow) -> Option<String> {
-    let (Site::Worktree(plan), Some(repo)) = (&order.query.site, &order.repo) else { return None };
-    let Start::There { branch, lender: Some(_), .. } = &plan.start else { return None };
-    let tip = repo.resolve(&format!("refs/heads/{branch}")).await.ok();
-    let is_there = row.status.is_final() && plan.commit != Commit::No && tip == row.head_commit;
-    let was_idle = row.status == Status::Completed
-        && row.head_commit == row.base_commit
-        && plan.commit != Commit::No;
-    (!is_there && !was_idle).then(|| "the worktree that it worked in is made anew".to_owned())
 }
