@@ -325,6 +325,7 @@ fn unreadable(path: &Path, fault: &toml::de::Error) -> Error {
 
 /// The settings of a run, every one with its value.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting")]
 pub struct Config {
     /// The model of agents that name none.
     pub model: Option<String>,

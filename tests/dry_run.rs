@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/home.rs"]
+#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 
 use std::collections::BTreeMap;

@@ -163,6 +163,7 @@ struct Stop {
 /// `agent.config` too.
 #[derive(Args, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 struct Flags {
     /// Model of agents that name none of their own
     #[arg(long, value_name = "NAME|FILE.lua")]

@@ -12,7 +12,12 @@ end
 
 local steps = {
   { call("Write", { file_path = "a.txt", content = "one\n" }) },
-  { call("Bash", { command = "test -f b.txt || { echo b > b.txt && git add b.txt && git commit -qm own; }" }) },
+  {
+    call(
+      "Bash",
+      { command = "test -f b.txt || { echo b > b.txt && git add b.txt && git commit -qm own; }" }
+    ),
+  },
   { call("Edit", { file_path = "a.txt", old_string = "one", new_string = "two" }) },
   {
     call("Write", { file_path = "c/d.txt", content = "c\n" }),
@@ -25,7 +30,12 @@ local redo = {
   { call("Bash", { command = "printf 'one\\n' > a.txt" }), call("Read", { file_path = "a.txt" }) },
   steps[2],
   { call("Bash", { command = "printf 'two\\n' > a.txt" }) },
-  { call("Bash", { command = "mkdir -p c; printf 'c\\n' > c/d.txt; echo l > x.log; rm -f README.md" }) },
+  {
+    call(
+      "Bash",
+      { command = "mkdir -p c; printf 'c\\n' > c/d.txt; echo l > x.log; rm -f README.md" }
+    ),
+  },
 }
 
 -- Each call of a reply has its result in the message behind it, in order, and no result is alone.

@@ -8,7 +8,14 @@ local function job(name, more)
   local word, files = WORDS[name] or "written", FILES[name] or 3
   local query = {
     label = name,
-    prompt = name .. ": [[scenario steady dir=" .. name .. " files=" .. files .. " word=" .. word .. "]]",
+    prompt = name
+      .. ": [[scenario steady dir="
+      .. name
+      .. " files="
+      .. files
+      .. " word="
+      .. word
+      .. "]]",
     branch = "work/" .. name,
     max_turns = 99,
   }
@@ -28,7 +35,9 @@ end
 
 local report = {}
 local function note(name, outcome)
-  local told = outcome.head_commit and { tree = tree(outcome.head_commit), base = tree(outcome.base_commit) } or {}
+  local told = outcome.head_commit
+      and { tree = tree(outcome.head_commit), base = tree(outcome.base_commit) }
+    or {}
   told.result, told.files, told.branch = outcome.result, outcome.files_changed, outcome.branch
   report[name] = told
 end
@@ -75,10 +84,11 @@ end
 for n = 1, 5 do
   local outcome = agent.query(job("late" .. n, { base = "work/into" }))
   note("late" .. n, outcome)
-  report.merges[5 + n] = git.merge({ branch = outcome, into = "work/into", message = "late " .. n }).status
+  report.merges[5 + n] =
+    git.merge({ branch = outcome, into = "work/into", message = "late " .. n }).status
 end
 report.once = agent.once("count", function()
   return #report.merges
 end)
-report.into = tree "work/into"
+report.into = tree("work/into")
 return report
