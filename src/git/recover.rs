@@ -230,14 +230,18 @@ async fn put_in(
     };
     store.update(&id, change).await?;
     store.flush().await?;
+    let in_trial = merge::is_trial(&life.path);
+    if in_trial {
+        // Its files go with the merge that they were for; its snapshots stay. Once it is settled nobody
+        // would know whose these are.
+        worktree::discard_indexes(repo, &id);
+    }
     if is_agent || worktree.was_there() {
         worktree.keep().await?;
     } else {
         worktree.close(&finished).await?; // A script's own: nobody goes on in it.
     }
-    if merge::is_trial(&life.path) {
-        // Its files go with the merge that they were for; its snapshots stay.
-        worktree::discard_indexes(repo, &id);
+    if in_trial {
         return Ok(format!("{id} was cut off: the merge that it worked on is taken back"));
     }
     let mut text = account(&life, &finished);

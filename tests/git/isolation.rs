@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-use agentlua::git::worktree::{Entry, Released};
+use agentlua::git::worktree::{Entry, Released, There};
 use agentlua::git::{self, Finished, Left, Worktree};
 
 use crate::kinds::{filled, kinds};
@@ -464,6 +464,47 @@ async fn an_agent_enters_a_second_time() {
     assert_eq!(finished.kept[0].name, "refs/agentlua/keep/a1/start");
     assert_eq!(repo.git(&["show", "refs/agentlua/keep/a1/start:one"]), "1");
     assert_ordinary(&repo, &again);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_that_an_agent_was_lent_is_no_obstacle_and_its_index_goes_with_it() {
+    let repo = Repo::new();
+    repo.git(&["switch", "-qc", "theirs"]);
+    repo.write("README.md", "theirs\n");
+    repo.commit("theirs");
+    repo.git(&["switch", "-q", "main"]);
+    let base = repo.git(&["rev-parse", "HEAD"]);
+    repo.write("README.md", "ours\n");
+    repo.commit("ours");
+    let opened = open(&repo).await;
+    let own = create(&repo, &opened, "a1", "agents/a1").await;
+    let dir = own.path().to_owned();
+    repo.git_in(&dir, &["read-tree", "-m", &base, "HEAD", "theirs"]);
+    assert_eq!(repo.git_in(&dir, &["status", "--porcelain"]), "UU README.md");
+    let there = There {
+        id: "a2".to_owned(),
+        run: "run-1".to_owned(),
+        branch: "agents/a1".to_owned(),
+        path: Some(dir.clone()),
+        root: repo.beside("state"),
+        lender: Some("a1".to_owned()),
+    };
+    let lent = Worktree::reopen(&opened, there).await.unwrap();
+    lent.enter(Entry::default()).await.unwrap();
+    std::fs::write(dir.join("README.md"), "both\n").unwrap();
+    repo.git_in(&dir, &["commit", "-qam", "mine"]);
+    // No snapshot of a turn comes between: the agent was cut off.
+    let finished = lent.finish(None).await.unwrap();
+    assert_eq!(
+        (&*finished.files_changed, finished.uncommitted),
+        (&["README.md".into()][..], false)
+    );
+    assert_eq!(lent.leave(&finished).await.unwrap(), None);
+    lent.hand_back().await.unwrap();
+    assert_ordinary(&repo, &lent);
+    assert_eq!(repo.git(&["show", "agents/a1:README.md"]), "both");
+    let kept = |id: &str| repo.path().join(".git/agentlua/index").join(id).exists();
+    assert_eq!((kept("a1"), kept("a2")), (true, false), "who lends it keeps theirs");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -72,7 +72,8 @@ async fn brought_up(
     let submodules: BTreeSet<_> = links(index, digits)?.into_keys().collect();
     if let Some(tip) = tip {
         let read = repo.git_at(place, "read-tree").setting("core.sparseCheckout=false");
-        read.args(["-i", "-m", tip]).bytes().await?;
+        // The sides of a conflict that an earlier index had are dropped: what became of it is in the files.
+        read.args(["-i", "--reset", tip]).bytes().await?;
     }
     let sparse = sparse::carry(worktree, place).await?;
     let mut snapshot = Snapshot::default();

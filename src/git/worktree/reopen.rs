@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::create::folder;
 use super::survey::gone;
+use super::undo::discard_indexes;
 use super::{KIND, LOCK_REASON, Life, Record, State, Terms, Worktree, WorktreeEntry, list};
 use crate::crash;
 use crate::error::{Error, Kind, Result, ResultExt};
@@ -76,7 +77,8 @@ impl Worktree {
         .await
     }
 
-    /// Lets go of the worktree and leaves it as it is: unlocked, or locked for who lent it.
+    /// Lets go of the worktree and leaves it as it is: unlocked, or locked for who lent it, who has an index
+    /// of their own.
     ///
     /// # Errors
     /// [`Kind::Git`] when the record cannot be changed.
@@ -87,6 +89,8 @@ impl Worktree {
             let _lock = worktree.repo.lock().await?;
             lock_for(&worktree.admin, &lender)
                 .or_kind(Kind::Git, || "cannot give the worktree back")?;
+            // Once it is settled nobody would know whose that was.
+            discard_indexes(&worktree.repo, &worktree.id);
             crash::point("reopen.handed_back");
             worktree.settle("handed back").await;
             Ok(())
