@@ -60,7 +60,7 @@ use repo::Repo;
 /// Opens the repository around `dir` with the environment of `repo`.
 async fn open_at(repo: &Repo, dir: &Path, reader: Option<Reader>) -> Result<Arc<git::Repo>> {
     let environment = Some(repo.environment().into_iter().collect());
-    git::Repo::open_with(dir, Opening { environment, reader }).await
+    git::Repo::open_with(dir, Opening { environment, reader, ..Opening::default() }).await
 }
 
 async fn open(repo: &Repo) -> Arc<git::Repo> {

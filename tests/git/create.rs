@@ -329,7 +329,8 @@ async fn submodules_are_filled_on_request_and_the_configuration_stays() {
     let environment = repo.environment().into_iter().map(|(name, value)| {
         if name == "GIT_CONFIG_GLOBAL" { (name, home.clone().into()) } else { (name, value) }
     });
-    let opening = agentlua::git::Opening { environment: Some(environment.collect()), reader: None };
+    let opening =
+        agentlua::git::Opening { environment: Some(environment.collect()), ..Default::default() };
     let opened = agentlua::git::Repo::open_with(repo.path(), opening).await.unwrap();
     let furnish = Furnish { submodules: true, ..Furnish::default() };
     let wanted = New { furnish, ..new(&repo, &opened, "a1", "full").await };

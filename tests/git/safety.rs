@@ -25,7 +25,8 @@ async fn open_with(repo: &Repo, more: &[(&str, &str)]) -> Arc<git::Repo> {
     let mut environment = repo.environment();
     environment.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
     environment.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-    let opening = Opening { environment: Some(environment.into_iter().collect()), reader: None };
+    let opening =
+        Opening { environment: Some(environment.into_iter().collect()), ..Default::default() };
     git::Repo::open_with(repo.path(), opening).await.unwrap()
 }
 
@@ -274,7 +275,7 @@ async fn the_users_own_configuration_is_read_and_not_written() {
     let mut environment = repo.environment();
     environment.retain(|(name, _)| name != "GIT_CONFIG_GLOBAL");
     let environment = Some(environment.into_iter().collect());
-    let opening = Opening { environment, reader: None };
+    let opening = Opening { environment, ..Default::default() };
     let opened = git::Repo::open_with(repo.path(), opening).await.unwrap();
     let worktree = create(&repo, &opened, "a1", "agents/a1").await;
     assert_eq!(worktree.global_config(), None);
