@@ -1,6 +1,7 @@
 //! An agent that is planned: checked as if it began, and answered for.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -79,8 +80,27 @@ pub struct Planned {
     pub error: Option<String>,
 }
 
+/// Returns the agents with those of one outermost call together, as these calls were made, and within each
+/// as their paths say: which of several is asked first is chance.
+pub(super) fn sorted(agents: &[Planned]) -> Vec<Planned> {
+    let outermost = |agent: &Planned| {
+        let path = agent.call_path.trim_start_matches('/');
+        path.split(['/', '[']).next().unwrap_or_default().to_owned()
+    };
+    let mut places = BTreeMap::new();
+    for (place, agent) in agents.iter().enumerate() {
+        places.entry(outermost(agent)).or_insert(place);
+    }
+    let mut sorted = agents.to_vec();
+    sorted.sort_by(|a, b| {
+        let by_place = places.get(&outermost(a)).cmp(&places.get(&outermost(b)));
+        by_place.then_with(|| order(&a.call_path, &b.call_path))
+    });
+    sorted
+}
+
 /// Compares two call paths as the calls stand in the script: numbers by value.
-pub(super) fn order(a: &str, b: &str) -> Ordering {
+fn order(a: &str, b: &str) -> Ordering {
     let parts = |path: &str| -> Vec<(String, u64)> {
         let mut parts = Vec::new();
         for part in path.split(['/', '[', ']', '#']).filter(|part| !part.is_empty()) {
@@ -469,7 +489,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_sorted_as_they_stand_in_the_script() {
+    fn agents_are_sorted_as_they_were_asked() {
+        let planned = |path: &&str| Planned { call_path: (*path).to_owned(), ..Planned::default() };
+        let asked = ["/race#1[b]/query#1", "/race#1[a]/query#1", "/query#1"];
+        let asked: Vec<Planned> = asked.iter().map(planned).collect();
+        let paths: Vec<String> = sorted(&asked).into_iter().map(|one| one.call_path).collect();
+        assert_eq!(paths, ["/race#1[a]/query#1", "/race#1[b]/query#1", "/query#1"]);
+    }
+
+    #[test]
+    fn numbers_in_paths_are_compared_as_such() {
         let mut paths = [
             "/query#10",
             "/all#2[b]/query#1",

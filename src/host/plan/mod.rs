@@ -170,8 +170,7 @@ impl Plan {
     /// Returns what was planned. `budget` is the run's.
     pub fn report(&self, concurrency: usize, budget: Option<f64>) -> Report {
         let state = self.state();
-        let mut agents = state.agents.clone();
-        agents.sort_by(|a, b| agent::order(&a.call_path, &b.call_path));
+        let agents = agent::sorted(&state.agents);
         let asked = || agents.iter().filter(|agent| agent.error.is_none());
         let known_usd = asked().filter_map(|agent| agent.worst_case_usd).sum();
         let unknown = asked().filter(|agent| agent.worst_case_usd.is_none()).count();
