@@ -9,7 +9,7 @@ mod home;
 #[path = "resume/stage.rs"]
 mod stage;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stage::{Stage, last};
 
 const NOTHING: [&str; 0] = [];
@@ -120,6 +120,17 @@ fn an_edited_prompt_is_named_and_asked_again_with_what_depends_on_it() {
     // What the old one made is kept.
     let kept = stage.git(&["for-each-ref", "--format=%(objectname)", "refs/agentlua/removed"]);
     assert!(kept.lines().any(|commit| commit == old), "{kept}, not {old}\n{}", ran.stderr);
+    // It is listed no more, and merging it merges what it had done, whoever has its branch.
+    let listed = stage.home.run(&["agents", "--json"]).stdout;
+    let was = |row: &&Value| row["head_commit"] == json!(old);
+    let id = stage.agents().iter().find(was).unwrap()["id"].as_str().unwrap().to_owned();
+    assert!(!listed.contains(&format!("\"{id}\"")), "{listed}");
+    stage.git(&["branch", "landing", "main"]);
+    let merged = stage.home.run(&["merge", &id, "--into", "landing"]);
+    assert_eq!(merged.code, 0, "{}", merged.stderr);
+    assert_eq!(stage.git(&["show", "landing:b.txt"]), "write b.txt");
+    assert_eq!(stage.home.run(&["rm", "--force", &id]).code, 0);
+    assert_eq!(stage.git(&["show", "work/b:b.txt,"]), "write b.txt, better");
     // And from then on it is that which had ended.
     let ran = stage.resume(&[]);
     assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);

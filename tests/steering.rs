@@ -243,6 +243,10 @@ fn a_run_is_gone_on_with_once_at_a_time() {
     let refused = wait_for("one of two to be refused", || {
         both.iter_mut().position(|run| run.0.try_wait().expect("its state").is_some())
     });
+    // Nor is another begun beside it.
+    let ran = home.run(&["run", "--resume", "main.lua"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("is going on in another process"), "{}", ran.stderr);
     home.write("go", "");
     for (index, run) in both.into_iter().enumerate() {
         let ran = run.end();
