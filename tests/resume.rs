@@ -3,6 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "resume/called_off.rs"]
+mod called_off;
+#[path = "resume/depends.rs"]
+mod depends;
 #[path = "support/home.rs"]
 #[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;

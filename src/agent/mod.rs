@@ -28,7 +28,7 @@ mod hook_output;
 pub mod id;
 pub mod inbox;
 mod instructions;
-mod kept;
+pub mod kept;
 pub mod key;
 mod lifetime;
 pub mod live;

@@ -73,6 +73,10 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
         let output = output.clone();
         move || signals::stop(&signalled, &stopper, &output)
     });
+    host.fleet().stops_when({
+        let signalled = signalled.clone();
+        move || signalled.code().is_some()
+    });
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
     let code = session::on_lua_thread(running.execute(&launch))?;

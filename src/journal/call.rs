@@ -38,6 +38,13 @@ pub(super) fn reopen(connection: &Connection, id: &str) -> rusqlite::Result<bool
     Ok(connection.prepare(sql)?.execute(params![id, now()])? == 1)
 }
 
+/// Notes that an agent that has ended had lost a race; `false` if there is none.
+pub(super) fn lose(connection: &Connection, id: &str) -> rusqlite::Result<bool> {
+    let sql = "UPDATE agent SET outcome = json_set(outcome, '$.lost', json('true'))
+               WHERE id = ?1 AND outcome IS NOT NULL";
+    Ok(connection.prepare(sql)?.execute([id])? == 1)
+}
+
 /// Notes that another call has taken an agent's place; `false` if there is none.
 pub(super) fn supersede(connection: &Connection, id: &str) -> rusqlite::Result<bool> {
     let sql = "UPDATE agent SET superseded = 1, updated_at = ?2 WHERE id = ?1";

@@ -39,6 +39,15 @@ impl Store {
         self.written(move |connection| call::reopen(connection, &id)).await.map(drop)
     }
 
+    /// Notes with the outcome of an agent that another one has won the race which it was in.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn note_lost(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.written(move |connection| call::lose(connection, &id)).await.map(drop)
+    }
+
     /// Notes that another call has taken the place of an agent of a run that was resumed.
     ///
     /// # Errors

@@ -84,12 +84,30 @@ impl Stage {
         self.start(&[&[&*resume], flags].concat())
     }
 
+    /// Puts something between the prelude and the script.
+    pub fn put_before(&self, text: &str) {
+        let file = self.home.beside("main.lua");
+        let script = std::fs::read_to_string(&file).unwrap();
+        let body = script.strip_prefix(PRELUDE).unwrap();
+        std::fs::write(file, format!("{PRELUDE}{text}{body}")).unwrap();
+    }
+
+    /// Returns the command that runs the script from the start.
+    pub fn first(&self, flags: &[&str]) -> std::process::Command {
+        std::fs::write(self.home.beside("alive"), "").unwrap();
+        self.command(flags)
+    }
+
     fn start(&self, flags: &[&str]) -> Ran {
+        Ran::of(&mut self.command(flags))
+    }
+
+    fn command(&self, flags: &[&str]) -> std::process::Command {
         let script = self.home.beside("main.lua");
         let args = [&["run"], flags, &[script.to_str().unwrap()]].concat();
         let mut command = self.home.command(&args);
         command.env("ASKED", self.home.beside("asked")).env("ALIVE", self.home.beside("alive"));
-        Ran::of(&mut command)
+        command
     }
 
     /// Makes as if the newest run had been cut off and not ended.

@@ -161,19 +161,18 @@ impl Book {
         top.map(|at| self.cost(at)).sum()
     }
 
-    /// Tells whether an agent was called off because a sibling of it had won a race.
-    pub(super) fn has_lost(&self, at: usize) -> bool {
-        let path = &self.row(at).call_path;
-        path.match_indices("/race#").any(|(start, _)| {
-            let Some(open) = path[start..].find('[').map(|open| start + open) else { return false };
-            let Some(end) = path[open..].find("]/").map(|end| open + end) else { return false };
-            let (race, member) = (&path[..=open], &path[..=end]);
-            self.entries.iter().any(|entry| {
-                let row = &entry.call.row;
-                let is_other =
-                    row.call_path.starts_with(race) && !row.call_path.starts_with(member);
-                is_other && row.status == crate::journal::Status::Completed
-            })
+    /// Tells whether a call that was asked later has taken up the conversation, the worktree or the branch of
+    /// this one.
+    pub(super) fn is_taken_up(&self, at: usize) -> bool {
+        let row = self.row(at);
+        let own = format!("{}@", row.call_path);
+        let mut later = self.entries.iter().skip(at + 1).map(|entry| &entry.call.row);
+        later.any(|later| {
+            let branch = row.branch.is_some() && later.branch == row.branch;
+            let path = row.worktree_path.is_some() && later.worktree_path == row.worktree_path;
+            let past =
+                later.past.as_ref() == Some(&row.id) || later.session_id() == row.session_id();
+            (branch || path || past) && !later.call_path.starts_with(&own)
         })
     }
 
@@ -202,7 +201,6 @@ fn shared(one: &str, other: &str) -> usize {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::journal::Status;
 
     fn call(path: &str, hash: &str, cost: Option<f64>) -> Call {
         let row = AgentRow {
@@ -259,24 +257,5 @@ mod tests {
         book.take(2);
         assert!(book.share(3).carried_usd.abs() < 1e-9);
         assert!((book.share(3).cost_usd - 0.75).abs() < 1e-9);
-    }
-
-    #[test]
-    fn who_lost_a_race_is_told_by_the_winner() {
-        let ended = |path: &str, status| {
-            let mut call = call(path, "a", None);
-            call.row.status = status;
-            call
-        };
-        let book = Book::new(vec![
-            ended("/race#1[1]/query#1", Status::Completed),
-            ended("/race#1[2]/query#1", Status::Cancelled),
-            ended("/race#2[1]/query#1", Status::Cancelled),
-            ended("/race#2[2]/query#1", Status::Failed),
-            ended("/all#1[1]/query#1", Status::Completed),
-            ended("/all#1[2]/query#1", Status::Cancelled),
-        ]);
-        let lost: Vec<usize> = (0..6).filter(|at| book.has_lost(*at)).collect();
-        assert_eq!(lost, [1]);
     }
 }

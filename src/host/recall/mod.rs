@@ -9,6 +9,7 @@
 mod base;
 mod book;
 mod fit;
+mod held;
 mod queue;
 mod replace;
 mod told;
@@ -17,12 +18,14 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, OnceCell};
 
 use self::base::Moves;
 use self::book::Book;
 use self::fit::{Fit, is_certain};
+use self::held::Held;
 use self::queue::{Looking, Queue};
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
@@ -38,7 +41,9 @@ pub(super) struct Recall {
     earlier: OnceCell<Earlier>,
     /// By the folder of the store.
     books: Mutex<HashMap<PathBuf, Arc<Mutex<Book>>>>,
-    moves: Mutex<Option<Moves>>,
+    moves: Mutex<Moves>,
+    /// Whether a call goes on that had ended, so that what follows may come elsewhere.
+    shifted: AtomicBool,
     queue: Queue,
     told: Told,
 }
@@ -56,6 +61,8 @@ struct Earlier {
 enum Found {
     /// It had ended, and this is its outcome.
     Ended(Box<Outcome>, Box<AgentRow>),
+    /// It had been called off, and waits to be called off again.
+    Held(Held),
     /// It goes on.
     Again,
     /// It is asked as if for the first time.
@@ -68,6 +75,7 @@ impl Recall {
             earlier: OnceCell::new(),
             books: Mutex::default(),
             moves: Mutex::default(),
+            shifted: AtomicBool::new(false),
             queue: Queue::default(),
             told: Told::new(events),
         }
@@ -98,6 +106,7 @@ impl Host {
         };
         let store = self.store(repo.as_ref()).await?;
         self.book(&store, repo.as_ref()).await?;
+        self.learn_steps().await?;
         Ok(Earlier { edited, ended_at: run.and_then(|run| run.ended_at) })
     }
 
@@ -137,6 +146,10 @@ impl Host {
             Found::Ended(outcome, row) => {
                 self.give(&order, &outcome, &row, looking).await;
                 Ok(ControlFlow::Break(*outcome))
+            }
+            Found::Held(held) => {
+                drop(looking);
+                self.hold(order, held).await
             }
             Found::Again | Found::Nothing => {
                 recall.told.now();
@@ -215,6 +228,7 @@ impl Host {
                 cost += row.cost_usd.unwrap_or_default();
             }
         }
+        recall.moves.lock().await.learn_agents(&rows);
         self.fleet.carry(usage, cost);
         recall.queue.expect(book.places());
         let book = Arc::new(Mutex::new(book));
@@ -230,7 +244,8 @@ impl Host {
         let book = &mut *book.lock().await;
         let path = order.query.call_path.clone();
         // Callbacks come in an order of their own.
-        let free = earlier.edited || path.contains("/callback#");
+        let shifted = recall.shifted.load(Ordering::Relaxed);
+        let free = earlier.edited || shifted || path.contains("/callback#");
         let mut found = None;
         if let Some(at) = book.same(&path, &order.key.hash) {
             let fit = self.fit(order, book, at, earlier).await?;
@@ -271,6 +286,7 @@ impl Host {
     ) -> Result<Found> {
         let Some(recall) = &self.recall else { return Ok(Found::Nothing) };
         let row = book.call(at).row.clone();
+        let is_held = matches!(fit, Fit::Held(_));
         let outcome = match fit {
             Fit::Not(why) => {
                 recall.told.again(asked_again(&row.id, &row.label, &why));
@@ -278,16 +294,23 @@ impl Host {
                 self.replace(order, book, at).await?;
                 return Ok(Found::Nothing);
             }
-            Fit::Again => None,
-            Fit::Ended(outcome) => Some(outcome),
+            Fit::Again => {
+                recall.shifted.fetch_or(row.status.is_final(), Ordering::Relaxed);
+                None
+            }
+            Fit::Ended(outcome) | Fit::Held(outcome) => Some(outcome),
         };
         self.fleet.come_to(order, book.share(at));
         book.take(at);
         if row.call_path != order.query.call_path {
             self.move_to(order, &row).await?;
         }
-        self.take_nested(order, book, at, outcome.is_some());
+        self.take_nested(order, book, at, outcome.is_some() && !is_held);
         if let Some(outcome) = outcome {
+            if is_held {
+                recall.queue.forget(row.place);
+                return Ok(Found::Held(Held { outcome, row, at }));
+            }
             return Ok(Found::Ended(outcome, Box::new(row)));
         }
         recall.queue.forget(row.place);
@@ -328,6 +351,12 @@ impl Host {
             Some(place) => recall.queue.wait(place, looking).await,
             None => drop(looking),
         }
+        self.hand_over(order, outcome, row);
+    }
+
+    /// Gives an outcome back now.
+    fn hand_over(&self, order: &Order, outcome: &Outcome, row: &AgentRow) {
+        let Some(recall) = &self.recall else { return };
         // A branch that was there before the agent is never deleted.
         let goes = outcome.left_nothing() && row.branch_created;
         self.fleet.recall(order, outcome, goes);
