@@ -11,6 +11,7 @@ mod book;
 mod fit;
 mod queue;
 mod replace;
+mod steps;
 mod told;
 
 use std::collections::{HashMap, HashSet};
