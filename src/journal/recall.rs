@@ -92,8 +92,40 @@ impl Store {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn steps(&self, run: &str) -> Result<Vec<Step>> {
+        self.steps_as(run, |step| step).await
+    }
+
+    /// Lists what `each` makes of the steps of a run, in the order in which they were taken first: there is
+    /// one of them in memory at a time.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn steps_as<T: Send + 'static>(
+        &self,
+        run: &str,
+        each: impl FnMut(Step) -> T + Send + 'static,
+    ) -> Result<Vec<T>> {
         let run = run.to_owned();
-        self.look(move |connection| step::select(connection, &run)).await
+        self.look(move |connection| step::select(connection, &run, each)).await
+    }
+
+    /// Returns the step of a run at a path.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn step(&self, run: &str, path: &str) -> Result<Option<Step>> {
+        let (run, path) = (run.to_owned(), path.to_owned());
+        self.look(move |connection| step::at(connection, &run, &path)).await
+    }
+
+    /// Notes that a step stands at another path now, in the place of whatever stood there.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn move_step(&self, run: &str, from: &str, to: &str) -> Result<()> {
+        let (run, from, to) = (run.to_owned(), from.to_owned(), to.to_owned());
+        let put = move |connection: &Connection| step::put_elsewhere(connection, &run, &from, &to);
+        self.written(put).await.map(drop)
     }
 
     /// Writes down how a run ended.

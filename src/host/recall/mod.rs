@@ -12,6 +12,7 @@ mod fit;
 mod held;
 mod queue;
 mod replace;
+mod steps;
 mod told;
 
 use std::collections::{HashMap, HashSet};
