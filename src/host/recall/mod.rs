@@ -27,17 +27,19 @@ use self::queue::{Looking, Queue};
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
-use crate::agent::{Outcome, key};
+use crate::agent::{Outcome, key, transcript};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
-use crate::journal::{AgentChange, AgentRow, Store};
+use crate::journal::{AgentFilter, AgentRow, Store};
 
 /// What a resumed run remembers.
 pub(super) struct Recall {
     earlier: OnceCell<Earlier>,
     /// By the folder of the store.
     books: Mutex<HashMap<PathBuf, Arc<Mutex<Book>>>>,
+    /// The folders of the stores whose earlier spending is counted.
+    counted: Mutex<HashSet<PathBuf>>,
     moves: Mutex<Option<Moves>>,
     queue: Queue,
     told: Told,
@@ -50,6 +52,12 @@ struct Earlier {
     edited: bool,
     /// When it ended last, if it ever did.
     ended_at: Option<i64>,
+}
+
+/// What earlier lives of the run have used up in a store.
+struct Spent {
+    usage: Usage,
+    cost_usd: f64,
 }
 
 /// What was found of a call.
@@ -67,6 +75,7 @@ impl Recall {
         Self {
             earlier: OnceCell::new(),
             books: Mutex::default(),
+            counted: Mutex::default(),
             moves: Mutex::default(),
             queue: Queue::default(),
             told: Told::new(events),
@@ -98,6 +107,9 @@ impl Host {
         };
         let store = self.store(repo.as_ref()).await?;
         self.book(&store, repo.as_ref()).await?;
+        if let Some(command) = run.and_then(|run| run.command.as_ref()) {
+            self.count_elsewhere(&command.elsewhere).await?;
+        }
         Ok(Earlier { edited, ended_at: run.and_then(|run| run.ended_at) })
     }
 
@@ -197,29 +209,55 @@ impl Host {
             // Who was cut off there has its commit then.
             self.recover(repo).await;
         }
-        let (run, reading) = (self.fleet.run_id().to_owned(), Arc::clone(store));
-        let (calls, rows) = self
-            .beside(async move {
-                reading.flush().await?;
-                let filter =
-                    crate::journal::AgentFilter { run: Some(run.clone()), ..Default::default() };
-                Ok::<_, Error>((reading.calls(&run).await?, reading.agents(filter).await?))
-            })
-            .await??;
-        let book = Book::new(calls);
-        let (mut usage, mut cost) = (Usage::default(), book.total_cost());
-        for row in &rows {
-            usage += row.usage;
-            // Whose place another has taken was paid for all the same.
-            if row.superseded && !row.call_path.contains("/callback#") {
-                cost += row.cost_usd.unwrap_or_default();
-            }
+        let (book, spent) = self.calls_of(store).await?;
+        if recall.counted.lock().await.insert(store.dir().to_owned()) {
+            self.fleet.carry(spent.usage, spent.cost_usd);
         }
-        self.fleet.carry(usage, cost);
         recall.queue.expect(book.places());
         let book = Arc::new(Mutex::new(book));
         books.insert(store.dir().to_owned(), Arc::clone(&book));
         Ok(book)
+    }
+
+    /// Reads the calls of a store, and what they have used up.
+    async fn calls_of(&self, store: &Arc<Store>) -> Result<(Book, Spent)> {
+        let (run, store) = (self.fleet.run_id().to_owned(), Arc::clone(store));
+        let reading = async move {
+            store.flush().await?;
+            let filter = AgentFilter { run: Some(run.clone()), ..AgentFilter::default() };
+            let mut book = Book::new(store.calls(&run).await?);
+            for (at, id) in book.unsettled() {
+                if !transcript::ends_with_answer(&store.said(&id).await?) {
+                    book.note_unanswered(at);
+                }
+            }
+            Ok::<_, Error>((book, store.agents(filter).await?))
+        };
+        let (book, rows) = self.beside(reading).await??;
+        let mut spent = Spent { usage: Usage::default(), cost_usd: book.total_cost() };
+        for row in &rows {
+            spent.usage += row.usage;
+            // Whose place another has taken was paid for all the same.
+            if row.superseded && !row.call_path.contains("/callback#") {
+                spent.cost_usd += row.cost_usd.unwrap_or_default();
+            }
+        }
+        Ok((book, spent))
+    }
+
+    /// Counts what the run has used up in other repositories before this life comes to one of them.
+    async fn count_elsewhere(&self, dirs: &[PathBuf]) -> Result<()> {
+        let Some(recall) = &self.recall else { return Ok(()) };
+        for dir in dirs {
+            if !recall.counted.lock().await.insert(dir.clone()) {
+                continue;
+            }
+            let path = dir.clone();
+            let store = self.beside(async move { Store::open(&path).await }).await??;
+            let (_, spent) = self.calls_of(&Arc::new(store)).await?;
+            self.fleet.carry(spent.usage, spent.cost_usd);
+        }
+        Ok(())
     }
 
     async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
@@ -284,7 +322,7 @@ impl Host {
         self.fleet.come_to(order, book.share(at));
         book.take(at);
         if row.call_path != order.query.call_path {
-            self.move_to(order, &row).await?;
+            order.store.move_calls(book.moves(at, &order.query.call_path)).await?;
         }
         self.take_nested(order, book, at, outcome.is_some());
         if let Some(outcome) = outcome {
@@ -313,12 +351,6 @@ impl Host {
             }
             book.take(nested);
         }
-    }
-
-    /// Notes that a call stands at another path now.
-    async fn move_to(&self, order: &Order, row: &AgentRow) -> Result<()> {
-        let change = |path: String| AgentChange { call_path: Some(path), ..AgentChange::default() };
-        order.store.update(&row.id, change(order.query.call_path.clone())).await
     }
 
     /// Gives an outcome back when it is its turn.
