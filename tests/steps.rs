@@ -227,7 +227,8 @@ agent.query { prompt = "echo one > x.txt", branch = "x", model = worker }
 print(git.merge("x").status, sh.check("cat x.txt").stdout)
 "#;
     lives.script = format!("{START}{}{script}", worker(&lives.home));
-    let write = |text: &str| std::fs::write(lives.home.beside("main.lua"), text).expect("the script");
+    let write =
+        |text: &str| std::fs::write(lives.home.beside("main.lua"), text).expect("the script");
     write(&lives.script);
     let _ = lives.life(false, Some("step.merge_kept"));
     write(&lives.script.replace("echo one", "echo two"));

@@ -53,7 +53,7 @@ pub mod structured;
 mod subagent;
 pub mod tally;
 mod tidings;
-mod transcript;
+pub(crate) mod transcript;
 pub mod turn;
 pub mod verify;
 

@@ -51,6 +51,18 @@ pub(super) fn supersede(connection: &Connection, id: &str) -> rusqlite::Result<b
     Ok(connection.prepare(sql)?.execute(params![id, now()])? == 1)
 }
 
+/// Moves calls to other paths, by their agents' ids.
+pub(super) fn move_all(
+    connection: &Connection,
+    moves: &[(String, String)],
+) -> rusqlite::Result<bool> {
+    for (id, path) in moves {
+        let change = AgentChange { call_path: Some(path.clone()), ..AgentChange::default() };
+        agent::update(connection, id, &change)?;
+    }
+    Ok(!moves.is_empty())
+}
+
 /// Lists the agents of a run that no other call has taken the place of, in the order in which they were asked.
 pub(super) fn select(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Call>> {
     let filter = AgentFilter { run: Some(run.to_owned()), ..AgentFilter::default() };

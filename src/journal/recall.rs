@@ -1,5 +1,6 @@
 //! The store, for runs that are gone on with and for whoever looks on from another process.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -126,6 +127,25 @@ impl Store {
         let (run, from, to) = (run.to_owned(), from.to_owned(), to.to_owned());
         let put = move |connection: &Connection| step::put_elsewhere(connection, &run, &from, &to);
         self.written(put).await.map(drop)
+    }
+
+    /// Notes that a run of this store has begun in the one in `dir`, too.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn note_elsewhere(&self, run: &str, dir: &Path) -> Result<()> {
+        let (run, dir) = (run.to_owned(), dir.to_owned());
+        let write = move |connection: &Connection| run::note_elsewhere(connection, &run, &dir);
+        self.written(write).await.map(drop)
+    }
+
+    /// Moves calls to other paths, all or none of them: each of them by its agent's id.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn move_calls(&self, moves: Vec<(String, String)>) -> Result<()> {
+        let write = move |connection: &Connection| call::move_all(connection, &moves);
+        self.written(write).await.map(drop)
     }
 
     /// Writes down how a run ended.

@@ -1,6 +1,7 @@
 //! A repository, a script and a model that counts what it is asked; runs that are killed and gone on with.
 
 use std::path::Path;
+use std::process::Command;
 
 use agentlua::journal::{Step, Store};
 use serde_json::Value;
@@ -98,11 +99,17 @@ impl Stage {
         self.command(flags)
     }
 
+    /// Goes on with the newest run, which is killed when it comes to a point.
+    pub fn crash(&self, point: &str) -> Ran {
+        let resume = format!("--resume={}", self.run_id());
+        Ran::of(self.command(&[&resume]).env("AGENTLUA_CRASH_AT", point))
+    }
+
     fn start(&self, flags: &[&str]) -> Ran {
         Ran::of(&mut self.command(flags))
     }
 
-    fn command(&self, flags: &[&str]) -> std::process::Command {
+    fn command(&self, flags: &[&str]) -> Command {
         let script = self.home.beside("main.lua");
         let args = [&["run"], flags, &[script.to_str().unwrap()]].concat();
         let mut command = self.home.command(&args);

@@ -31,11 +31,11 @@ use self::queue::{Looking, Queue};
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
-use crate::agent::{Outcome, key};
+use crate::agent::{Outcome, key, transcript};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
-use crate::journal::{AgentChange, AgentRow, Store};
+use crate::journal::{AgentFilter, AgentRow, Store};
 
 /// What a resumed run remembers.
 pub(super) struct Recall {
@@ -45,6 +45,8 @@ pub(super) struct Recall {
     moves: Mutex<Moves>,
     /// Whether a call goes on that had ended, so that what follows may come elsewhere.
     shifted: AtomicBool,
+    /// The folders of the stores whose earlier spending is counted.
+    counted: Mutex<HashSet<PathBuf>>,
     queue: Queue,
     told: Told,
 }
@@ -56,6 +58,12 @@ struct Earlier {
     edited: bool,
     /// When it ended last, if it ever did.
     ended_at: Option<i64>,
+}
+
+/// What earlier lives of the run have used up in a store.
+struct Spent {
+    usage: Usage,
+    cost_usd: f64,
 }
 
 /// What was found of a call.
@@ -75,6 +83,7 @@ impl Recall {
         Self {
             earlier: OnceCell::new(),
             books: Mutex::default(),
+            counted: Mutex::default(),
             moves: Mutex::default(),
             shifted: AtomicBool::new(false),
             queue: Queue::default(),
@@ -108,6 +117,9 @@ impl Host {
         let store = self.store(repo.as_ref()).await?;
         self.book(&store, repo.as_ref()).await?;
         self.learn_steps().await?;
+        if let Some(command) = run.and_then(|run| run.command.as_ref()) {
+            self.count_elsewhere(&command.elsewhere).await?;
+        }
         Ok(Earlier { edited, ended_at: run.and_then(|run| run.ended_at) })
     }
 
@@ -211,30 +223,56 @@ impl Host {
             // Who was cut off there has its commit then.
             self.recover(repo).await;
         }
-        let (run, reading) = (self.fleet.run_id().to_owned(), Arc::clone(store));
-        let (calls, rows) = self
-            .beside(async move {
-                reading.flush().await?;
-                let filter =
-                    crate::journal::AgentFilter { run: Some(run.clone()), ..Default::default() };
-                Ok::<_, Error>((reading.calls(&run).await?, reading.agents(filter).await?))
-            })
-            .await??;
-        let book = Book::new(calls);
-        let (mut usage, mut cost) = (Usage::default(), book.total_cost());
-        for row in &rows {
-            usage += row.usage;
-            // Whose place another has taken was paid for all the same.
-            if row.superseded && !row.call_path.contains("/callback#") {
-                cost += row.cost_usd.unwrap_or_default();
-            }
+        let (book, spent, rows) = self.calls_of(store).await?;
+        if recall.counted.lock().await.insert(store.dir().to_owned()) {
+            self.fleet.carry(spent.usage, spent.cost_usd);
         }
         recall.moves.lock().await.learn_agents(&rows);
-        self.fleet.carry(usage, cost);
         recall.queue.expect(book.places());
         let book = Arc::new(Mutex::new(book));
         books.insert(store.dir().to_owned(), Arc::clone(&book));
         Ok(book)
+    }
+
+    /// Reads the calls of a store, and what they have used up.
+    async fn calls_of(&self, store: &Arc<Store>) -> Result<(Book, Spent, Vec<AgentRow>)> {
+        let (run, store) = (self.fleet.run_id().to_owned(), Arc::clone(store));
+        let reading = async move {
+            store.flush().await?;
+            let filter = AgentFilter { run: Some(run.clone()), ..AgentFilter::default() };
+            let mut book = Book::new(store.calls(&run).await?);
+            for (at, id) in book.unsettled() {
+                if !transcript::ends_with_answer(&store.said(&id).await?) {
+                    book.note_unanswered(at);
+                }
+            }
+            Ok::<_, Error>((book, store.agents(filter).await?))
+        };
+        let (book, rows) = self.beside(reading).await??;
+        let mut spent = Spent { usage: Usage::default(), cost_usd: book.total_cost() };
+        for row in &rows {
+            spent.usage += row.usage;
+            // Whose place another has taken was paid for all the same.
+            if row.superseded && !row.call_path.contains("/callback#") {
+                spent.cost_usd += row.cost_usd.unwrap_or_default();
+            }
+        }
+        Ok((book, spent, rows))
+    }
+
+    /// Counts what the run has used up in other repositories before this life comes to one of them.
+    async fn count_elsewhere(&self, dirs: &[PathBuf]) -> Result<()> {
+        let Some(recall) = &self.recall else { return Ok(()) };
+        for dir in dirs {
+            if !recall.counted.lock().await.insert(dir.clone()) {
+                continue;
+            }
+            let path = dir.clone();
+            let store = self.beside(async move { Store::open(&path).await }).await??;
+            let (_, spent, _) = self.calls_of(&Arc::new(store)).await?;
+            self.fleet.carry(spent.usage, spent.cost_usd);
+        }
+        Ok(())
     }
 
     async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
@@ -304,7 +342,7 @@ impl Host {
         self.fleet.come_to(order, book.share(at));
         book.take(at);
         if row.call_path != order.query.call_path {
-            self.move_to(order, &row).await?;
+            order.store.move_calls(book.moves(at, &order.query.call_path)).await?;
         }
         self.take_nested(order, book, at, outcome.is_some() && !is_held);
         if let Some(outcome) = outcome {
@@ -337,12 +375,6 @@ impl Host {
             }
             book.take(nested);
         }
-    }
-
-    /// Notes that a call stands at another path now.
-    async fn move_to(&self, order: &Order, row: &AgentRow) -> Result<()> {
-        let change = |path: String| AgentChange { call_path: Some(path), ..AgentChange::default() };
-        order.store.update(&row.id, change(order.query.call_path.clone())).await
     }
 
     /// Gives an outcome back when it is its turn.
