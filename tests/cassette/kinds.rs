@@ -234,3 +234,40 @@ fn a_script_and_a_variable_choose_as_a_flag_does() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("needs a recording"), "{ran:?}");
 }
+
+#[test]
+fn what_functions_of_the_script_ask_plays_whoever_else_is_called() {
+    let (studio, recorded) = same(
+        r#"
+local model = agent.model {
+  reply = function(request)
+    -- MODEL
+    if request.prompt ~= "outer" then return "helped with " .. request.prompt end
+    if request.turn == 1 then
+      return { tools = { { name = "help", input = { what = "it" } } } }
+    end
+    return "said: " .. request.results[1].content
+  end,
+}
+local function ask(prompt) return agent.query({ prompt = prompt, model = model }).result end
+local help = agent.tool {
+  name = "help",
+  description = "helps",
+  input = { what = "string" },
+  run = function(input) return ask("tool " .. input.what) end,
+}
+print(agent.query({
+  prompt = "outer",
+  model = model,
+  tools = { help },
+  on_event = function() end,
+  hooks = { pre_tool_use = function() ask("hook") end },
+  verify = function() return ask("verify") == "helped with verify" end,
+}).result)
+"#,
+    );
+    assert_eq!(recorded.stdout, "said: helped with tool it\n");
+    for path in ["@1/tool#1/query#1", "@1/hook#1/query#1", "/verify#1/query#1"] {
+        assert!(studio.text().contains(path), "{path}: {}", studio.text());
+    }
+}

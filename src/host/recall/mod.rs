@@ -27,7 +27,7 @@ use self::queue::{Looking, Queue};
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
-use crate::agent::{Outcome, key};
+use crate::agent::{Outcome, Role, key};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
@@ -211,7 +211,7 @@ impl Host {
         for row in &rows {
             usage += row.usage;
             // Whose place another has taken was paid for all the same.
-            if row.superseded && !row.call_path.contains("/callback#") {
+            if row.superseded && !Role::has_asked(&row.call_path) {
                 cost += row.cost_usd.unwrap_or_default();
             }
         }
@@ -230,7 +230,7 @@ impl Host {
         let book = &mut *book.lock().await;
         let path = order.query.call_path.clone();
         // Callbacks come in an order of their own.
-        let free = earlier.edited || path.contains("/callback#");
+        let free = earlier.edited || Role::has_asked(&path);
         let mut found = None;
         if let Some(at) = book.same(&path, &order.key.hash) {
             let fit = self.fit(order, book, at, earlier).await?;
