@@ -13,3 +13,47 @@ pub trait Function: Send + Sync {
     /// Returns the hash of its code.
     fn code(&self) -> &str;
 }
+
+/// What a function of the script is to the agent that calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A tool.
+    Tool,
+    /// What a model written in Lua says.
+    Model,
+    /// A hook.
+    Hook,
+    /// It allows calls of tools.
+    Permission,
+    /// It hears events.
+    Listener,
+    /// It looks at what the agent has done.
+    Verifier,
+}
+
+impl Role {
+    /// How many there are.
+    pub(super) const COUNT: usize = 6;
+
+    const ALL: [Self; Self::COUNT] =
+        [Self::Tool, Self::Model, Self::Hook, Self::Permission, Self::Listener, Self::Verifier];
+
+    /// Returns its word in call paths.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Model => "model",
+            Self::Hook => "hook",
+            Self::Permission => "can_use_tool",
+            Self::Listener => "on_event",
+            Self::Verifier => "verify",
+        }
+    }
+
+    /// Reports whether what is at a call path was asked for by such a function. Runs of before roles
+    /// were told apart say `callback`.
+    pub fn has_asked(path: &str) -> bool {
+        let mut words = Self::ALL.iter().map(|role| role.word()).chain(["callback"]);
+        words.any(|word| path.contains(&format!("/{word}#")))
+    }
+}

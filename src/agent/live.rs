@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use super::function::Role;
 use super::inbox::Inbox;
 
 /// What is known of an agent while it lives, for handles on it.
@@ -18,8 +19,8 @@ pub struct Live {
     pub working: AtomicBool,
     /// The turn that is under way.
     pub turn: AtomicU32,
-    /// Calls of the script's functions: the turn of the last one, and how many it is in that.
-    calls: Mutex<(u32, u32)>,
+    /// Calls of the script's functions: the turn of the last one, and how many of each role were in that.
+    calls: Mutex<(u32, [u32; Role::COUNT])>,
     /// Whether somebody outside of the script has stopped it.
     pub stopped: AtomicBool,
     /// Counts it among the agents that want a worktree.
@@ -32,13 +33,17 @@ impl Live {
         drop(self.wanting.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Numbers a call of one of the script's functions: its turn, and its number in that, from 1.
-    pub fn next_call(&self) -> (u32, u32) {
+    /// Numbers a call of one of the script's functions: its turn, and its number among those of its role
+    /// in that, from 1. A replay has none of the model's, so the others must not count them.
+    pub fn next_call(&self, role: Role) -> (u32, u32) {
         let turn = self.turn.load(Ordering::Relaxed);
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = if calls.0 == turn { calls.1 + 1 } else { 1 };
-        *calls = (turn, number);
-        *calls
+        if calls.0 != turn {
+            *calls = (turn, [0; Role::COUNT]);
+        }
+        let number = &mut calls.1[role as usize];
+        *number += 1;
+        (turn, *number)
     }
 
     /// Keeps an agent among those that will want a worktree, until it has one or is no more.

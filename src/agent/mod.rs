@@ -58,6 +58,6 @@ pub mod turn;
 pub mod verify;
 
 pub use fleet::Fleet;
-pub use function::Function;
+pub use function::{Function, Role};
 pub use outcome::{Outcome, Subtype};
 pub use query::Query;

@@ -9,7 +9,7 @@ use mlua::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::query::{DefaultModel, Models};
-use crate::agent::prompt;
+use crate::agent::{Role, prompt};
 use crate::config::is_lua_file;
 use crate::error::{Error, Kind, Result};
 use crate::event::Usage;
@@ -58,7 +58,8 @@ pub fn written(value: &LuaValue) -> Option<Rc<Written>> {
 
 /// Gives a model to agents of `task`: its calls run as children of that task.
 pub fn bind(runtime: &Rc<Runtime>, written: &Written, task: &Rc<Task>) -> Arc<dyn Model> {
-    let callback = runtime.callbacks().register(written.reply.clone(), Rc::clone(task));
+    let callback =
+        runtime.callbacks().register(written.reply.clone(), Rc::clone(task), Role::Model);
     Arc::new(LuaModel { name: written.name.clone(), callback })
 }
 

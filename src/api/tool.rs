@@ -10,6 +10,7 @@ use mlua::prelude::*;
 use serde_json::{Value, json};
 
 use super::schema;
+use crate::agent::Role;
 use crate::error::{Error, Kind, Result};
 use crate::event::Events;
 use crate::host::Host;
@@ -123,7 +124,11 @@ pub fn read(
             input: written.input.clone(),
             checker: Arc::clone(&written.checker),
             read_only: written.read_only,
-            callback: runtime.callbacks().register(written.run.clone(), Rc::clone(task)),
+            callback: runtime.callbacks().register(
+                written.run.clone(),
+                Rc::clone(task),
+                Role::Tool,
+            ),
             events: host.events().clone(),
         }));
     }

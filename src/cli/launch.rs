@@ -174,6 +174,15 @@ impl Launch {
         } else {
             asked.args.to_vec()
         };
+        if let (Some(file), None, None) =
+            (&recorded.record, &asked.flags.record, &asked.flags.replay)
+        {
+            let text = format!(
+                "`--record {}` is not taken over: a recording of what is left would replace that of the whole",
+                file.display()
+            );
+            notes.push((Level::Warn, text));
+        }
         let flags = asked.flags.clone().anchored(around.here).over(recorded);
         Ok(Self {
             sources: around.sources(&flags, &cwd)?,

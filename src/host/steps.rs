@@ -25,6 +25,7 @@ pub(in crate::host) use worktree::Made;
 
 use self::held::{Held, Shelf};
 use super::{Host, locked};
+use crate::agent::Role;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Level};
 use crate::journal::{Step, Store};
@@ -113,7 +114,7 @@ impl Host {
             return Ok(None);
         }
         // Beneath a callback nothing has a fixed place. Where steps were put aside, it was edited before.
-        let is_edited = place.path.contains("/callback#")
+        let is_edited = Role::has_asked(&place.path)
             || locked(&self.steps.shelf).has_set_aside()
             || self.is_edited().await?;
         if !is_edited {

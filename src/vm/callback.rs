@@ -21,6 +21,7 @@ use super::error::Uncaught;
 use super::fingerprint::fingerprint;
 use super::task::Task;
 use super::value;
+use crate::agent::Role;
 use crate::error::{Error, Kind, Result};
 
 enum Request {
@@ -37,6 +38,7 @@ struct Served {
     main: LuaFunction,
     function: LuaFunction,
     owner: Rc<Task>,
+    role: Role,
 }
 
 /// The arguments of a call.
@@ -120,7 +122,7 @@ impl crate::agent::Function for Callback {
 
 /// The functions that callbacks stand for.
 pub struct Callbacks {
-    functions: RefCell<HashMap<u64, (LuaFunction, Rc<Task>)>>,
+    functions: RefCell<HashMap<u64, (LuaFunction, Rc<Task>, Role)>>,
     next: Cell<u64>,
     requests: mpsc::UnboundedSender<Request>,
 }
@@ -140,9 +142,15 @@ impl Callbacks {
                     Request::Drop(id) => drop(callbacks.functions.borrow_mut().remove(&id)),
                     Request::Call { id, call } => {
                         let found = callbacks.functions.borrow().get(&id).cloned();
-                        if let Some((function, owner)) = found {
+                        if let Some((function, owner, role)) = found {
                             let (lua, main) = (lua.clone(), main.clone());
-                            tokio::task::spawn_local(call(Served { lua, main, function, owner }));
+                            tokio::task::spawn_local(call(Served {
+                                lua,
+                                main,
+                                function,
+                                owner,
+                                role,
+                            }));
                         }
                     }
                 }
@@ -151,12 +159,12 @@ impl Callbacks {
         callbacks
     }
 
-    /// Registers `function`; calls run as children of `owner`.
-    pub fn register(&self, function: LuaFunction, owner: Rc<Task>) -> Callback {
+    /// Registers `function`; calls run as children of `owner`, numbered by what it is to its agent.
+    pub fn register(&self, function: LuaFunction, owner: Rc<Task>, role: Role) -> Callback {
         let id = self.next.get();
         self.next.set(id + 1);
         let code = fingerprint(&function).into();
-        self.functions.borrow_mut().insert(id, (function, owner));
+        self.functions.borrow_mut().insert(id, (function, owner, role));
         Callback { slot: Arc::new(Slot { id, requests: self.requests.clone() }), code }
     }
 }
@@ -168,7 +176,7 @@ impl Served {
         read: impl FnOnce(&Lua, &[LuaValue]) -> Result<T>,
         mut reply: oneshot::Sender<Result<T>>,
     ) {
-        let Self { lua, main, function, owner } = self;
+        let Self { lua, main, function, owner, role } = self;
         let Given { values, guard: _guard } = match given(&lua) {
             Ok(given) => given,
             Err(fault) => {
@@ -176,7 +184,7 @@ impl Served {
                 return;
             }
         };
-        let task = owner.callback_child();
+        let task = owner.callback_child(role);
         task.excuse();
         task.start(&lua, &main, function, LuaMultiValue::from_vec(values));
         let ending = tokio::select! {

@@ -23,6 +23,7 @@ use super::error;
 use super::slice::Sliced;
 use super::stopper::Stopper;
 use super::trail::Trail;
+use crate::agent::Role;
 use crate::agent::budget::Purse;
 use crate::agent::fleet::Live;
 use crate::agent::place::Places;
@@ -110,15 +111,15 @@ impl Task {
     }
 
     /// Makes the child that runs a callback of an agent: it works in that agent's place.
-    pub fn callback_child(self: &Rc<Self>) -> Rc<Self> {
+    pub fn callback_child(self: &Rc<Self>, role: Role) -> Rc<Self> {
         let employer = self.employed.borrow().clone();
         let path = match &employer.at {
             // The same in every life of the run, however many turns are gone on without being asked again.
             Some((call_path, live)) => {
-                let (turn, number) = live.next_call();
-                format!("{call_path}@{turn}/callback#{number}")
+                let (turn, number) = live.next_call(role);
+                format!("{call_path}@{turn}/{}#{number}", role.word())
             }
-            None => self.next_path("callback"),
+            None => self.next_path(role.word()),
         };
         let mut child =
             Self::fresh(path, Some(Rc::downgrade(self)), self.stopper.token().child_token());

@@ -234,3 +234,70 @@ fn a_script_and_a_variable_choose_as_a_flag_does() {
     assert_eq!(ran.code, 2, "{ran:?}");
     assert!(ran.stderr.contains("needs a recording"), "{ran:?}");
 }
+
+#[test]
+fn what_functions_of_the_script_ask_plays_whoever_else_is_called() {
+    let (studio, recorded) = same(
+        r#"
+local model = agent.model {
+  reply = function(request)
+    -- MODEL
+    if request.prompt ~= "outer" then return "helped with " .. request.prompt end
+    if request.turn == 1 then
+      return { tools = { { name = "help", input = { what = "it" } } } }
+    end
+    return "said: " .. request.results[1].content
+  end,
+}
+local function ask(prompt) return agent.query({ prompt = prompt, model = model }).result end
+local help = agent.tool {
+  name = "help",
+  description = "helps",
+  input = { what = "string" },
+  run = function(input) return ask("tool " .. input.what) end,
+}
+print(agent.query({
+  prompt = "outer",
+  model = model,
+  tools = { help },
+  on_event = function() end,
+  hooks = { pre_tool_use = function() ask("hook") end },
+  verify = function() return ask("verify") == "helped with verify" end,
+}).result)
+"#,
+    );
+    assert_eq!(recorded.stdout, "said: helped with tool it\n");
+    for path in ["@1/tool#1/query#1", "@1/hook#1/query#1", "/verify#1/query#1"] {
+        assert!(studio.text().contains(path), "{path}: {}", studio.text());
+    }
+}
+
+#[test]
+fn conflicts_that_agents_resolve_play() {
+    let source = r#"
+local model = agent.model {
+  reply = function(request)
+    -- MODEL
+    if request.turn > 1 then return "done" end
+    local side = request.prompt:match("^write (%a+)$")
+    local folder = json.encode(request.messages):match("directory: ([^\\]+)\\nbranch: agentlua/merge")
+    local command = side and "echo " .. side .. " > same.txt"
+      or "cd " .. folder .. " && printf 'left\nright\n' > same.txt"
+    return { tools = { { name = "Bash", input = { command = command } } } }
+  end,
+}
+for _, side in ipairs { "left", "right" } do
+  agent.query { prompt = "write " .. side, model = model, branch = side }
+end
+local done = agent.integrate { branches = { "left", "right" }, into = "both", model = model }
+print(done.ok, done.merges[2].resolved[1].how)
+"#;
+    let (studio, recorded) = same(source);
+    assert_eq!(recorded.stdout, "true\tagent\n");
+    assert!(studio.text().contains("agentlua/⟦trial⟧"), "{}", studio.text());
+    // What differs is shown, also where a merge has failed of it.
+    let changed = source.replace("into = \"both\"", "into = \"other\"");
+    let (_, ran) = studio.replay(&changed, &[]);
+    assert_ne!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("is being merged into `other`"), "{ran:?}");
+}

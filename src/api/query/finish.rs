@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use mlua::prelude::*;
 use serde_json::Value;
 
+use crate::agent::Role;
 use crate::agent::structured::{Schema, TOOL};
 use crate::agent::verify::{Check, Verifier, Verify};
 use crate::api::objection::objection;
@@ -48,7 +49,7 @@ pub(super) fn verify(
     let by = match options.any("verify") {
         None => return Ok(None),
         Some(LuaValue::Function(function)) => {
-            let callback = runtime.callbacks().register(function, Rc::clone(task));
+            let callback = runtime.callbacks().register(function, Rc::clone(task), Role::Verifier);
             Check::Function(Arc::new(Written(callback)))
         }
         Some(LuaValue::String(command)) => match command.to_str() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
+use crate::agent::Role;
 use crate::agent::hook::{Hook, Hooks, Point};
 use crate::error::{Error, Result};
 use crate::vm::args::type_of;
@@ -118,7 +119,8 @@ impl Reader<'_> {
         tools: &[String],
         timeout: Option<std::time::Duration>,
     ) {
-        let callback = self.runtime.callbacks().register(function.clone(), Rc::clone(self.task));
+        let callback =
+            self.runtime.callbacks().register(function.clone(), Rc::clone(self.task), Role::Hook);
         self.hooks.push(Hook {
             point,
             tools: tools.to_vec(),

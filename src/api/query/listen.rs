@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::agent::Function;
+use crate::agent::{Function, Role};
 use crate::error::Result;
 use crate::vm::{Options, Runtime, Task};
 
@@ -14,6 +14,7 @@ pub(super) fn function(
     options: &mut Options,
 ) -> Result<Option<Arc<dyn Function>>> {
     let function = options.callable("on_event")?;
-    let register = |function| runtime.callbacks().register(function, Rc::clone(task));
+    let register =
+        |function| runtime.callbacks().register(function, Rc::clone(task), Role::Listener);
     Ok(function.map(|function| Arc::new(register(function)) as Arc<dyn Function>))
 }

@@ -240,6 +240,7 @@ fn shared(one: &str, other: &str) -> usize {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::journal::Status;
 
     fn call(path: &str, hash: &str, cost: Option<f64>) -> Call {
         let row = AgentRow {
@@ -285,10 +286,10 @@ mod tests {
         top.row.status = Status::Completed;
         let mut book = Book::new(vec![
             top,
-            call("/query#1@2/callback#1/query#1", "b", Some(1.0)),
+            call("/query#1@2/tool#1/query#1", "b", Some(1.0)),
             call("/query#2", "c", None),
-            call("/query#2@1/callback#1/query#1", "d", Some(0.5)),
-            call("/query#2@1/callback#1/query#1@1/callback#1/query#1", "e", Some(0.75)),
+            call("/query#2@1/tool#1/query#1", "d", Some(0.5)),
+            call("/query#2@1/tool#1/query#1@1/tool#1/query#1", "e", Some(0.75)),
         ]);
         let is_close = |one: f64, other: f64| (one - other).abs() < 1e-9;
         assert!(is_close(book.total_cost(), 3.5), "{}", book.total_cost());
@@ -310,12 +311,12 @@ mod tests {
     fn a_call_is_moved_with_those_of_its_callbacks() {
         let book = Book::new(vec![
             call("/query#1", "a", None),
-            call("/query#1@1/callback#1/query#1", "b", None),
-            call("/query#1@1/callback#1/query#1@2/agent#1", "c", None),
+            call("/query#1@1/tool#1/query#1", "b", None),
+            call("/query#1@1/tool#1/query#1@2/agent#1", "c", None),
             call("/query#10", "d", None),
         ]);
         let moved: Vec<String> = book.moves(0, "/query#2").into_iter().map(|(_, to)| to).collect();
-        let beneath = "/query#2@1/callback#1/query#1";
+        let beneath = "/query#2@1/tool#1/query#1";
         assert_eq!(moved, ["/query#2", beneath, &format!("{beneath}@2/agent#1")]);
     }
 }

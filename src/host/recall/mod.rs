@@ -31,7 +31,7 @@ use self::queue::{Looking, Queue};
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
-use crate::agent::{Outcome, key, transcript};
+use crate::agent::{Outcome, Role, key, transcript};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
@@ -253,7 +253,7 @@ impl Host {
         for row in &rows {
             spent.usage += row.usage;
             // Whose place another has taken was paid for all the same.
-            if row.superseded && !row.call_path.contains("/callback#") {
+            if row.superseded && !Role::has_asked(&row.call_path) {
                 spent.cost_usd += row.cost_usd.unwrap_or_default();
             }
         }
@@ -284,7 +284,7 @@ impl Host {
         let path = order.query.call_path.clone();
         // Callbacks come in an order of their own.
         let shifted = recall.shifted.load(Ordering::Relaxed);
-        let free = earlier.edited || shifted || path.contains("/callback#");
+        let free = earlier.edited || shifted || Role::has_asked(&path);
         let mut found = None;
         if let Some(at) = book.same(&path, &order.key.hash) {
             let fit = self.fit(order, book, at, earlier).await?;
