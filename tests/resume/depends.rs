@@ -152,3 +152,29 @@ fn what_follows_a_first_attempt_that_does_it_now_is_found() {
     assert_eq!(stage.asked(), ["fail", "try"], "{}", ran.stderr);
     assert_eq!(last(&ran)["result"], first["result"], "{}", ran.stderr);
 }
+
+#[test]
+fn what_an_edited_call_had_put_on_the_branch_of_another_goes_first() {
+    let stage = Stage::new();
+    let body = |prompt: &str| {
+        format!(
+            r#"
+            local a = agent.query {{ prompt = "write a.txt", branch = "work/a" }}
+            agent.query {{ resume = a, prompt = "write {prompt}", label = "second" }}
+            die()
+            "#
+        )
+    };
+    stage.cut_off(&body("old.txt"));
+    stage.asked();
+    let old = stage.git(&["rev-parse", "work/a"]);
+    stage.script(&body("new.txt"));
+    let ran = stage.resume(&[]);
+    assert_eq!(stage.asked(), ["write new.txt"; 2], "{}", ran.stderr);
+    let files = stage.git(&["ls-tree", "--name-only", "work/a"]);
+    assert_eq!(files, "README\na.txt\nnew.txt", "{}", ran.stderr);
+    let kept = stage.git(&["for-each-ref", "--format=%(objectname)", "refs/agentlua/removed"]);
+    assert!(kept.lines().any(|commit| commit == old), "{kept}\n{}", ran.stderr);
+    let ran = stage.resume(&[]);
+    assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
+}
