@@ -78,6 +78,37 @@ impl Worktree {
         .await
     }
 
+    /// Takes off a branch that nobody works on what led it from `to` to `from`, where that is all that is
+    /// there; returns the ref under `refs/agentlua/removed/<id>` that keeps it. `None`: the branch, or the
+    /// worktree that holds it, is not as it was left, and stays as it is.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the worktree is in use or its files cannot be written.
+    pub async fn put_back(
+        repo: &Arc<Repo>,
+        there: There,
+        from: &str,
+        to: &str,
+    ) -> Result<Option<String>> {
+        let (repo, from, to) = (Arc::clone(repo), from.to_owned(), to.to_owned());
+        let step = async move {
+            let mut held = repo.worktrees().await?.into_iter();
+            if !held.any(|entry| entry.branch.as_ref() == Some(&there.branch)) {
+                let _lock = repo.lock().await?;
+                return put_back(&repo, &there, None, &from, &to).await;
+            }
+            let worktree = Self::reopen(&repo, there.clone()).await?;
+            let done = async {
+                let _lock = repo.lock().await?;
+                put_back(&repo, &there, Some(&worktree), &from, &to).await
+            };
+            let done = done.await;
+            worktree.hand_back().await?;
+            done
+        };
+        to_the_end(step, |_| async {}).await
+    }
+
     /// Tells whether its folder was gone and had to be made again: what git ignores is not there any more.
     pub fn was_remade(&self) -> bool {
         self.terms.remade
@@ -196,6 +227,39 @@ async fn afresh(worktree: &Worktree, before: &Before) -> Result<Option<String>> 
         status.bytes().await.map(|said| said.is_empty().then_some(tip))
     };
     looked.await.or_kind(Kind::Git, || format!("cannot look at `{}`", worktree.path.display()))
+}
+
+/// Puts a branch back under the repository's lock, with the files of the worktree that holds it.
+async fn put_back(
+    repo: &Repo,
+    there: &There,
+    holder: Option<&Worktree>,
+    from: &str,
+    to: &str,
+) -> Result<Option<String>> {
+    let done = async {
+        let name = format!("refs/heads/{}", there.branch);
+        if repo.tip(&name).await?.as_deref() != Some(from) {
+            return Ok(None);
+        }
+        if let Some(worktree) = holder {
+            let status = repo.git_at(&worktree.own(), "status").args(["--porcelain"]).limit(LONG);
+            if !status.bytes().await?.is_empty() {
+                return Ok(None);
+            }
+        }
+        let kept = format!("refs/agentlua/removed/{}/branch", there.id);
+        if repo.tip(&kept).await?.is_none() {
+            repo.move_ref(&kept, from, None, "agentlua: asked again").await?;
+        }
+        if let Some(worktree) = holder {
+            let read = repo.git_at(&worktree.own(), "read-tree").limit(LONG);
+            read.args(["-m", "-u", from, to]).bytes().await?;
+        }
+        repo.move_ref(&name, to, Some(from), "agentlua: asked again").await?;
+        Ok::<_, anyhow::Error>(Some(kept))
+    };
+    done.await.or_kind(Kind::Git, || format!("cannot put `{}` back", there.branch))
 }
 
 async fn caught_up(worktree: &Worktree, before: &Before, to: &str) -> Result<bool> {

@@ -99,7 +99,7 @@ impl Moves {
             }
             let mut before = Vec::new();
             if self.is_known(&commit, time) {
-                before = self.led.get(&commit).cloned().unwrap_or_default();
+                before.extend(self.led.get(&commit).into_iter().flatten().cloned());
             } else if left > 0 && !self.known.contains_key(&commit) {
                 left -= 1;
                 if let [first, merged @ ..] = &parents(commit).await?[..]

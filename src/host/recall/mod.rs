@@ -6,6 +6,7 @@
 //! the same elsewhere is it, too; each is found once. What is found and has ended has its outcome at once.
 //! What was cut off goes on. What differs is asked again, and named before that costs anything.
 
+mod back;
 mod base;
 mod book;
 mod fit;
@@ -331,6 +332,7 @@ impl Host {
                 recall.told.again(asked_again(&row.id, &row.label, &why));
                 recall.queue.forget(row.place);
                 self.replace(order, book, at).await?;
+                self.put_back(order, &row).await;
                 return Ok(Found::Nothing);
             }
             Fit::Again => {
