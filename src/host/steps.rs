@@ -174,7 +174,8 @@ impl Host {
             None => {
                 let (fleet, own) = (Arc::clone(&self.fleet), path.to_owned());
                 let step = self.beside(async move { fleet.step(&own).await }).await??;
-                let gone = || Error::new(Kind::Io, format!("the journal has lost the step `{path}`"));
+                let gone =
+                    || Error::new(Kind::Io, format!("the journal has lost the step `{path}`"));
                 step.ok_or_else(gone)?.value
             }
         };
