@@ -51,6 +51,14 @@ impl Lives {
 
     /// Runs the script, a new run or the one there is, up to a point if one is named.
     fn life(&self, resumed: bool, crash: Option<&str>) -> Ran {
+        let ran = self.any_life(resumed, crash);
+        let expected = if crash.is_some() { 128 + 9 } else { 0 };
+        assert_eq!(ran.code, expected, "at {crash:?}: {}{}", ran.stdout, ran.stderr);
+        ran
+    }
+
+    /// Does so however it ends.
+    fn any_life(&self, resumed: bool, crash: Option<&str>) -> Ran {
         let script = self.home.beside("main.lua");
         let script = script.to_str().expect("a plain path");
         let resume = format!("--resume={}", if resumed { self.run() } else { String::new() });
@@ -62,10 +70,7 @@ impl Lives {
         if let Some(point) = crash {
             command.env("AGENTLUA_CRASH_AT", point);
         }
-        let ran = Ran::of(&mut command);
-        let expected = if crash.is_some() { 128 + 9 } else { 0 };
-        assert_eq!(ran.code, expected, "at {crash:?}: {}{}", ran.stdout, ran.stderr);
-        ran
+        Ran::of(&mut command)
     }
 
     /// Returns the id of the run.
@@ -206,7 +211,7 @@ local worker = agent.model { reply = function(request)
   if request.turn == 2 and os.remove(FLAKY) then
     error "flaky"
   end
-  if request.turn == 2 and fs.exists(LONG) then
+  if request.turn > 2 and os.remove(LONG) then
     return { tools = { { name = "Bash", input = { command = request.prompt } } } }
   end
   return "done"
@@ -249,12 +254,12 @@ print(one and one.ok, git.merge("x").status, #sh.check("cat x.txt").stdout)
         lives.script = format!("{START}{}{script}", worker(&lives.home));
         std::fs::write(lives.home.beside("main.lua"), &lives.script).expect("the script");
         std::fs::write(lives.home.beside("flaky"), "").expect("the file");
-        assert_eq!(lives.life(false, None).stdout, "nil\tmerged\t5\n");
+        assert_eq!(lives.any_life(false, None).stdout, "nil\tfast_forward\t5\n");
         std::fs::write(lives.home.beside("long"), "").expect("the file");
         // It goes on, and what it adds is merged: in the life in which it does so, or in the next one.
         let _ = lives.life(true, Some(point));
         let third = lives.life(true, None);
-        assert_eq!(third.stdout, "true\tmerged\t10\n", "at {point}: {}", third.stderr);
+        assert_eq!(third.stdout, "true\tfast_forward\t10\n", "at {point}: {}", third.stderr);
         assert_eq!(lives.life(true, None).stdout, third.stdout, "at {point}");
     }
 }
@@ -383,6 +388,30 @@ fs.write("../said", result.stdout)
     assert_eq!(lives.life(true, None).stdout, second.stdout);
     let ran = std::fs::read_to_string(lives.home.beside("ran")).expect("the file");
     assert_eq!(ran, "once\nsh\nnamed\n");
+}
+
+#[test]
+fn agents_beneath_what_ran_once_are_there_in_every_life() {
+    let script = r#"
+agent.config { prices = { priced = { input = 0, output = 10 } } }
+local priced = agent.model { name = "priced", reply = function()
+  return { text = "done", usage = { output_tokens = 100000 } }
+end }
+local long = agent.once("key", function()
+  agent.query { prompt = "inner", model = priced }
+  agent.all { function() return agent.query { prompt = "nested", model = priced } end }
+  return ("x"):rep(5000)
+end)
+print(#long, #agent.once("key", print), agent.budget:spent())
+"#;
+    for point in [None, Some("step.once_kept")] {
+        let lives = Lives::new(&format!("{script}git.merge 'a'"));
+        let first = lives.life(false, Some(point.unwrap_or("step.merge_kept")));
+        for life in [lives.life(true, None), lives.life(true, None)] {
+            assert_eq!(life.stdout, "5000\t5000\t2.0\n", "at {point:?}: {}", first.stderr);
+            assert!(life.stderr.contains("3 agents: 3 done"), "at {point:?}: {}", life.stderr);
+        }
+    }
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! Agents that had ended in an earlier life of the run: nobody works, and everything else is as if they
 //! had ended now. The script has their outcomes, listeners are told, the books and the purse have them.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::audience::Audience;
 use super::fleet::{Fleet, Order};
 use super::outcome::Outcome;
-use super::tally::Ended;
+use super::tally::{Ended, Unchanged};
 use crate::event::Usage;
+use crate::git::Repo;
 
 /// What the earlier life of a run has counted for an agent that this one comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,6 +68,28 @@ impl Fleet {
         events.emit(ended.event(outcome, true));
         self.enter(order, outcome, ended, goes);
         live.has_ground();
+    }
+
+    /// Enters an agent that a step of the script had asked which is not taken again, after those in whose
+    /// callbacks it was asked. `goes` is as in [`Fleet::recall`].
+    pub fn recall_beneath(
+        &self,
+        repo: Option<&Arc<Repo>>,
+        outcome: &Outcome,
+        share: Share,
+        goes: bool,
+    ) {
+        self.purse().come_to(share.carried_usd, share.carried_usd);
+        let ended = Ended::new(outcome, repo.map(|repo| &**repo), outcome.left_nothing());
+        self.events.within(&outcome.session_id, None).emit(ended.event(outcome, true));
+        let mut books = self.books();
+        if goes {
+            books.unchanged.extend(Unchanged::of(outcome, repo));
+        }
+        books.carried -= share.usage;
+        books.tally.usage += outcome.usage;
+        books.sessions.insert(outcome.id.clone(), outcome.session_id.clone());
+        books.tally.ended.push(ended);
     }
 
     /// Enters an agent that a callback of one asked which is recalled.

@@ -107,3 +107,29 @@ impl Fleet {
         Ok(false)
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn step(path: &str, value: &str, done: bool) -> Step {
+        let (path, kind, value) = (path.to_owned(), "once".to_owned(), value.to_owned());
+        Step { path, kind, key: "key".to_owned(), done, value }
+    }
+
+    #[test]
+    fn what_waits_for_the_run_to_begin_is_bounded_by_count_and_by_bytes() {
+        let early = Early::default();
+        assert!(!early.hold(step("/a", "1", false)));
+        assert!(!early.hold(step("/a", "2", true)));
+        assert_eq!(early.find("/a").unwrap().value, "2");
+        assert!(early.find("/b").is_none());
+        assert!(early.hold(step("/b", &"x".repeat(MOST_BYTES), true)));
+        let early = Early::default();
+        for number in 0..MOST {
+            assert!(!early.hold(step(&format!("/{number}"), "1", true)), "{number}");
+        }
+        assert!(early.hold(step("/more", "1", true)));
+    }
+}

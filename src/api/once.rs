@@ -108,8 +108,10 @@ async fn once(
     }
     let function = args.callable("fn")?;
     let place = Place::named(&id, "once", &Value::Null);
+    let path = format!("/once[{id}]");
     loop {
         if let Some(known) = host.known_step(&place).await? {
+            host.come_to_beneath(&path).await?;
             return restored(lua, &known.value);
         }
         let Some(running) = onces.running.borrow().get(&id).cloned() else { break };
@@ -129,7 +131,7 @@ async fn once(
         }
     }
     // Beneath the id and not the caller: whoever of several comes first, what it asks is at one place.
-    let child = task.child(format!("/once[{id}]"));
+    let child = task.child(path);
     child.excuse();
     let _running = onces.run(&id, &child);
     child.start(lua, runtime.main(), function, LuaMultiValue::new());

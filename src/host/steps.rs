@@ -131,8 +131,8 @@ impl Host {
     /// do so at a time.
     async fn make_way(&self, place: &Place) -> Result<()> {
         let aside = {
-            let shelf = locked(&self.steps.shelf);
-            shelf.is_in_the_way(place).then(|| shelf.aside(&place.path))
+            let known = locked(&self.steps.shelf);
+            known.is_in_the_way(place).then(|| known.aside(&place.path))
         };
         match aside {
             Some(aside) => self.move_step(&place.path, &aside).await,
@@ -170,15 +170,13 @@ impl Host {
 
     /// Returns the value of a step; one that is not in memory is read.
     async fn value_of(&self, path: &str, held: Option<String>) -> Result<Value> {
-        let text = match held {
-            Some(text) => text,
-            None => {
-                let (fleet, own) = (Arc::clone(&self.fleet), path.to_owned());
-                let step = self.beside(async move { fleet.step(&own).await }).await??;
-                let gone =
-                    || Error::new(Kind::Io, format!("the journal has lost the step `{path}`"));
-                step.ok_or_else(gone)?.value
-            }
+        let text = if let Some(text) = held {
+            text
+        } else {
+            let (fleet, own) = (Arc::clone(&self.fleet), path.to_owned());
+            let step = self.beside(async move { fleet.step(&own).await }).await??;
+            let gone = || Error::new(Kind::Io, format!("the journal has lost the step `{path}`"));
+            step.ok_or_else(gone)?.value
         };
         let trouble = || format!("cannot read what was kept of the step `{path}`");
         serde_json::from_str(&text).or_kind(Kind::Io, trouble)
@@ -247,9 +245,9 @@ impl Host {
             let run = self.fleet.run_id().to_owned();
             let found = async move { store.steps_as(&run, |step| Held::of(step, true)).await };
             let found = self.beside(found).await??;
-            let mut shelf = locked(&self.steps.shelf);
+            let mut known = locked(&self.steps.shelf);
             for (path, held) in found {
-                shelf.put_earlier(path, held);
+                known.put_earlier(path, held);
             }
             Ok::<_, Error>(())
         };

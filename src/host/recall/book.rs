@@ -123,6 +123,15 @@ impl Book {
         moves
     }
 
+    /// Returns the calls that were made beneath a path, whoever makes others before them.
+    pub(super) fn beneath(&self, path: &str) -> Vec<usize> {
+        let is_beneath = |at: &usize| {
+            let rest = self.row(*at).call_path.strip_prefix(path);
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        };
+        (0..self.entries.len()).filter(|at| self.is_free(*at)).filter(is_beneath).collect()
+    }
+
     /// Returns the turn of the agent `at` in which a call beneath it was made.
     pub(super) fn turn_of(&self, at: usize, nested: usize) -> Option<u32> {
         let rest = self.row(nested).call_path.strip_prefix(&*self.row(at).call_path)?;
@@ -278,6 +287,19 @@ mod tests {
         assert_eq!(book.moved("/query#2", "a"), [0]);
         book.take(0);
         assert!(book.displaced().is_empty());
+    }
+
+    #[test]
+    fn what_was_asked_beneath_a_path_is_found_once_and_whoever_asked_first() {
+        let mut book = Book::new(vec![
+            call("/once[a]/query#1", "a", None),
+            call("/once[a]/query#1@1/callback#1/query#1", "b", None),
+            call("/once[ab]/query#1", "c", None),
+            call("/once[a]/all#1[1]/query#1", "d", None),
+        ]);
+        assert_eq!(book.beneath("/once[a]"), [0, 1, 3]);
+        book.take(1);
+        assert_eq!(book.beneath("/once[a]"), [0, 3]);
     }
 
     #[test]
