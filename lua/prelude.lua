@@ -503,6 +503,7 @@ function require(name)
 end
 
 -- Hooks, metatables of types and upvalues are not for scripts.
+local getupvalue = debug.getupvalue
 debug = { getinfo = getinfo, traceback = traceback }
 loaded.debug = debug
 
@@ -532,6 +533,7 @@ return {
   Error = Error,
   attempt = attempt,
   define = define,
+  getupvalue = getupvalue,
   is_result = is_result,
   main = main,
   new_error = new_error,

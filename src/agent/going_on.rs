@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use super::conclude::Verdict;
+use super::inbox::{Source, Word};
 use super::session::{Ending, Session};
 use crate::error::Error;
 use crate::git::Worktree;
@@ -68,14 +69,17 @@ impl Session<'_> {
     }
 
     /// Leaves out of what the script says what it has said to the agent in an earlier life: a resumed
-    /// script says it once more.
-    pub(super) fn without_repeated(&mut self, mut words: Vec<String>) -> Vec<String> {
-        words.retain(|word| match self.heard_before.iter().position(|heard| heard == word) {
-            Some(at) => {
-                self.heard_before.remove(at);
-                false
+    /// script says it once more. Nobody else does.
+    pub(super) fn without_repeated(&mut self, mut words: Vec<Word>) -> Vec<Word> {
+        words.retain(|word| {
+            let known = self.heard_before.iter().position(|heard| *heard == word.text);
+            match known.filter(|_| word.source == Source::Script) {
+                Some(at) => {
+                    self.heard_before.remove(at);
+                    false
+                }
+                None => true,
             }
-            None => true,
         });
         words
     }

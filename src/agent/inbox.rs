@@ -1,4 +1,4 @@
-//! What a script tells an agent while it works: a bounded queue that the conversation empties, and
+//! What a script, or somebody outside, tells an agent while it works: a bounded queue that the conversation empties, and
 //! that is closed in the same step in which the agent finds nothing in it and ends. So whoever was
 //! told that a text was taken knows that it was heard, or that the agent was stopped first.
 
@@ -11,13 +11,29 @@ const MOST: usize = 64;
 /// The longest text, in bytes.
 const LONGEST: usize = 1 << 20;
 
+/// Who tells an agent something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The script, which says it once more when its run is resumed.
+    Script,
+    /// A person or program beside it, who says what is new.
+    Outside,
+}
+
+/// What an agent is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Word {
+    pub text: String,
+    pub source: Source,
+}
+
 /// The texts that wait for an agent.
 #[derive(Debug, Default)]
 pub struct Inbox(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    texts: Vec<String>,
+    words: Vec<Word>,
     closed: bool,
 }
 
@@ -30,7 +46,7 @@ impl Inbox {
     ///
     /// # Errors
     /// Usage, for a text that is empty or too long, and when too many wait.
-    pub fn send(&self, text: String) -> Result<bool> {
+    pub fn send(&self, text: String, source: Source) -> Result<bool> {
         if text.trim().is_empty() {
             return Err(Error::usage("the text is empty"));
         }
@@ -43,25 +59,25 @@ impl Inbox {
         if waiting.closed {
             return Ok(false);
         }
-        if waiting.texts.len() == MOST {
+        if waiting.words.len() == MOST {
             return Err(Error::usage(format!(
                 "{MOST} texts wait already: the agent hears them after its next turn"
             )));
         }
-        waiting.texts.push(text);
+        waiting.words.push(Word { text, source });
         Ok(true)
     }
 
     /// Takes out what waits.
-    pub(super) fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.lock().texts)
+    pub(super) fn take(&self) -> Vec<Word> {
+        std::mem::take(&mut self.lock().words)
     }
 
     /// Takes out what waits; if that is nothing, nothing can be put in any more.
-    pub(super) fn take_or_close(&self) -> Vec<String> {
+    pub(super) fn take_or_close(&self) -> Vec<Word> {
         let mut waiting = self.lock();
-        waiting.closed = waiting.texts.is_empty();
-        std::mem::take(&mut waiting.texts)
+        waiting.closed = waiting.words.is_empty();
+        std::mem::take(&mut waiting.words)
     }
 
     /// Lets nothing be put in any more.
@@ -73,28 +89,35 @@ impl Inbox {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use super::Source::{Outside, Script};
     use super::*;
+
+    fn word(text: &str, source: Source) -> Word {
+        Word { text: text.to_owned(), source }
+    }
 
     #[test]
     fn what_was_taken_in_is_handed_out() {
         let inbox = Inbox::default();
-        assert!(inbox.send("a".into()).unwrap() && inbox.send("b".into()).unwrap());
-        assert_eq!(inbox.take_or_close(), ["a", "b"]);
-        assert!(inbox.send("c".into()).unwrap(), "it was not empty: it is open");
-        assert_eq!(inbox.take(), ["c"]);
+        assert!(
+            inbox.send("a".into(), Script).unwrap() && inbox.send("b".into(), Outside).unwrap()
+        );
+        assert_eq!(inbox.take_or_close(), [word("a", Script), word("b", Outside)]);
+        assert!(inbox.send("c".into(), Script).unwrap(), "it was not empty: it is open");
+        assert_eq!(inbox.take(), [word("c", Script)]);
         assert!(inbox.take_or_close().is_empty());
-        assert!(!inbox.send("d".into()).unwrap());
+        assert!(!inbox.send("d".into(), Script).unwrap());
     }
 
     #[test]
     fn it_has_bounds() {
         let inbox = Inbox::default();
-        assert!(inbox.send(" \n".into()).is_err());
-        assert!(inbox.send("x".repeat(LONGEST + 1)).is_err());
+        assert!(inbox.send(" \n".into(), Script).is_err());
+        assert!(inbox.send("x".repeat(LONGEST + 1), Script).is_err());
         for _ in 0..MOST {
-            assert!(inbox.send("x".repeat(10)).unwrap());
+            assert!(inbox.send("x".repeat(10), Script).unwrap());
         }
-        assert!(inbox.send("x".into()).is_err());
+        assert!(inbox.send("x".into(), Script).is_err());
         assert_eq!(inbox.take().len(), MOST);
     }
 
@@ -103,8 +126,9 @@ mod tests {
         for _ in 0..200 {
             let inbox = Inbox::default();
             let (taken, sent) = std::thread::scope(|scope| {
-                let sender =
-                    scope.spawn(|| (0..20).filter(|n| inbox.send(format!("{n}")).unwrap()).count());
+                let sender = scope.spawn(|| {
+                    (0..20).filter(|n| inbox.send(format!("{n}"), Script).unwrap()).count()
+                });
                 let mut taken = 0;
                 loop {
                     let texts = inbox.take_or_close();

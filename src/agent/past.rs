@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::fleet::Order;
 use super::history::History;
+use super::inbox::Source;
 use super::standing::Standing;
 use super::transcript::{Entry, Kept, Transcript, load};
 use crate::error::{Error, Result};
@@ -127,10 +128,10 @@ pub(super) async fn begin(order: &Order, id: &str, texts: Vec<String>) -> Result
             history
         }
     };
-    let sent = order.live.inbox.take();
-    if !sent.is_empty() {
-        transcript.add(&Entry::Said { texts: Cow::Borrowed(&sent), sent: true }).await;
-        history.add_said(sent)?;
+    for word in order.live.inbox.take() {
+        let (texts, sent) = (vec![word.text], word.source == Source::Script);
+        transcript.add(&Entry::Said { texts: Cow::Borrowed(&texts), sent }).await;
+        history.add_said(texts)?;
     }
     Ok(Beginning { history, transcript, earlier: None })
 }

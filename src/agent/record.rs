@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::inbox::{Source, Word};
 use super::outcome::Subtype;
 use super::session::{Ending, Session};
 use super::transcript::Entry;
@@ -43,7 +44,7 @@ impl Session<'_> {
         self.write(&Entry::SummedUp { summary: Cow::Owned(summary), from, longest }).await;
     }
 
-    /// Takes in what the script has to say to the agent, before the model is asked.
+    /// Takes in what there is to say to the agent, before the model is asked.
     pub(super) async fn hear(&mut self) -> Result<()> {
         let words = self.live.inbox.take();
         let words = self.without_repeated(words);
@@ -69,12 +70,17 @@ impl Session<'_> {
         }
     }
 
-    async fn take_in(&mut self, words: Vec<String>) -> Result<()> {
+    async fn take_in(&mut self, words: Vec<Word>) -> Result<()> {
         if words.is_empty() {
             return Ok(());
         }
-        self.tell_answer(&[], &words);
-        self.keep(words, true).await
+        let texts: Vec<String> = words.iter().map(|word| word.text.clone()).collect();
+        self.tell_answer(&[], &texts);
+        for said in words.chunk_by(|one, next| one.source == next.source) {
+            let texts = said.iter().map(|word| word.text.clone()).collect();
+            self.keep(texts, said[0].source == Source::Script).await?;
+        }
+        Ok(())
     }
 
     /// Keeps words that stay as they are, after the last message.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
 
+use super::inbox::Source;
 use super::live::Live;
 use super::order::Order;
 use crate::error::Result;
@@ -40,13 +41,13 @@ impl Roll {
         Present { roll: Arc::clone(self), name }
     }
 
-    /// Tells an agent something. Returns `false` when it has ended.
+    /// Tells an agent something that its script does not say. Returns `false` when it has ended.
     ///
     /// # Errors
     /// Usage, for a text that cannot be taken.
     pub fn send(&self, store: &Path, id: &str, text: String) -> Result<bool> {
         let live = self.lock().get(&name(store, id)).map(|entry| Arc::clone(&entry.live));
-        live.map_or(Ok(false), |live| live.inbox.send(text))
+        live.map_or(Ok(false), |live| live.inbox.send(text, Source::Outside))
     }
 
     /// Stops an agent, which keeps its work. Returns `false` when it has ended.

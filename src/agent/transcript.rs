@@ -56,8 +56,8 @@ pub(super) enum Entry<'a> {
         #[serde(default)]
         standing: Standing,
     },
-    /// What the user said of his own accord, after the last message; whether it was sent to the agent while
-    /// it worked.
+    /// What the user said of his own accord, after the last message; whether its script sent it to the agent
+    /// while that worked.
     Said {
         texts: Cow<'a, [String]>,
         #[serde(default)]

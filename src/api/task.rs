@@ -6,6 +6,7 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::events;
+use crate::agent::inbox::Source;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::vm::bridge::{Returned, cut_short};
@@ -225,7 +226,7 @@ fn methods(lua: &Lua) -> LuaResult<LuaTable> {
                 return Ok(false);
             }
             match task.agent() {
-                Some(live) => Ok(live.inbox.send(text).map_err(|mut error| {
+                Some(live) => Ok(live.inbox.send(text, Source::Script).map_err(|mut error| {
                     error.message = format!("`task:send`: {}", error.message);
                     error
                 })?),

@@ -19,7 +19,7 @@ use super::terminal::{Stdout, say};
 use crate::agent::id;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
-use crate::journal::{NewRun, RunRow, Store};
+use crate::journal::{NewRun, RunRow, Store, private};
 use crate::process::background::{self, BACKGROUND_ARG};
 use crate::vm::chunk;
 
@@ -120,8 +120,8 @@ impl Leaving<'_> {
     fn start(&self, here: &Path) -> Result<background::Background> {
         let trouble = || format!("cannot write `{}`", self.log.display());
         let folder = self.log.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).or_kind(Kind::Io, trouble)?;
-        let output = File::options().create(true).append(true).open(&self.log);
+        private::folder(folder).or_kind(Kind::Io, trouble)?;
+        let output = private::file(&self.log, File::options().create(true).append(true));
         let output = output.or_kind(Kind::Io, trouble)?;
         let again = self.launch.reads_stdin.then(|| self.script_again(folder));
         let stdin = again.transpose().or_kind(Kind::Io, trouble)?;
@@ -136,7 +136,8 @@ impl Leaving<'_> {
     /// Returns a file without a name that holds the script, which was read from standard input.
     fn script_again(&self, folder: &Path) -> std::io::Result<File> {
         let path = folder.join(format!("{}.lua.part", self.id));
-        let mut file = File::options().create_new(true).read(true).write(true).open(&path)?;
+        let mut file =
+            private::file(&path, File::options().create_new(true).read(true).write(true))?;
         std::fs::remove_file(&path)?;
         file.write_all(&self.launch.script.source)?;
         file.seek(SeekFrom::Start(0))?;

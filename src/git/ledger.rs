@@ -18,7 +18,7 @@ use crate::journal::{HostLock, Store};
 
 /// How long the outcome of a step stays in the journal.
 const REMEMBERED: Duration = Duration::from_hours(24 * 7 * 4);
-/// How long a conversation that nobody is in any more can be taken up.
+/// How long a conversation that nobody is in any more can be taken up, and a run gone on with.
 const CONVERSATIONS: Duration = Duration::from_hours(24 * 90);
 
 /// The host of this handle's intents, and where they are written.
@@ -78,6 +78,7 @@ impl Repo {
             let _ = store.forget_settled(REMEMBERED).await;
             let _ = store.forget_said(CONVERSATIONS).await;
             let _ = store.forget_events(CONVERSATIONS).await;
+            let _ = store.forget_runs(CONVERSATIONS).await;
             Ok(Ledger { store, lock })
         });
         opened.await

@@ -1,6 +1,8 @@
 //! What other processes ask of this run, answered while it goes on: an agent is told something, an agent or
 //! the run is stopped.
 //!
+//! A request is taken before it is done, so that it is done once, also where its answer cannot be written.
+//!
 //! The run looks into every store in which it has begun, a few times in a second. What was asked of an
 //! earlier life of it and not answered is refused: whoever asked has given up.
 
@@ -112,6 +114,10 @@ impl Clerk {
         found: Result<Vec<Request>>,
     ) -> Result<()> {
         for request in found? {
+            if !store.take_request(request.number).await? {
+                continue;
+            }
+            crate::crash::point("request-taken");
             let answer = self.do_as_asked(store, fleet, &request);
             crate::crash::point("request-done");
             store.answer(request.number, &answer).await?;

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::private;
 use crate::error::{Error, Kind, Result, ResultExt};
 
 /// How often to look again when somebody only asks whether the run is alive.
@@ -29,7 +30,7 @@ impl RunLock {
         let shown = path.display().to_string();
         let trouble = || format!("cannot lock `{shown}`");
         for attempt in 0..TRIES {
-            let opened = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+            let opened = path.parent().map_or(Ok(()), private::folder);
             let file = opened
                 .and_then(|()| File::options().create(true).read(true).append(true).open(&path))
                 .or_kind(Kind::Io, trouble)?;

@@ -16,6 +16,7 @@ mod call;
 mod event;
 mod intent;
 mod lock;
+pub mod private;
 mod recall;
 mod request;
 mod run;

@@ -213,6 +213,19 @@ impl Store {
         self.written(move |connection| event::forget(connection, time)).await.map(drop)
     }
 
+    /// Forgets of runs that ended longer ago than `age`, or were cut off then, what only going on with
+    /// them needs: how they were started, their steps, what their agents came to, what was asked of them.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn forget_runs(&self, age: std::time::Duration) -> Result<()> {
+        let age = i64::try_from(age.as_millis()).unwrap_or(i64::MAX);
+        let time = super::agent::now().saturating_sub(age);
+        let dir = self.dir().to_owned();
+        let is_alive = move |run: &str| lock::is_alive(&dir, run);
+        self.written(move |connection| run::forget(connection, time, &is_alive)).await.map(drop)
+    }
+
     /// Tells whether a process works on a run.
     pub fn is_alive(&self, run: &str) -> bool {
         lock::is_alive(self.dir(), run)
@@ -244,6 +257,14 @@ impl Store {
     /// Returns what hears of whatever is asked of a run that has begun in it.
     pub fn ear(&self, run: &str) -> Ear {
         Ear::new(self.file(), run.to_owned())
+    }
+
+    /// Takes a request that is to be answered; `false` if it was taken already.
+    ///
+    /// # Errors
+    /// When the journal cannot be written; what is asked must not be done then.
+    pub async fn take_request(&self, number: i64) -> Result<bool> {
+        self.written(move |connection| request::take(connection, number)).await
     }
 
     /// Answers a request; `false` if it has its answer.

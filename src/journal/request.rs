@@ -93,16 +93,26 @@ pub(super) fn open(connection: &Connection, run: &str) -> rusqlite::Result<Vec<R
     connection.prepare_cached(sql)?.query_map([run], request)?.collect()
 }
 
+/// The answer of a request that somebody works on. Nobody is told it.
+const TAKEN: &str = "taken";
+
+/// Takes a request, so that it is worked on once whatever becomes of its answer; `false` if it was taken
+/// or has its answer.
+pub(super) fn take(connection: &Connection, number: i64) -> rusqlite::Result<bool> {
+    let sql = "UPDATE request SET answer = ?2 WHERE number = ?1 AND answer IS NULL";
+    Ok(connection.prepare(sql)?.execute(params![number, TAKEN])? == 1)
+}
+
 /// Answers a request, once; `false` if it has its answer.
 pub(super) fn answer(connection: &Connection, number: i64, text: &str) -> rusqlite::Result<bool> {
-    let sql =
-        "UPDATE request SET answer = ?2, answered_at = ?3 WHERE number = ?1 AND answer IS NULL";
+    let sql = "UPDATE request SET answer = ?2, answered_at = ?3
+               WHERE number = ?1 AND answered_at IS NULL";
     Ok(connection.prepare(sql)?.execute(params![number, text, now()])? == 1)
 }
 
 /// Returns the answer to a request, once there is one.
 pub(super) fn answered(connection: &Connection, number: i64) -> rusqlite::Result<Option<String>> {
-    let sql = "SELECT answer FROM request WHERE number = ?1";
+    let sql = "SELECT answer FROM request WHERE number = ?1 AND answered_at IS NOT NULL";
     let found = connection.prepare_cached(sql)?.query_row([number], |row| row.get(0)).optional()?;
     Ok(found.flatten())
 }

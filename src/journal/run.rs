@@ -112,6 +112,36 @@ pub(super) fn end(
     Ok(connection.prepare(sql)?.execute(params![run, status, exit_code, now()])? == 1)
 }
 
+/// Forgets what only going on with a run needs, of those that ended, or last did something, before `time`.
+pub(super) fn forget(
+    connection: &Connection,
+    time: i64,
+    is_alive: &dyn Fn(&str) -> bool,
+) -> rusqlite::Result<bool> {
+    // Where a run was cut off, its agents tell how long it went on.
+    let sql = "SELECT id FROM run WHERE command IS NOT NULL AND ?1 > max(
+                   started_at,
+                   coalesce(ended_at, 0),
+                   (SELECT coalesce(max(updated_at), 0) FROM agent WHERE agent.run = run.id),
+                   (SELECT coalesce(max(at), 0) FROM step WHERE step.run = run.id))";
+    let mut old = connection.prepare(sql)?;
+    let old: Vec<String> =
+        old.query_map([time], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    let mut forgot = false;
+    for run in old.iter().filter(|run| !is_alive(run)) {
+        for sql in [
+            "UPDATE run SET command = NULL WHERE id = ?1",
+            "UPDATE agent SET outcome = NULL WHERE run = ?1",
+            "DELETE FROM step WHERE run = ?1",
+            "DELETE FROM request WHERE run = ?1",
+        ] {
+            connection.execute(sql, [run])?;
+        }
+        forgot = true;
+    }
+    Ok(forgot)
+}
+
 /// Lists the runs, the newest last; who is alive is not known here.
 pub(super) fn select(connection: &Connection) -> rusqlite::Result<Vec<RunRow>> {
     let run = |row: &Row<'_>| {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use super::private;
 use crate::error::{Error, Kind, Result, ResultExt};
 
 /// Marks the file as a journal of agentlua ("aLua").
@@ -127,6 +128,8 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// Opens the file for writing, made or brought up to date if need be.
 pub(super) fn writer(file: &Path) -> Result<Connection> {
+    private::journal(file)
+        .or_kind(Kind::Io, || format!("cannot open the journal `{}`", file.display()))?;
     let mut connection =
         open(file, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     let version = version(&connection, file)?;

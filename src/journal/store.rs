@@ -14,6 +14,7 @@ use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
 use super::event::EventFilter;
 use super::intent::{self, HostLock, Intent};
 use super::lock::{self, RunLock};
+use super::private;
 use super::run::{self, NewRun, RunRow};
 use super::schema;
 use super::transcript::{self, SaidRow};
@@ -199,7 +200,7 @@ impl Store {
         let start = || async {
             let (file, dir) = (self.file(), self.dir.clone());
             blocking(move || {
-                std::fs::create_dir_all(&dir).map_err(|error| {
+                private::folder(&dir).map_err(|error| {
                     let why = format!("cannot make the folder `{}`", dir.display());
                     Error::new(crate::error::Kind::Io, why).because(error)
                 })?;

@@ -30,6 +30,35 @@ async fn looking_at_a_journal_that_is_not_there_makes_nothing() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+/// Returns what others than the owner may do with what is there.
+fn open_to_others(paths: &[&std::path::Path]) -> Vec<u32> {
+    use std::os::unix::fs::PermissionsExt;
+    paths.iter().map(|path| path.metadata().unwrap().permissions().mode() & 0o077).collect()
+}
+
+#[tokio::test]
+async fn nobody_else_reads_a_journal() {
+    use std::os::unix::fs::PermissionsExt;
+    let outer = folder();
+    let dir = outer.path().join("agentlua");
+    let (file, wal, shm) =
+        (dir.join("journal.db"), dir.join("journal.db-wal"), dir.join("journal.db-shm"));
+    let paths = [&*dir, &*file, &*wal, &*shm];
+    let store = Store::open(&dir).await.unwrap();
+    let _run = store.begin_run(&NewRun::new("r1", "x.lua")).await.unwrap();
+    assert_eq!(open_to_others(&paths), [0; 4]);
+    // As an earlier version left them.
+    for (path, mode) in paths.into_iter().zip([0o755, 0o644, 0o644, 0o644]) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let again = Store::open(&dir).await.unwrap();
+    let _run = again.begin_run(&NewRun::new("r2", "x.lua")).await.unwrap();
+    assert_eq!(open_to_others(&paths), [0; 4]);
+    let names: Vec<_> =
+        std::fs::read_dir(&dir).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(names.len(), 4, "{names:?}");
+}
+
 #[tokio::test]
 async fn an_id_is_taken_once_and_its_row_changes_field_by_field() {
     let dir = folder();

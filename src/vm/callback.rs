@@ -18,7 +18,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::Uncaught;
-use super::fingerprint::fingerprint;
+use super::fingerprint::Reader;
 use super::task::Task;
 use super::value;
 use crate::agent::Role;
@@ -124,15 +124,20 @@ impl crate::agent::Function for Callback {
 pub struct Callbacks {
     functions: RefCell<HashMap<u64, (LuaFunction, Rc<Task>, Role)>>,
     next: Cell<u64>,
+    reader: Reader,
     requests: mpsc::UnboundedSender<Request>,
 }
 
 impl Callbacks {
-    /// Makes the table and starts to serve it. Must be called inside the Lua thread's `LocalSet`.
-    pub fn serve(lua: &Lua, main: LuaFunction) -> Rc<Self> {
+    /// Makes the table and starts to serve it, with the kit of the prelude. Must be called inside the Lua thread's `LocalSet`.
+    pub fn serve(lua: &Lua, kit: &LuaTable, main: LuaFunction) -> Rc<Self> {
         let (requests, mut incoming) = mpsc::unbounded_channel();
-        let callbacks =
-            Rc::new(Self { functions: RefCell::default(), next: Cell::new(1), requests });
+        let callbacks = Rc::new(Self {
+            functions: RefCell::default(),
+            next: Cell::new(1),
+            reader: Reader::new(kit),
+            requests,
+        });
         // Weak, or the channel would never close and this loop never end.
         let (lua, table) = (lua.clone(), Rc::downgrade(&callbacks));
         tokio::task::spawn_local(async move {
@@ -163,7 +168,7 @@ impl Callbacks {
     pub fn register(&self, function: LuaFunction, owner: Rc<Task>, role: Role) -> Callback {
         let id = self.next.get();
         self.next.set(id + 1);
-        let code = fingerprint(&function).into();
+        let code = self.reader.fingerprint(&function).into();
         self.functions.borrow_mut().insert(id, (function, owner, role));
         Callback { slot: Arc::new(Slot { id, requests: self.requests.clone() }), code }
     }

@@ -30,7 +30,7 @@ const COROUTINE_POOL: usize = 256;
 const PRELUDE: &str = include_str!("../../lua/prelude.lua");
 const INSPECT: &str = include_str!("../../lua/inspect.lua");
 /// Frames of ours carry this name and are left out of tracebacks.
-const OURS: &str = "=[agentlua]";
+pub(super) const OURS: &str = "=[agentlua]";
 
 /// Takes what a script prints.
 pub type Write = Rc<dyn Fn(&[u8])>;
@@ -86,7 +86,7 @@ impl Runtime {
         bridge::install(&lua, kit.get("define")?)?;
         let inspect: LuaFunction = lua.load(INSPECT).set_name(OURS).call(())?;
         error::install_inspector(&lua, &inspect)?;
-        let callbacks = Callbacks::serve(&lua, main.clone());
+        let callbacks = Callbacks::serve(&lua, &kit, main.clone());
         Ok(Self { lua, main, kit, inspect, callbacks, root, exit })
     }
 

@@ -166,3 +166,35 @@ fn what_the_script_has_said_is_heard_once() {
     let ran = ran.resume(None);
     assert_eq!(outcome(&ran.stdout)["num_turns"], 2, "{}{}", ran.stdout, ran.stderr);
 }
+
+#[test]
+fn what_somebody_else_says_is_heard_though_the_script_has_said_it() {
+    let script = r#"
+      local task
+      local model = agent.model { reply = function(request)
+        local heard = 0
+        for _, message in ipairs(request.messages) do
+          for _, block in ipairs(message.content) do
+            heard = heard + (block.text == "hurry" and 1 or 0)
+          end
+        end
+        if request.turn == 1 then
+          task:send("hurry")
+        elseif request.turn == 3 then
+          assert(sh("$AGENTLUA send $AGENT hurry").ok)
+        end
+        if request.turn < 3 then
+          return { tools = { { name = "Read", input = { file_path = "README.md" } } } }
+        end
+        return "heard " .. heard
+      end }
+      task = agent.spawn { prompt = "x", model = model }
+      return task:await()
+    "#;
+    let stage = Stage::new(script);
+    stage.crash("answer.kept#2");
+    let id = stage.agents()[0]["id"].as_str().unwrap().to_owned();
+    let stage = stage.with("AGENTLUA", env!("CARGO_BIN_EXE_agentlua")).with("AGENT", &id);
+    let ran = stage.resume(None);
+    assert_eq!(outcome(&ran.stdout)["result"], "heard 2", "{}{}", ran.stdout, ran.stderr);
+}

@@ -47,6 +47,48 @@ async fn how_agents_ended_is_found_in_the_order_in_which_they_did() {
 }
 
 #[tokio::test]
+async fn runs_are_forgotten_when_they_are_old_and_over() {
+    let dir = folder();
+    let store = Store::open(dir.path()).await.unwrap();
+    let mut locks = Vec::new();
+    for run in ["alive", "cut", "ended"] {
+        let lock = store.begin_run(&NewRun::new(run, "x.lua")).await.unwrap();
+        locks.push((run, lock));
+        let id = format!("agent-{run}");
+        assert!(store.reserve(row(&id, run)).await.unwrap());
+        store.finish_agent(&id, ended(Status::Completed), "{}".into()).await.unwrap();
+        let step = Step {
+            path: "/merge#1".into(),
+            kind: "merge".into(),
+            key: "k".into(),
+            done: true,
+            value: "{}".into(),
+        };
+        store.put_step(run, step).await.unwrap();
+        store.request(run, None, "stop", "").await.unwrap();
+    }
+    store.end_run("ended", "completed", 0).await.unwrap();
+    locks.retain(|(run, _)| *run == "alive");
+    store.forget_runs(std::time::Duration::from_hours(1)).await.unwrap();
+    for run in ["alive", "cut", "ended"] {
+        assert_eq!(store.steps(run).await.unwrap().len(), 1, "{run} is young");
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    store.forget_runs(std::time::Duration::ZERO).await.unwrap();
+    let runs = store.runs().await.unwrap();
+    assert_eq!(runs.len(), 3, "that they were is known");
+    for run in runs {
+        let kept = run.id == "alive";
+        assert_eq!(run.command.is_some(), kept, "{}", run.id);
+        assert_eq!(store.steps(&run.id).await.unwrap().len(), usize::from(kept), "{}", run.id);
+        let calls = store.calls(&run.id).await.unwrap();
+        assert_eq!(calls[0].outcome.is_some(), kept, "{}", run.id);
+        let (_, asked) = store.ear(&run.id).look().await.unwrap();
+        assert_eq!(asked.unwrap().len(), usize::from(kept), "{}", run.id);
+    }
+}
+
+#[tokio::test]
 async fn a_run_keeps_how_it_was_started_and_how_it_ended() {
     let dir = folder();
     let store = Store::open(dir.path()).await.unwrap();
@@ -158,6 +200,11 @@ async fn what_is_asked_from_outside_is_answered_once() {
     let asked = asked.unwrap();
     assert_eq!(asked.iter().map(|asked| asked.number).collect::<Vec<_>>(), [number, all_of_it]);
     assert_eq!((asked[0].agent.as_deref(), &*asked[0].text), (Some("a1"), "be quick"));
+    assert!(run.take_request(number).await.unwrap());
+    assert!(!run.take_request(number).await.unwrap(), "it is done once");
+    assert_eq!(outside.answered(number).await.unwrap(), None);
+    let (ear, asked) = ear.look().await.unwrap();
+    assert_eq!(asked.unwrap().len(), 1);
     assert!(run.answer(number, "ok").await.unwrap());
     assert!(!run.answer(number, "ended").await.unwrap());
     assert_eq!(outside.answered(number).await.unwrap().as_deref(), Some("ok"));

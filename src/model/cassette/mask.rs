@@ -24,23 +24,58 @@ const TRIAL: &str = "⟦trial⟧";
 
 /// Ends of the names of variables that hold secrets.
 const SECRET_NAMES: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
+/// Words of such names.
+const SECRET_WORDS: [&str; 12] = [
+    "PASS",
+    "PASSWD",
+    "PASSWORD",
+    "PASSPHRASE",
+    "PAT",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "AUTH",
+    "PRIVATE",
+    "KEY",
+    "TOKEN",
+    "SECRET",
+];
 /// Shorter values are no secrets, and may be any word.
 const SHORTEST_SECRET: usize = 8;
 
-/// Words that are keys by their looks.
+/// Words that are keys by their looks. A private key goes to its last line; where that is not there, as
+/// far as lines look like those of one.
 static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
         r"(?x)
-        -----BEGIN\ [A-Z\ ]*PRIVATE\ KEY-----[^-]*(?:-----END\ [A-Z\ ]*PRIVATE\ KEY-----)?
+        -----BEGIN\ [A-Z0-9\ ]*PRIVATE\ KEY(?:\ BLOCK)?-----
+        (?:
+            (?:[^-]|-{1,4}[^-])*-----END\ [A-Z0-9\ ]*PRIVATE\ KEY(?:\ BLOCK)?-----
+          | (?:(?:\s|\\[nr]|\d+[\t→])+(?:[A-Z][A-Za-z-]*:\ [^\n\\]*|[A-Za-z0-9+/=]{16,}))*
+        )
         | \b(?:
             sk-[A-Za-z0-9_-]{16,}
+          | [rs]k_(?:live|test)_[A-Za-z0-9]{10,}
           | (?:ghp|gho|ghu|ghs|ghr)_[A-Za-z0-9]{16,}
           | github_pat_[A-Za-z0-9_]{16,}
           | glpat-[A-Za-z0-9_-]{16,}
+          | npm_[A-Za-z0-9]{30,}
+          | hf_[A-Za-z0-9]{30,}
           | xox[abeoprs]-[A-Za-z0-9-]{10,}
           | (?:AKIA|ASIA)[A-Z0-9]{16}
           | AIza[A-Za-z0-9_-]{30,}
+          | eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}
         )",
+    )
+    .ok()
+});
+
+/// Who somebody is, in an address: a name with a password, or for `http` a name that may be a token. What
+/// is put together from variables is no secret.
+static USER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r#"(?x)
+        ( \b https?:// ) [^\s/?\#"'<>{}`]+ @
+        | ( \b [a-zA-Z][a-zA-Z0-9+.-]*:// ) [^\s/?\#"'<>{}`:@]* : [^\s/?\#"'<>{}`]+ @"#,
     )
     .ok()
 });
@@ -99,7 +134,9 @@ impl Mask {
     pub fn learn<'a>(&self, variables: impl IntoIterator<Item = (&'a String, &'a String)>) {
         let is_secret = |name: &str| {
             let name = name.to_uppercase();
+            let mut words = name.split(|letter: char| !letter.is_alphanumeric());
             SECRET_NAMES.iter().any(|end| name.ends_with(end))
+                || words.any(|word| SECRET_WORDS.contains(&word))
         };
         for (name, value) in variables {
             if is_secret(name) {
@@ -138,6 +175,11 @@ impl Mask {
         }
         if let Some(keys) = &*KEYS
             && let Cow::Owned(other) = keys.replace_all(&hidden, SECRET)
+        {
+            hidden = Cow::Owned(other);
+        }
+        if let Some(users) = &*USER
+            && let Cow::Owned(other) = users.replace_all(&hidden, format!("${{1}}${{2}}{SECRET}@"))
         {
             hidden = Cow::Owned(other);
         }
@@ -361,5 +403,68 @@ mod tests {
         let mut value = json!({ "correct horse": [{ "a": "x correct horse" }, 1] });
         mask.hide_in(&mut value, &nobody);
         assert_eq!(value, json!({ "⟦secret⟧": [{ "a": "x ⟦secret⟧" }, 1] }));
+    }
+
+    #[test]
+    fn every_word_of_a_name_counts() {
+        let mask = Mask::default();
+        let secret = ["DB_PASS", "MYSQL_PASSWD", "GH_PAT", "aws_credentials_b64", "AUTH_HEADER"];
+        let plain = ["COMPASS", "PATH_TO", "GIT_AUTHOR_NAME", "PATTERN", "MONKEYS"];
+        let named = |names: &[&str]| -> Vec<(String, String)> {
+            names.iter().map(|name| ((*name).to_owned(), format!("value of {name}"))).collect()
+        };
+        let variables = [named(&secret), named(&plain)].concat();
+        mask.learn(variables.iter().map(|(name, value)| (name, value)));
+        for (name, value) in &variables {
+            let is_secret = secret.contains(&name.as_str());
+            assert_eq!(mask.hide(value, &Caller::default()) == SECRET, is_secret, "{name}");
+        }
+    }
+
+    #[test]
+    fn keys_go_to_their_end() {
+        let mask = Mask::default();
+        let hidden = |text: &str| mask.hide(text, &Caller::default()).into_owned();
+        let encrypted = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,AB-1\n\n\
+                         c2VjcmV0c2VjcmV0\nc2Vj\n-----END RSA PRIVATE KEY-----\nrest";
+        assert_eq!(hidden(encrypted), "⟦secret⟧\nrest");
+        let numbered = encrypted.replace('\n', "\n 12→");
+        assert_eq!(hidden(&numbered), "⟦secret⟧\n 12→rest");
+        assert_eq!(hidden(&encrypted.replace('\n', "\\n")), "⟦secret⟧\\nrest");
+        let block = "-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\nlQdGBF-x\n=a1b2\n\
+                     -----END PGP PRIVATE KEY BLOCK-----.";
+        assert_eq!(hidden(block), "⟦secret⟧.");
+        let cut = encrypted.split("\nc2Vj\n").next().unwrap_or_default();
+        assert_eq!(hidden(cut), "⟦secret⟧");
+        let told = "look for -----BEGIN PRIVATE KEY----- in all files; nothing else";
+        assert_eq!(hidden(told), "look for ⟦secret⟧ in all files; nothing else");
+    }
+
+    #[test]
+    fn tokens_and_addresses_are_known_by_their_looks() {
+        let mask = Mask::default();
+        let token = format!("eyJ{0}.eyJ{0}.{0}", "aB3_".repeat(5));
+        for (text, hidden) in [
+            (format!("Bearer {token}!"), "Bearer ⟦secret⟧!"),
+            (
+                format!("sk_{0}_4eC39HqLyjWDarjt rk_{0}_4eC39HqLyjWDarjt", "live"),
+                "⟦secret⟧ ⟦secret⟧",
+            ),
+            ("postgres://bob:p@ss:w@db:5432/x".into(), "postgres://⟦secret⟧@db:5432/x"),
+            ("redis://:hunter2@cache".into(), "redis://⟦secret⟧@cache"),
+            ("https://0123abcd@git.example/x.git".into(), "https://⟦secret⟧@git.example/x.git"),
+            ("https://⟦secret⟧@git.example".into(), "https://⟦secret⟧@git.example"),
+        ] {
+            assert_eq!(mask.hide(&text, &Caller::default()), hidden);
+        }
+        for same in [
+            "ssh://git@github.com/a/b",
+            "http://127.0.0.1:8080/a:b@c",
+            "https://${USER}:${PASS}@host",
+            "see https://example.com, or ask bob@example.com",
+            "eyJhbGciOi.x.y",
+        ] {
+            assert_eq!(mask.hide(same, &Caller::default()), same);
+        }
     }
 }

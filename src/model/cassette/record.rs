@@ -7,11 +7,14 @@
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -69,12 +72,7 @@ impl Recorder {
         part.push(".part");
         let part = PathBuf::from(part);
         let trouble = || format!("cannot record into `{shown}`");
-        let mut file = File::options()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&part)
-            .or_kind(Kind::Io, trouble)?;
+        let mut file = opened(&part).or_kind(Kind::Io, trouble)?;
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::usage(format!("another run records into `{shown}`"))
@@ -314,6 +312,24 @@ impl Model for Listening {
     }
 }
 
+/// Opens a part for writing, made if need be. A link is followed to a device, and to nothing else: what
+/// somebody put in the way must not cost another file.
+fn opened(part: &Path) -> io::Result<File> {
+    let no_follow = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
+    let file =
+        File::options().create(true).write(true).truncate(false).custom_flags(no_follow).open(part);
+    if !file.as_ref().is_err_and(|fault| fault.raw_os_error() == Some(Errno::LOOP.raw_os_error())) {
+        return file;
+    }
+    let link = || io::Error::other(format!("`{}` is a link", part.display()));
+    if part.metadata().map_or(true, |target| !target.file_type().is_char_device()) {
+        return Err(link());
+    }
+    // It may lead somewhere else by now; nothing is made or emptied by opening it.
+    let file = File::options().write(true).open(part)?;
+    if file.metadata()?.file_type().is_char_device() { Ok(file) } else { Err(link()) }
+}
+
 /// Empties what an earlier run left; what is no file (`/dev/full`) is as it is.
 fn truncated(file: &File) -> io::Result<()> {
     if file.metadata()?.is_file() { file.set_len(0) } else { Ok(()) }
@@ -401,5 +417,24 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(text.lines().count(), 6, "header, model, system, tools, answer, end: {text}");
         assert!(!part.exists());
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_the_part_costs_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.jsonl");
+        let part = folder.path().join("x.jsonl.part");
+        let target = folder.path().join("precious");
+        std::fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &part).unwrap();
+        let error = begin(&path).err().unwrap();
+        assert!(error.to_string().contains("is a link"), "{error}");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        std::fs::remove_file(&target).unwrap();
+        assert!(begin(&path).is_err());
+        assert!(!target.exists(), "nothing is made at the end of a link");
+        std::fs::remove_file(&part).unwrap();
+        std::os::unix::fs::symlink("/dev/null", &part).unwrap();
+        assert!(begin(&path).is_ok());
     }
 }
