@@ -139,6 +139,9 @@ impl Host {
             locked(&self.steps.by_path).insert(place.path.clone(), step.clone());
         }
         let fleet = std::sync::Arc::clone(&self.fleet);
+        if self.plan.is_some() {
+            return Ok(());
+        }
         let synced = !place.is_number();
         let put = async move { fleet.put_step(step, synced).await };
         if self.beside(put).await?? {
@@ -153,7 +156,10 @@ impl Host {
             return Ok(());
         }
         let read = || async {
-            let store = self.begin_home().await?;
+            let store = match self.plan {
+                Some(_) => self.home_store().await?,
+                None => self.begin_home().await?,
+            };
             let run = self.fleet.run_id().to_owned();
             let found = self.beside(async move { store.steps(&run).await }).await??;
             let mut steps = locked(&self.steps.by_path);

@@ -23,7 +23,8 @@ use tokio::sync::{Mutex, OnceCell};
 use self::base::Moves;
 use self::book::Book;
 use self::fit::{Fit, is_certain};
-use self::queue::{Looking, Queue};
+pub(super) use self::queue::Looking;
+use self::queue::Queue;
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
@@ -53,11 +54,13 @@ struct Earlier {
 }
 
 /// What was found of a call.
-enum Found {
+pub(super) enum Found {
     /// It had ended, and this is its outcome.
     Ended(Box<Outcome>, Box<AgentRow>),
     /// It goes on.
     Again,
+    /// It is asked again in the place of another, for this reason.
+    Instead(String),
     /// It is asked as if for the first time.
     Nothing,
 }
@@ -138,7 +141,7 @@ impl Host {
                 self.give(&order, &outcome, &row, looking).await;
                 Ok(ControlFlow::Break(*outcome))
             }
-            Found::Again | Found::Nothing => {
+            Found::Again | Found::Instead(_) | Found::Nothing => {
                 recall.told.now();
                 Ok(ControlFlow::Continue(order))
             }
@@ -149,6 +152,9 @@ impl Host {
     pub(super) async fn close_recall(&self) {
         let Some(recall) = &self.recall else { return };
         recall.told.now();
+        if self.plan.is_some() {
+            return;
+        }
         let books: Vec<_> = recall
             .books
             .lock()
@@ -222,7 +228,8 @@ impl Host {
         Ok(book)
     }
 
-    async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
+    /// Finds a call, and takes it out of the book. In a dry run nothing but the book is changed.
+    pub(super) async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
         self.look_back().await?;
         let Some(recall) = &self.recall else { return Ok(Found::Nothing) };
         let Some(earlier) = recall.earlier.get().copied() else { return Ok(Found::Nothing) };
@@ -256,7 +263,7 @@ impl Host {
             recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
             recall.queue.forget(row.place);
             book.displace(at);
-            return Ok(Found::Nothing);
+            return Ok(Found::Instead(why));
         }
         self.take(order, book, at, Fit::Not(why)).await
     }
@@ -276,14 +283,14 @@ impl Host {
                 recall.told.again(asked_again(&row.id, &row.label, &why));
                 recall.queue.forget(row.place);
                 self.replace(order, book, at).await?;
-                return Ok(Found::Nothing);
+                return Ok(Found::Instead(why));
             }
             Fit::Again => None,
             Fit::Ended(outcome) => Some(outcome),
         };
         self.fleet.come_to(order, book.share(at));
         book.take(at);
-        if row.call_path != order.query.call_path {
+        if row.call_path != order.query.call_path && self.plan.is_none() {
             self.move_to(order, &row).await?;
         }
         self.take_nested(order, book, at, outcome.is_some());
@@ -319,6 +326,13 @@ impl Host {
     async fn move_to(&self, order: &Order, row: &AgentRow) -> Result<()> {
         let change = |path: String| AgentChange { call_path: Some(path), ..AgentChange::default() };
         order.store.update(&row.id, change(order.query.call_path.clone())).await
+    }
+
+    /// Waits until it is the turn of an outcome to be given back.
+    pub(super) async fn in_turn(&self, row: &AgentRow, looking: Option<Looking>) {
+        if let (Some(recall), Some(place), Some(looking)) = (&self.recall, row.place, looking) {
+            recall.queue.wait(place, looking).await;
+        }
     }
 
     /// Gives an outcome back when it is its turn.

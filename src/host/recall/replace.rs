@@ -23,6 +23,12 @@ impl Host {
         let share = book.share(at);
         book.take(at);
         self.fleet().write_off(share);
+        if self.plan().is_some() {
+            if let (Some(repo), Some(branch), true) = (&order.repo, &row.branch, is_own(&row)) {
+                repo.pretend_gone(branch);
+            }
+            return Ok(());
+        }
         if !row.status.is_final() {
             let ended = AgentChange { status: Some(Status::Cancelled), ..AgentChange::default() };
             order.store.update(&row.id, ended).await?;
