@@ -204,11 +204,11 @@ mod tests {
         let own = |run: &RunRow| agents.iter().filter(|row| row.run == run.id).collect::<Vec<_>>();
         let lines: Vec<Line<'_>> = runs.iter().map(|run| Line::of(run, &own(run))).collect();
         insta::assert_snapshot!(table(&lines, now), @r"
-        ID     STATUS       SCRIPT                AGENTS         COST   STARTED
-        run-1  -            old.lua               0              -      1d ago
-        run-2  degraded     …rate_everything.lua  2 (1 failed)   $1.00  2h ago
-        run-3  interrupted  …rate_everything.lua  0              -      10m ago
-        run-4  running      …rate_everything.lua  2 (1 running)  -      5s ago
+        ID     STATUS       SCRIPT                AGENTS           COST   STARTED
+        run-1  -            old.lua               0                -      1d ago
+        run-2  degraded     …rate_everything.lua  2 (1 failed)     $1.00  2h ago
+        run-3  interrupted  …rate_everything.lua  0                -      10m ago
+        run-4  running      …rate_everything.lua  2 (1 running)    -      5s ago
         run-5  completed    …rate_everything.lua  2 (1 cancelled)  -      5s ago
         ");
     }
