@@ -47,11 +47,18 @@ function io.output(file)
 end
 
 function io.popen(command, mode)
-  if type(command) ~= "string" or kit.looks(command) then
+  local path = type(command) == "string" and kit.temporary(command)
+  if path then
+    return popen("echo '" .. path:gsub("'", "'\\''") .. "'", mode)
+  elseif type(command) ~= "string" or kit.looks(command) then
     return popen(command, mode)
   end
   -- It says nothing, takes everything, and ends well.
   return popen(mode and mode:find("w") and "cat > /dev/null" or "true", mode)
+end
+
+function os.tmpname()
+  return kit.temporary("mktemp")
 end
 
 function os.remove(name)

@@ -113,6 +113,7 @@ fn the_plan_is_on_standard_output_and_nothing_is_changed() {
         "migrate/auth",
         "every tool; writes src/auth; verified by `npm test -- auth`",
         "$56.40\n",
+        "this is one path through the script: lists that are made up have one entry,\n",
         "2 agents, 2 at once; cost at most $100.00, the run's budget (without it $112.80)\n",
         "  merge `migrate/billing` into `main`, verified by `npm test`\n",
     ] {
@@ -187,6 +188,11 @@ fn what_would_keep_an_agent_from_starting_is_told_before_anything_is_spent() {
             "the branch `b` already exists",
         ),
         ("agent.query { prompt = 'x', schema = { type = 'strng' } }", 2, "schema"),
+        (
+            "agent.query { prompt = 'x', max_budget_usd = 1, fallback_model = 'openai/nobody' }",
+            2,
+            "needs the price of the fallback model `openai/nobody`",
+        ),
         ("agent.config { dry_run = true }", 2, "it belongs on the command line"),
         ("git.merge { branch = 'nowhere', into = 'main' }", 1, "`nowhere` names no commit"),
         ("git.merge { branch = 'main', into = 'nowhere' }", 1, "there is no branch `nowhere`"),
@@ -319,6 +325,128 @@ fn loops_end() {
     let (ran, plan) = self::plan(&home, "while true do pcall(agent.query, 'x') end");
     assert_eq!((ran.code, labels(&plan).len()), (1, 1000), "{}", ran.stderr);
     assert!(ran.stderr.contains("the plan has 1000 agents already"), "{}", ran.stderr);
+}
+
+#[test]
+fn sleeping_takes_no_time_and_waiting_for_ever_ends() {
+    let home = repository();
+    let (ran, plan) = plan(
+        &home,
+        r#"
+        for _ = 1, 100 do agent.sleep(3600) end
+        local task = agent.spawn "a"
+        agent.sleep(3600)
+        assert(task:await().ok)
+        local first = agent.race { slow = function() agent.sleep(60) end, b = "b" }
+        "#,
+    );
+    assert_eq!((ran.code, labels(&plan)), (0, vec!["b", "a"]), "{}", ran.stderr);
+    let ran = planned(&home, &[], "agent.query 'x' while true do pcall(agent.sleep, 60) end");
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("slept 1000 times without asking an agent"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("1 agent, 1 at once"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_a_script_makes_of_made_up_results_is_no_failure() {
+    let home = repository();
+    let (ran, plan) = plan(
+        &home,
+        r#"
+        local dir = sh.check("mktemp -d").stdout:gsub("%s+$", "")
+        assert(dir:sub(1, 1) == "/" and sh("ls", { cwd = dir }).stdout == "")
+        fs.write(dir .. "/x", "1")
+        assert(fs.read(dir .. "/x") == "1" and io.popen("mktemp -d"):read("l") ~= dir)
+        assert(io.open(os.tmpname(), "w")):close()
+        local done = agent.query "x"
+        assert(done.result == "done", "it was not done")
+        agent.query "never"
+        "#,
+    );
+    assert_eq!((ran.code, labels(&plan)), (0, vec!["x"]), "{}", ran.stderr);
+    assert!(plan["ended_early"].as_str().unwrap().ends_with("it was not done"), "{plan}");
+    let ran = planned(&home, &[], "agent.query 'x' error('mine')");
+    assert!(ran.stdout.contains("ended early: after results that are made up"), "{}", ran.stdout);
+    for source in ["agent.query 'x' local n n.x = 1", "error('mine') agent.query 'x'"] {
+        let ran = planned(&home, &[], source);
+        assert_eq!(ran.code, 1, "{source}\n{}", ran.stderr);
+        assert!(!ran.stdout.contains("ended early"), "{}", ran.stdout);
+    }
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/demo.lua");
+    let ran = home.run(&["run", "--dry-run", demo.to_str().unwrap()]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = ran.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("dozen and discount change one line"), "{}", ran.stdout);
+}
+
+#[test]
+fn money_that_nobody_spends_is_nothing() {
+    let (_, plan) = plan(&repository(), "");
+    assert_eq!(plan["known_usd"].to_string(), "0.0");
+}
+
+/// A script whose third agent kills its process in its second turn, once.
+fn cut_off(home: &Home, second: &str, rest: &str) -> String {
+    let alive = home.beside("alive");
+    format!(
+        r#"
+        local model = agent.model {{ name = "worker", reply = function(r)
+          local file = r.prompt:match("%a+") .. ".txt"
+          if r.turn == 1 then
+            return {{ tools = {{ {{ name = "Write", input = {{ file_path = file, content = "x" }} }} }} }}
+          elseif r.prompt == "cut" and os.remove({alive:?}) then
+            local stat <close> = io.open("/proc/self/stat")
+            os.execute("kill -9 " .. stat:read("n"))
+          end
+          return "did " .. r.prompt
+        end }}
+        agent.config {{ model = model }}
+        local n = agent.once("n", function() return math.random(1 << 50) end)
+        local one = agent.query {{ prompt = "one", branch = "one" }}
+        assert(one.result == "did one" and one.files_changed[1] == "one.txt")
+        local two = agent.query {{ prompt = "{second}", branch = "two" }}
+        local cut = agent.query {{ prompt = "cut", branch = "cut", base = one }}
+        assert(cut.branch == "cut" and cut.base_commit == one.head_commit)
+        {rest}
+        "#
+    )
+}
+
+#[test]
+fn a_resumed_run_is_planned_on_what_its_journal_has_and_nothing_is_written() {
+    let home = repository();
+    std::fs::write(home.beside("alive"), "").unwrap();
+    home.write("main.lua", &cut_off(&home, "two", ""));
+    assert_eq!(home.run(&["run", "main.lua"]).code, 137);
+    let edited = cut_off(&home, "two again", "agent.query { prompt = 'new', branch = 'new' }");
+    let json = ["--resume", "--output-format", "json", "--quiet"];
+    let ran = planned(&home, &json, &edited);
+    assert_eq!(ran.code, 0, "{}\n{}", ran.stderr, ran.stdout);
+    let plan = serde_json::from_str::<Value>(ran.stdout.trim()).unwrap()["plan"].clone();
+    let agents = plan["agents"].as_array().unwrap();
+    let before: Vec<_> = agents.iter().map(|agent| agent["before"].as_str()).collect();
+    assert_eq!(
+        before,
+        [
+            Some("from the journal"),
+            Some("asked again: its prompt has changed"),
+            Some("goes on at turn 2"),
+            None
+        ]
+    );
+    let branches: Vec<_> = agents.iter().map(|agent| agent["branch"].as_str().unwrap()).collect();
+    assert_eq!(branches, ["one", "two", "cut", "new"]);
+    // A model of the script's own has no price; who is not asked needs none.
+    assert_eq!(plan["unknown"], 3);
+    let ran = planned(&home, &["--resume"], &edited);
+    for part in ["from the journal\n", "goes on at turn 2; every tool", "3 agents, 3 at once"] {
+        assert!(ran.stdout.contains(part), "{part}\n{}", ran.stdout);
+    }
+    let ran = Ran::of(&mut home.command(&["resume", "--dry-run"]));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // It can be gone on with all the same.
+    let ran = home.run(&["run", "--resume", "main.lua"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
 }
 
 #[test]

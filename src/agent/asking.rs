@@ -268,7 +268,8 @@ impl Session<'_> {
         let purse = &self.query.purse;
         let Some(price) = answerer.price else {
             if purse.is_limited() {
-                return Err(price_needed(answerer.model.name()));
+                let name = answerer.model.name();
+                return Err(price_needed(name, name != self.query.model.name()));
             }
             // Before it is asked: a request that is broken off costs something, too.
             purse.note_unpriced(answerer.model.name(), false);

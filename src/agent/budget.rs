@@ -317,13 +317,13 @@ pub fn usd(amount: f64) -> String {
 }
 
 /// Makes the error for a limit on money that a model has no price for.
-pub fn price_needed(model: &str) -> Error {
-    Error::usage(format!("a limit on money needs the price of `{model}`, which is not known")).hint(
-        format!(
-            "agent.config {{ prices = {{ [\"{model}\"] = {{ input = 3, output = 15 }} }} }}, in USD \
-             for a million tokens"
-        ),
-    )
+pub fn price_needed(model: &str, is_fallback: bool) -> Error {
+    let role = if is_fallback { "the fallback model " } else { "" };
+    let why = format!("a limit on money needs the price of {role}`{model}`, which is not known");
+    Error::usage(why).hint(format!(
+        "agent.config {{ prices = {{ [\"{model}\"] = {{ input = 3, output = 15 }} }} }}, in USD for a \
+         million tokens"
+    ))
 }
 
 #[cfg(test)]

@@ -60,14 +60,20 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
             }
         })?
     };
-    let module = module.waiting("sleep", |_, mut args| async move {
-        let duration = args.seconds("seconds")?;
-        if duration.is_zero() {
-            tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(duration).await;
+    let module = module.waiting("sleep", {
+        let host = Arc::clone(host);
+        move |_, mut args| {
+            let host = Arc::clone(&host);
+            async move {
+                let duration = args.seconds("seconds")?;
+                match host.plan() {
+                    Some(plan) => plan.sleep().await?,
+                    None if duration.is_zero() => tokio::task::yield_now().await,
+                    None => tokio::time::sleep(duration).await,
+                }
+                Ok(())
+            }
         }
-        Ok(())
     })?;
     let module = {
         let (host, models) = (Arc::clone(host), Rc::clone(&models));

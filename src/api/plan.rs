@@ -51,6 +51,15 @@ pub fn install(runtime: &Runtime, host: &Arc<Host>) -> LuaResult<()> {
         })?
     };
     kit.set("looks", looks)?;
+    let temporary = {
+        let host = Arc::clone(host);
+        lua.create_function(move |_, command: String| {
+            let Some(plan) = host.plan() else { return Ok(None) };
+            let path = plan.temporary(&command).map_err(LuaError::external)?;
+            Ok(path.as_deref().map(shown))
+        })?
+    };
+    kit.set("temporary", temporary)?;
     runtime.load_own::<()>(SOURCE, kit)
 }
 

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::iter;
-use std::path::PathBuf;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -271,10 +272,15 @@ async fn run(
     let shown = shown(&invocation.what);
     let invocation = match host.plan() {
         None => invocation,
-        Some(plan) => match planned(plan, invocation, &shown) {
-            Some(invocation) => invocation,
-            None => return Ok(Ran::nothing()),
-        },
+        Some(plan) => {
+            if let Some(path) = plan.temporary(&shown)? {
+                return Ok(Ran::printed(&path));
+            }
+            match planned(plan, invocation, &shown) {
+                Some(invocation) => invocation,
+                None => return Ok(Ran::nothing()),
+            }
+        }
     };
     let processes = host.processes().clone();
     let limits = Limits { timeout: limit, head: MAX_OUTPUT, tail: 0, spill: None, spill_max: 0 };
@@ -368,6 +374,12 @@ impl Ran {
     /// What a command that is not run in a dry run comes to.
     fn nothing() -> Self {
         Self { code: Some(0), signal: None, stdout: Vec::new(), stderr: Vec::new() }
+    }
+
+    /// What a command comes to that prints a path.
+    fn printed(path: &Path) -> Self {
+        let stdout = [path.as_os_str().as_bytes(), b"\n"].concat();
+        Self { stdout, ..Self::nothing() }
     }
 
     fn to_json(&self) -> Value {

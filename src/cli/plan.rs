@@ -27,6 +27,14 @@ pub fn render(script: &str, report: &Report) -> String {
     text.push('\n');
     totals(&mut text, report);
     steps(&mut text, report);
+    if let Some(error) = &report.ended_early {
+        let word = format!(
+            "after results that are made up here, an error of the script's own has ended it: {}; what it \
+             would do after that is not in the plan",
+            printable(error)
+        );
+        paragraph(&mut text, "ended early: ", 2, &word);
+    }
     for note in &report.notes {
         paragraph(&mut text, "note: ", 6, &printable(note));
     }
@@ -60,6 +68,10 @@ fn agents(text: &mut String, report: &Report) {
     }
 }
 
+/// What the worst case leaves out.
+const ONE_PATH: &str = "this is one path through the script: lists that are made up have one entry, \
+                        booleans are true";
+
 /// What stands above the columns.
 const HEAD: [&str; 6] = ["LABEL", "BRANCH", "BASE", "MODEL", "TURNS", "AT MOST"];
 
@@ -71,7 +83,11 @@ fn row(agent: &Planned) -> [String; 6] {
         agent.base_commit.as_ref().map_or_else(|| "-".to_owned(), short),
         printable(agent.model.rsplit('/').next().unwrap_or(&agent.model)),
         agent.max_turns.to_string(),
-        agent.worst_case_usd.map_or_else(|| "?".to_owned(), usd),
+        match agent.worst_case_usd {
+            _ if agent.from_journal => "-".to_owned(),
+            Some(most) => usd(most),
+            None => "?".to_owned(),
+        },
     ]
 }
 
@@ -135,7 +151,11 @@ fn counted(count: usize) -> String {
 
 /// Returns what an agent may do, and what is done about it.
 fn details(agent: &Planned) -> String {
-    let mut parts = vec![tools(agent)];
+    if let (true, Some(before)) = (agent.from_journal, &agent.before) {
+        return printable(before);
+    }
+    let mut parts: Vec<String> = agent.before.iter().map(|before| printable(before)).collect();
+    parts.push(tools(agent));
     let mut add = |word: &str, value: Option<String>| {
         if let Some(value) = value {
             parts.push(format!("{word} {}", printable(&value)).trim_start().to_owned());
@@ -186,7 +206,12 @@ fn tools(agent: &Planned) -> String {
 }
 
 fn totals(text: &mut String, report: &Report) {
-    let count = report.agents.iter().filter(|agent| agent.error.is_none()).count();
+    let given = report.agents.iter().filter(|agent| agent.from_journal).count();
+    if given > 0 {
+        let word = format!("{}: nothing is asked, the outcome is from the journal", counted(given));
+        paragraph(text, "", 2, &word);
+    }
+    let count = report.agents.iter().filter(|agent| agent.is_asked()).count();
     if count == 0 {
         text.push_str("no agent would start\n");
         return;
@@ -205,8 +230,9 @@ fn totals(text: &mut String, report: &Report) {
         }
     };
     paragraph(text, "", 2, &format!("{}, {once} at once; cost at most {cost}", counted(count)));
+    paragraph(text, "", 2, ONE_PATH);
     let mut told: Vec<String> = Vec::new();
-    for agent in &report.agents {
+    for agent in report.agents.iter().filter(|agent| agent.is_asked()) {
         let line = match agent.cost {
             Some(cost) => format!(
                 "{}: a turn is taken for {} tokens in and {} out, {}",
@@ -215,7 +241,10 @@ fn totals(text: &mut String, report: &Report) {
                 thousands(u64::from(cost.max_output_tokens)),
                 usd(cost.turn_usd)
             ),
-            None => format!("{}: its price or the size of its context is not known", agent.model),
+            None => {
+                let names = agent.cost_unknown.join(", ");
+                format!("{names}: the price or the size of the context is not known")
+            }
         };
         if !told.contains(&line) {
             paragraph(text, "", 2, &line);
@@ -321,6 +350,8 @@ mod tests {
               taken from the first line of a prompt`
 
         3 agents, 3 at once; cost at most $100.00, the run's budget (without it $169.20)
+        this is one path through the script: lists that are made up have one entry,
+          booleans are true
         anthropic/claude-sonnet-5: a turn is taken for 1.0M tokens in and 32.0k out,
           $2.82
 

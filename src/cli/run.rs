@@ -122,6 +122,8 @@ impl Running {
         host.end_cassette(self.signalled.code().is_some());
         host.events().emit(Event::RunFinished { run: run.clone() });
         let (ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
+        // It says nothing about a real run.
+        let ended = ended.filter(|uncaught| !self.has_ended_early(uncaught));
         let code = self.exit_code(&runtime, ended.as_deref(), closed);
         let report = self.report();
         let interrupted = self.signalled.code().is_some();
@@ -149,6 +151,12 @@ impl Running {
         output.finish(&end);
         // The last line, too, may find nobody there.
         Ok(if output.is_broken() { self.exit_code(&runtime, None, true) } else { code })
+    }
+
+    /// Reports whether it was made-up results of a dry run that may have led to the script's own error.
+    fn has_ended_early(&self, uncaught: &Uncaught) -> bool {
+        let plan = self.host.plan().filter(|_| uncaught.raw && self.signalled.code().is_none());
+        plan.is_some_and(|plan| plan.end_early(&uncaught.error))
     }
 
     /// Returns what a dry run has planned.

@@ -44,7 +44,7 @@ struct Line<'a> {
     run: &'a RunRow,
     /// How many agents have each status.
     agents: BTreeMap<&'static str, usize>,
-    /// What they have cost, as far as that is known.
+    /// What they have cost; nothing when that is unknown of one that was asked.
     cost_usd: Option<f64>,
 }
 
@@ -82,8 +82,10 @@ impl<'a> Line<'a> {
         }
         // What was asked again has cost what it has cost.
         let costs = rows.iter().filter_map(|row| row.cost_usd);
-        let cost_usd =
-            costs.fold(None, |sum: Option<f64>, cost| Some(sum.unwrap_or_default() + cost));
+        let sum = costs.fold(None, |sum: Option<f64>, cost| Some(sum.unwrap_or_default() + cost));
+        // Whoever was never asked has cost nothing, which says nothing of those that were.
+        let is_known = rows.iter().all(|row| row.cost_usd.is_some() || row.turns == 0);
+        let cost_usd = sum.filter(|_| is_known);
         Self { run, agents, cost_usd }
     }
 
@@ -189,21 +191,25 @@ mod tests {
             AgentRow { superseded: true, ..agent("run-2", Status::Failed, Some(0.25)) },
             agent("run-4", Status::Completed, None),
             agent("run-4", Status::Running, None),
+            AgentRow { turns: 2, ..agent("run-5", Status::Completed, None) },
+            agent("run-5", Status::Cancelled, Some(0.0)),
         ];
         let runs = [
             RunRow { command: None, script: "old.lua".into(), ..run("run-1", None, false, 90_000) },
             run("run-2", Some("degraded"), false, 7_200),
             run("run-3", None, false, 600),
             run("run-4", None, true, 5),
+            run("run-5", Some("completed"), false, 5),
         ];
         let own = |run: &RunRow| agents.iter().filter(|row| row.run == run.id).collect::<Vec<_>>();
         let lines: Vec<Line<'_>> = runs.iter().map(|run| Line::of(run, &own(run))).collect();
         insta::assert_snapshot!(table(&lines, now), @r"
-        ID     STATUS       SCRIPT                AGENTS         COST   STARTED
-        run-1  -            old.lua               0              -      1d ago
-        run-2  degraded     …rate_everything.lua  2 (1 failed)   $1.00  2h ago
-        run-3  interrupted  …rate_everything.lua  0              -      10m ago
-        run-4  running      …rate_everything.lua  2 (1 running)  -      5s ago
+        ID     STATUS       SCRIPT                AGENTS           COST   STARTED
+        run-1  -            old.lua               0                -      1d ago
+        run-2  degraded     …rate_everything.lua  2 (1 failed)     $1.00  2h ago
+        run-3  interrupted  …rate_everything.lua  0                -      10m ago
+        run-4  running      …rate_everything.lua  2 (1 running)    -      5s ago
+        run-5  completed    …rate_everything.lua  2 (1 cancelled)  -      5s ago
         ");
     }
 }

@@ -1,7 +1,7 @@
 //! Branches that are not there and are answered for as if they were: those of agents that are planned
 //! and not asked. They live in a handle and never on the disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -13,12 +13,26 @@ use crate::error::{Kind, Result, ResultExt};
 
 /// Names and the commits that they stand for.
 #[derive(Debug, Default)]
-pub(super) struct Pretended(Mutex<BTreeMap<String, String>>);
+pub(super) struct Pretended {
+    names: Mutex<BTreeMap<String, String>>,
+    /// Branches that are taken to be there no more.
+    gone: Mutex<BTreeSet<String>>,
+}
 
 impl Repo {
     /// Answers from now on as if there was a branch, or an agent with that id whose turns left nothing.
     pub fn pretend(&self, name: &str, commit: &str) {
         self.names().insert(name.to_owned(), commit.to_owned());
+    }
+
+    /// Lets a branch that is there be taken for gone: its name is free.
+    pub fn pretend_gone(&self, branch: &str) {
+        self.gone().insert(branch.to_owned());
+    }
+
+    /// Reports whether a branch is taken for gone, and no other stands in its place.
+    pub(super) fn is_pretended_gone(&self, branch: &str) -> bool {
+        self.gone().contains(branch) && self.pretended(branch).is_none()
     }
 
     /// Returns the first path of a commit that a scope allows.
@@ -84,7 +98,11 @@ impl Repo {
     }
 
     fn names(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
-        self.pretended.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pretended.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.pretended.gone.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

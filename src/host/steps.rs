@@ -110,7 +110,8 @@ impl Host {
 
     /// Comes to the step that asked the same elsewhere, if the script's text or arguments have changed.
     async fn found_elsewhere(self: &Arc<Self>, place: &Place) -> Result<Option<Held>> {
-        if !self.is_resumed() || locked(&self.steps.shelf).elsewhere(place).is_none() {
+        let is_resumed = self.is_resumed() && self.plan.is_none();
+        if !is_resumed || locked(&self.steps.shelf).elsewhere(place).is_none() {
             return Ok(None);
         }
         // Beneath a callback nothing has a fixed place. Where steps were put aside, it was edited before.
@@ -217,6 +218,9 @@ impl Host {
             let why = format!("a result of {size} MiB cannot be kept for a resumed run");
             return Err(Error::usage(why).hint(format!("{largest} MiB can: write it to a file")));
         }
+        if self.plan.is_some() {
+            return Ok(());
+        }
         let is_number = place.is_number();
         let held = (!is_number).then(|| Held::of(step.clone(), false));
         let fleet = Arc::clone(&self.fleet);
@@ -241,7 +245,10 @@ impl Host {
             return Ok(());
         }
         let read = || async {
-            let store = self.begin_home().await?;
+            let store = match self.plan {
+                Some(_) => self.home_store().await?,
+                None => self.begin_home().await?,
+            };
             let run = self.fleet.run_id().to_owned();
             let found = async move { store.steps_as(&run, |step| Held::of(step, true)).await };
             let found = self.beside(found).await??;

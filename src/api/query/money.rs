@@ -59,10 +59,11 @@ pub(super) fn read(
     let employer = task.employer().and_then(|employer| employer.purse.as_ref());
     let payer = employer.unwrap_or(host.fleet().purse());
     if limit.is_some() || payer.is_limited() {
-        let all = fallbacks.iter().map(|fallback| (&*fallback.model, fallback.price));
-        let unknown = std::iter::once((model, price)).chain(all).find(|(_, price)| price.is_none());
-        if let Some((model, _)) = unknown {
-            return Err(price_needed(model.name()));
+        if price.is_none() {
+            return Err(price_needed(model.name(), false));
+        }
+        if let Some(unknown) = fallbacks.iter().find(|fallback| fallback.price.is_none()) {
+            return Err(price_needed(unknown.model.name(), true));
         }
     }
     Ok(Money { fallbacks, purse: payer.below(limit), price })

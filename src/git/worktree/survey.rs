@@ -73,6 +73,9 @@ impl Worktree {
 /// Refuses a branch that is there, or that no other branch could stand beside.
 async fn require_free(worktree: &Worktree) -> Result<()> {
     let (repo, branch) = (&worktree.repo, &worktree.branch);
+    if repo.is_pretended_gone(branch) {
+        return Ok(());
+    }
     repo.require_free_name(branch).await?;
     match repo.clash(branch, false).await.or_kind(Kind::Git, || "cannot look for the branch")? {
         Some(clash) => Err(Error::new(Kind::Git, clash.to_string()).hint(OTHER_NAME)),

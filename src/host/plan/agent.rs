@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use super::again::Ground;
 use super::{Cost, MOST_AGENTS, Plan};
 use crate::agent::fleet::{Live, Order};
 use crate::agent::ground::require_room;
@@ -63,6 +65,10 @@ pub struct Planned {
     pub verify: Option<String>,
     /// Whether its answer has to fit a schema.
     pub schema: bool,
+    /// What an earlier life of the run had of it, in a plan of a run that is resumed.
+    pub before: Option<String>,
+    /// Whether nothing is asked: the outcome that an earlier life had is given back.
+    pub from_journal: bool,
     /// The agent that it goes on with.
     pub resumes: Option<String>,
     /// Model round trips.
@@ -71,6 +77,8 @@ pub struct Planned {
     pub timeout: Option<f64>,
     /// Its own budget, in USD.
     pub max_budget_usd: Option<f64>,
+    /// Of its models, those whose price or whose context is not known.
+    pub cost_unknown: Vec<String>,
     /// What one turn may cost, and of what.
     #[serde(flatten)]
     pub cost: Option<Cost>,
@@ -134,7 +142,11 @@ impl Host {
             Ok(outcome) => outcome.error.clone(),
             Err(error) => Some(error.clone()),
         };
-        if let Some(error) = &error {
+        // What an earlier life was told keeps nobody from starting now.
+        let is_told = plan.state().agents.get(place).is_some_and(|agent| agent.from_journal);
+        if let Some(error) = &error
+            && !is_told
+        {
             self.fleet.count_unstarted(&label, error);
             plan.change(place, |agent| agent.error = Some(error.to_string()));
         }
@@ -151,27 +163,35 @@ impl Host {
         cancel: CancellationToken,
         live: Arc<Live>,
     ) -> Result<Outcome> {
+        let looking = self.look().await;
         let order = self.order(query, cancel, Arc::clone(&live)).await?;
-        let id = self.free_id(plan, &order).await?;
+        let order = match self.foresee(plan, place, order, looking).await? {
+            ControlFlow::Continue(order) => order,
+            ControlFlow::Break(outcome) => return Ok(outcome),
+        };
+        let id = match &order.again {
+            Some(again) => again.row.id.clone(),
+            None => self.free_id(plan, &order).await?,
+        };
         let _ = live.id.set(id.clone());
-        let surveyed = match self.survey(plan, &order, &id).await {
-            Ok(surveyed) => surveyed,
+        let ground = match self.ground(plan, &order, &id).await {
+            Ok(ground) => ground,
             Err(error) => return Ok(failed(&order, id, error)),
         };
-        if let Some(worktree) = &surveyed {
-            let (branch, base) = (worktree.branch().to_owned(), worktree.base_commit().to_owned());
-            let repo = worktree.repo();
-            repo.pretend(&branch, &base);
-            repo.pretend(&id, &base);
-            plan.files.make_alike(worktree.path(), repo.top());
+        if let Some(Ground { repo, branch, base, tip, path }) = &ground {
+            repo.pretend(branch, tip);
+            repo.pretend(&id, tip);
+            if !path.is_dir() {
+                plan.files.make_alike(path, repo.top());
+            }
             let _ = live.branch.set(branch.clone());
             plan.change(place, |agent| {
-                agent.branch = Some(branch);
-                agent.base_commit = Some(base);
+                agent.branch = Some(branch.clone());
+                agent.base_commit = Some(base.clone());
             });
         }
-        let work = self.work(plan, &order, &id, surveyed.as_ref()).await?;
-        let outcome = self.answer(&order, id, surveyed.as_ref(), work)?;
+        let work = self.work(plan, &order, &id, ground.as_ref()).await?;
+        let outcome = self.answer(&order, id, ground.as_ref(), work)?;
         plan.state().rows.push(self.row(&order, &outcome));
         Ok(outcome)
     }
@@ -186,6 +206,14 @@ impl Host {
             }
         }
         Err(Error::internal("no free agent id"))
+    }
+
+    /// Finds out where an agent would work, if in a worktree.
+    async fn ground(&self, plan: &Plan, order: &Order, id: &str) -> Result<Option<Ground>> {
+        if let Some(ground) = Ground::again(order).await {
+            return Ok(Some(ground));
+        }
+        Ok(self.survey(plan, order, id).await?.as_ref().map(Ground::of))
     }
 
     /// Finds out what worktree an agent would get.
@@ -230,12 +258,12 @@ impl Host {
         plan: &Plan,
         order: &Order,
         id: &str,
-        worktree: Option<&Worktree>,
+        ground: Option<&Ground>,
     ) -> Result<Work> {
-        let (Some(worktree), Site::Worktree(site)) = (worktree, &order.query.site) else {
+        let (Some(ground), Site::Worktree(site)) = (ground, &order.query.site) else {
             return Ok(Work::default());
         };
-        let base = worktree.base_commit().to_owned();
+        let base = ground.tip.clone();
         if order.query.read_only {
             return Ok(Work { head: Some(base), files: Vec::new() });
         }
@@ -249,7 +277,7 @@ impl Host {
         let path = if let Some(path) = known {
             path
         } else {
-            let (repo, commit) = (Arc::clone(worktree.repo()), base.clone());
+            let (repo, commit) = (Arc::clone(&ground.repo), base.clone());
             let looked = async move { repo.first_path(&commit, scope.as_deref()).await };
             let found = self.beside(looked).await??;
             let path = found.or_else(|| written?.into_iter().next());
@@ -262,8 +290,8 @@ impl Host {
             return Ok(Work { head: Some(base), files });
         }
         let head = made_up(id, base.len());
-        worktree.repo().pretend(&head, &base);
-        plan.state().changed.insert(worktree.branch().to_owned());
+        ground.repo.pretend(&head, &base);
+        plan.state().changed.insert(ground.branch.clone());
         Ok(Work { head: Some(head), files })
     }
 
@@ -289,7 +317,7 @@ impl Host {
         &self,
         order: &Order,
         id: String,
-        worktree: Option<&Worktree>,
+        ground: Option<&Ground>,
         work: Work,
     ) -> Result<Outcome> {
         let query = &order.query;
@@ -313,9 +341,9 @@ impl Host {
                 .and_then(|ancestor| ancestor.session.clone())
                 .unwrap_or_else(|| format!("{}/{id}", self.fleet.run_id())),
             label: query.label.clone(),
-            branch: worktree.map(|worktree| worktree.branch().to_owned()),
-            worktree_path: worktree.map(|worktree| worktree.path().to_owned()),
-            base_commit: worktree.map(|worktree| worktree.base_commit().to_owned()),
+            branch: ground.map(|ground| ground.branch.clone()),
+            worktree_path: ground.map(|ground| ground.path.clone()),
+            base_commit: ground.map(|ground| ground.base.clone()),
             head_commit: work.head,
             files_changed: work.files,
             stop_reason: Some("end_turn".to_owned()),
@@ -400,20 +428,21 @@ impl Plan {
         }
         state.agents.push(Planned::of(query));
         state.under_way += 1;
+        state.sleeps = 0;
         let place = state.agents.len() - 1;
         drop(state);
         self.changed.notify_waiters();
         Ok(place)
     }
 
-    fn change(&self, place: usize, change: impl FnOnce(&mut Planned)) {
+    pub(super) fn change(&self, place: usize, change: impl FnOnce(&mut Planned)) {
         if let Some(agent) = self.state().agents.get_mut(place) {
             change(agent);
         }
     }
 
     /// Waits until nobody is being planned and nobody else has been asked for a moment.
-    async fn settled(&self) {
+    pub(super) async fn settled(&self) {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -428,6 +457,11 @@ impl Plan {
 }
 
 impl Planned {
+    /// Reports whether a model would be asked.
+    pub fn is_asked(&self) -> bool {
+        self.error.is_none() && !self.from_journal
+    }
+
     fn of(query: &Query) -> Self {
         let plan = match &query.site {
             Site::Worktree(plan) => Some(plan),
@@ -465,6 +499,7 @@ impl Planned {
             max_budget_usd: query.purse.total(),
             worst_case_usd: Cost::worst_case(query, cost),
             cost,
+            cost_unknown: Cost::unknown(query),
             ..Self::default()
         }
     }

@@ -29,6 +29,16 @@ impl Cost {
         })?
     }
 
+    /// Returns the names of an agent's models of which it is unknown what a turn may cost.
+    pub(super) fn unknown(query: &Query) -> Vec<String> {
+        let first = (&query.model, query.price);
+        let models = query.fallbacks.iter().map(|one| (&one.model, one.price));
+        let unknown = std::iter::once(first)
+            .chain(models)
+            .filter(|(model, price)| Self::of_model(query, &***model, *price).is_none());
+        unknown.map(|(model, _)| model.name().to_owned()).collect()
+    }
+
     fn of_model(query: &Query, model: &dyn Model, price: Option<Price>) -> Option<Self> {
         let (price, able) = (price?, model.capabilities());
         let context_window = able.context_window?;

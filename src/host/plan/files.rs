@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Kind, Result, ResultExt};
@@ -10,6 +11,8 @@ use crate::error::{Kind, Result, ResultExt};
 pub(super) struct Files {
     dir: PathBuf,
     written: Mutex<BTreeMap<PathBuf, Option<PathBuf>>>,
+    /// How many temporary files and folders the script has asked for.
+    temporary: AtomicU64,
     /// Folders that are not made, and those that have the files that would be in them.
     alike: Mutex<BTreeMap<PathBuf, PathBuf>>,
 }
@@ -20,6 +23,7 @@ impl Files {
         Self {
             dir: std::env::temp_dir().join(name),
             written: Mutex::default(),
+            temporary: AtomicU64::default(),
             alike: Mutex::default(),
         }
     }
@@ -72,6 +76,22 @@ impl Files {
             .or_kind(Kind::Io, || format!("cannot make a copy of `{}`", path.display()))?;
         written.insert(path.to_owned(), Some(content.clone()));
         Ok(content)
+    }
+
+    /// Makes a file or a folder, among what is temporary.
+    pub(super) fn make_temporary(&self, is_folder: bool) -> Result<PathBuf> {
+        let make = || -> std::io::Result<PathBuf> {
+            std::fs::create_dir_all(&self.dir)?;
+            let number = self.temporary.fetch_add(1, Ordering::Relaxed);
+            let path = self.dir.join(format!("tmp-{number}"));
+            if is_folder {
+                std::fs::create_dir(&path)?;
+            } else {
+                std::fs::File::create_new(&path)?;
+            }
+            Ok(path)
+        };
+        make().or_kind(Kind::Io, || "cannot make a temporary file")
     }
 
     pub(super) fn remove(&self, path: &Path) {

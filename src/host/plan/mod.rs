@@ -5,7 +5,12 @@
 //! done, with made-up data where it has a schema. What the script itself would change is noted and not
 //! done. Branches of planned agents exist in the handles on repositories alone; what the script writes
 //! into files goes into a temporary folder, where it finds it again.
+//!
+//! A run that is resumed is planned on what its journal has: outcomes of before are the recorded ones.
+//! The clock stands still: sleeping takes no time. An error of the script's own, after results that were
+//! made up, ends the plan and says nothing about a real run: it is told of, and is no failure.
 
+mod again;
 mod agent;
 mod cost;
 mod files;
@@ -33,6 +38,8 @@ use files::Files;
 pub const MOST_AGENTS: usize = 1000;
 /// More steps than these are counted and not told.
 const MOST_STEPS: usize = 1000;
+/// More sleeps than these, with no agent planned in between, wait for what a dry run does not do.
+const MOST_SLEEPS: u32 = 1000;
 
 /// Something that the script would do itself, and was not done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,6 +61,8 @@ pub struct Report {
     pub steps: Vec<Step>,
     /// Steps beyond those that are told.
     pub more_steps: u64,
+    /// The script's own error that ended it after results that were made up.
+    pub ended_early: Option<String>,
     /// What is to be known beside it.
     pub notes: Vec<String>,
     /// Agents at work at once.
@@ -83,6 +92,9 @@ struct State {
     steps: Vec<Step>,
     more_steps: u64,
     notes: Vec<String>,
+    ended_early: Option<String>,
+    /// Sleeps since an agent was planned.
+    sleeps: u32,
     /// What the registry would have of them.
     rows: Vec<AgentRow>,
     ids: BTreeSet<String>,
@@ -171,8 +183,10 @@ impl Plan {
     pub fn report(&self, concurrency: usize, budget: Option<f64>) -> Report {
         let state = self.state();
         let agents = agent::sorted(&state.agents);
-        let asked = || agents.iter().filter(|agent| agent.error.is_none());
-        let known_usd = asked().filter_map(|agent| agent.worst_case_usd).sum();
+        let asked = || agents.iter().filter(|agent| agent.is_asked());
+        let known = asked().filter_map(|agent| agent.worst_case_usd);
+        // The sum of nothing is -0.
+        let known_usd = known.fold(0.0, |sum, cost| sum + cost);
         let unknown = asked().filter(|agent| agent.worst_case_usd.is_none()).count();
         let whole = (unknown == 0).then_some(known_usd);
         let worst_case_usd = match (whole, budget) {
@@ -183,6 +197,7 @@ impl Plan {
             agents,
             steps: state.steps.clone(),
             more_steps: state.more_steps,
+            ended_early: state.ended_early.clone(),
             notes: state.notes.clone(),
             concurrency,
             worst_case_usd,
@@ -190,6 +205,60 @@ impl Plan {
             unknown,
             max_budget_usd: budget,
         }
+    }
+
+    /// Makes a temporary file or folder where a command that is not run would make one; returns its path.
+    ///
+    /// # Errors
+    /// Io, when there can be none.
+    pub fn temporary(&self, command: &str) -> Result<Option<PathBuf>> {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        match words[..] {
+            ["mktemp"] => self.files.make_temporary(false).map(Some),
+            ["mktemp", "-d" | "--directory"] => self.files.make_temporary(true).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Lets time pass, of which a plan takes none: agents that are being planned answer first.
+    ///
+    /// # Errors
+    /// Refused, when the script does nothing else any more.
+    pub async fn sleep(&self) -> Result<()> {
+        let (is_late, is_busy) = {
+            let mut state = self.state();
+            state.sleeps += 1;
+            (state.sleeps > MOST_SLEEPS, state.under_way > 0)
+        };
+        if is_late {
+            let why = format!(
+                "the script has slept {MOST_SLEEPS} times without asking an agent: it waits for something \
+                 that a dry run does not do"
+            );
+            return Err(
+                self.stop(Error::new(Kind::Refused, why).hint("give the loop a limit of its own"))
+            );
+        }
+        self.settled().await;
+        if is_busy {
+            self.settled().await;
+        }
+        Ok(())
+    }
+
+    /// Notes that the script has ended by this error of its own, if what it was told was made up; tells
+    /// whether it was. What Lua itself complains of is a fault of the script all the same.
+    pub fn end_early(&self, error: &Error) -> bool {
+        let of_lua = ["attempt to ", "bad argument "];
+        let mut state = self.state();
+        let made_up =
+            !state.steps.is_empty() || state.agents.iter().any(|agent| !agent.from_journal);
+        let is_early = made_up && !of_lua.iter().any(|start| error.message.starts_with(start));
+        if is_early {
+            let at = error.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+            state.ended_early = Some(format!("{at}{}", error.message));
+        }
+        is_early
     }
 
     /// Ends a script that asks agents without end.
@@ -200,6 +269,10 @@ impl Plan {
         );
         let error = Error::new(Kind::Refused, why)
             .hint("planned agents answer with made-up data; give the loop a limit of its own");
+        self.stop(error)
+    }
+
+    fn stop(&self, error: Error) -> Error {
         if let Some(stop) = self.full.get() {
             stop(error.clone());
         }

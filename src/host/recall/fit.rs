@@ -89,6 +89,9 @@ impl Host {
         if plan.commit == Commit::No {
             return Ok(Some(why));
         }
+        if self.plan.is_some() {
+            return Ok(None);
+        }
         let there = There {
             id: row.id.clone(),
             run: row.run.clone(),
@@ -118,7 +121,9 @@ impl Host {
         }
         if row.branch_created && repo.resolve(&format!("refs/heads/{branch}")).await.is_err() {
             // The end of the run deletes those to which nothing was added; the script counts on it here.
-            if let Err(error) = repo.make_branch(branch, head).await {
+            if self.plan.is_some() {
+                repo.pretend(branch, head);
+            } else if let Err(error) = repo.make_branch(branch, head).await {
                 self.events.warn(format!("the branch of {} cannot be made again: {error}", row.id));
             }
         }

@@ -17,9 +17,9 @@ use crate::journal::AgentRow;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// An agent that had been called off.
-pub(super) struct Held {
+pub(in crate::host) struct Held {
     /// How it had ended.
-    pub(super) outcome: Box<Outcome>,
+    pub(in crate::host) outcome: Box<Outcome>,
     pub(super) row: AgentRow,
     /// Where it is in the book.
     pub(super) at: usize,

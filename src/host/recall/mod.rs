@@ -27,8 +27,9 @@ use tokio::sync::{Mutex, OnceCell};
 use self::base::Moves;
 use self::book::Book;
 use self::fit::{Fit, is_certain};
-use self::held::Held;
-use self::queue::{Looking, Queue};
+pub(super) use self::held::Held;
+pub(super) use self::queue::Looking;
+use self::queue::Queue;
 use self::told::{Given, Told, asked_again, asked_anew};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
@@ -68,13 +69,15 @@ struct Spent {
 }
 
 /// What was found of a call.
-enum Found {
+pub(super) enum Found {
     /// It had ended, and this is its outcome.
     Ended(Box<Outcome>, Box<AgentRow>),
     /// It had been called off, and waits to be called off again.
     Held(Held),
     /// It goes on.
     Again,
+    /// It is asked again in the place of another, for this reason.
+    Instead(String),
     /// It is asked as if for the first time.
     Nothing,
 }
@@ -165,7 +168,7 @@ impl Host {
                 drop(looking);
                 self.hold(order, held).await
             }
-            Found::Again | Found::Nothing => {
+            Found::Again | Found::Instead(_) | Found::Nothing => {
                 recall.told.now();
                 Ok(ControlFlow::Continue(order))
             }
@@ -176,6 +179,9 @@ impl Host {
     pub(super) async fn close_recall(&self) {
         let Some(recall) = &self.recall else { return };
         recall.told.now();
+        if self.plan.is_some() {
+            return;
+        }
         let books: Vec<_> = recall
             .books
             .lock()
@@ -276,7 +282,8 @@ impl Host {
         Ok(())
     }
 
-    async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
+    /// Finds a call, and takes it out of the book. In a dry run nothing but the book is changed.
+    pub(super) async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
         self.look_back().await?;
         let Some(recall) = &self.recall else { return Ok(Found::Nothing) };
         let Some(earlier) = recall.earlier.get().copied() else { return Ok(Found::Nothing) };
@@ -311,7 +318,7 @@ impl Host {
             recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
             recall.queue.forget(row.place);
             book.displace(at);
-            return Ok(Found::Nothing);
+            return Ok(Found::Instead(why));
         }
         self.take(order, book, at, Fit::Not(why)).await
     }
@@ -332,8 +339,10 @@ impl Host {
                 recall.told.again(asked_again(&row.id, &row.label, &why));
                 recall.queue.forget(row.place);
                 self.replace(order, book, at).await?;
-                self.put_back(order, &row).await;
-                return Ok(Found::Nothing);
+                if self.plan.is_none() {
+                    self.put_back(order, &row).await;
+                }
+                return Ok(Found::Instead(why));
             }
             Fit::Again => {
                 recall.shifted.fetch_or(row.status.is_final(), Ordering::Relaxed);
@@ -343,7 +352,7 @@ impl Host {
         };
         self.fleet.come_to(order, book.share(at));
         book.take(at);
-        if row.call_path != order.query.call_path {
+        if row.call_path != order.query.call_path && self.plan.is_none() {
             order.store.move_calls(book.moves(at, &order.query.call_path)).await?;
         }
         self.take_nested(order, book, at, outcome.is_some() && !is_held);
@@ -376,6 +385,13 @@ impl Host {
                 self.fleet.recall_nested(order, &outcome);
             }
             book.take(nested);
+        }
+    }
+
+    /// Waits until it is the turn of an outcome to be given back.
+    pub(super) async fn in_turn(&self, row: &AgentRow, looking: Option<Looking>) {
+        if let (Some(recall), Some(place), Some(looking)) = (&self.recall, row.place, looking) {
+            recall.queue.wait(place, looking).await;
         }
     }
 

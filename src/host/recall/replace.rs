@@ -23,6 +23,15 @@ impl Host {
         at: usize,
     ) -> Result<()> {
         let row = book.call(at).row.clone();
+        if self.plan().is_some() {
+            let share = book.share(at);
+            book.take(at);
+            self.fleet().write_off(share);
+            if let (Some(repo), Some(branch), true) = (&order.repo, &row.branch, is_own(&row)) {
+                repo.pretend_gone(branch);
+            }
+            return Ok(());
+        }
         // First: as long as it has its place, the next life finds it here, whatever is left of it.
         self.remove_replaced(order, book, &row).await?;
         crate::crash::point("replace.removed");
