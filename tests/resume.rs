@@ -497,6 +497,36 @@ fn a_replacement_that_is_cut_off_anywhere_is_made_by_the_next_life() {
 }
 
 #[test]
+fn a_call_that_is_back_after_another_edit_finds_its_branch_free() {
+    let body = |name: &str| {
+        format!(
+            r#"
+            agent.query {{ prompt = "write {name}.txt", branch = "work/{name}" }}
+            die()
+            "#
+        )
+    };
+    let stage = Stage::new();
+    stage.cut_off(&body("a"));
+    let old = stage.git(&["rev-parse", "work/a"]);
+    stage.script(&body("b"));
+    let ran = stage.resume(&[]);
+    assert!(ran.stderr.contains("`work/b` is asked anew where agent-"), "{}", ran.stderr);
+    assert_eq!(
+        stage.git(&["rev-parse", "work/a"]),
+        old,
+        "it stays as long as nobody wants its name"
+    );
+    stage.asked();
+    stage.script(&body("a"));
+    let ran = stage.resume(&[]);
+    assert_eq!((ran.code, stage.asked().len()), (0, 2), "{}", ran.stderr);
+    assert_eq!(stage.git(&["show", "work/a:a.txt"]), "write a.txt");
+    let kept = stage.git(&["for-each-ref", "--format=%(objectname)", "refs/agentlua/removed"]);
+    assert!(kept.lines().any(|commit| commit == old), "{kept}, not {old}");
+}
+
+#[test]
 fn what_cannot_be_replaced_is_not_asked_again() {
     let body = |text: &str| {
         format!(

@@ -310,7 +310,10 @@ impl Host {
         if let Some((at, fit)) = found {
             return self.take(order, book, at, fit).await;
         }
-        let Some(at) = book.at(&path) else { return Ok(Found::Nothing) };
+        let Some(at) = book.at(&path) else {
+            self.clear_way(order, book).await?;
+            return Ok(Found::Nothing);
+        };
         let before = book.call(at).row.inputs.as_deref().unwrap_or_default();
         let why = told::changed(&key::changed(before, &order.key.inputs));
         if free && !is_certain(order, &book.call(at).row) {
@@ -318,6 +321,7 @@ impl Host {
             recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
             recall.queue.forget(row.place);
             book.displace(at);
+            self.clear_way(order, book).await?;
             return Ok(Found::Instead(why));
         }
         self.take(order, book, at, Fit::Not(why)).await

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::book::Book;
 use crate::agent::fleet::Order;
+use crate::agent::query::{Site, Start};
 use crate::error::Result;
 use crate::event::{Event, Level};
 use crate::host::Host;
-use crate::journal::{AgentChange, AgentRow, Status};
+use crate::journal::{AgentChange, AgentFilter, AgentRow, Status};
 
 impl Host {
     /// Lets the call of an order take the place of the call `at`: that one's worktree and branch are
@@ -46,6 +47,39 @@ impl Host {
         };
         order.store.update(&row.id, ended).await?;
         order.store.supersede_agent(&row.id).await
+    }
+
+    /// Removes what is in the way of a new call: the branch of its name, if one made it in an earlier life in
+    /// whose place another stood then, and nobody has led it on since.
+    ///
+    /// # Errors
+    /// When it cannot be removed.
+    pub(super) async fn clear_way(self: &Arc<Self>, order: &Order, book: &Book) -> Result<()> {
+        if self.plan().is_some() {
+            return Ok(());
+        }
+        let (Site::Worktree(plan), Some(repo)) = (&order.query.site, &order.repo) else {
+            return Ok(());
+        };
+        let Start::Fresh { branch: Some(branch), .. } = &plan.start else { return Ok(()) };
+        let Ok(tip) = repo.resolve(&format!("refs/heads/{branch}")).await else { return Ok(()) };
+        let filter = AgentFilter {
+            run: Some(self.fleet().run_id().to_owned()),
+            branch: Some(branch.clone()),
+            ..AgentFilter::default()
+        };
+        let rows = order.store.agents(filter).await?;
+        if rows.iter().any(|row| !row.superseded) {
+            return Ok(());
+        }
+        let left = |row: &&AgentRow| {
+            let head = row.head_commit.as_ref().or(row.base_commit.as_ref());
+            row.branch_created && is_own(row) && head == Some(&tip)
+        };
+        match rows.iter().rev().find(left) {
+            Some(row) => self.remove_replaced(order, book, row).await,
+            None => Ok(()),
+        }
     }
 
     async fn remove_replaced(
