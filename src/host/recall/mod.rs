@@ -8,6 +8,7 @@
 
 mod base;
 mod book;
+mod claim;
 mod fit;
 mod queue;
 mod replace;
@@ -22,12 +23,12 @@ use tokio::sync::{Mutex, OnceCell};
 
 use self::base::Moves;
 use self::book::Book;
-use self::fit::{Fit, is_certain};
+use self::fit::Fit;
 use self::queue::{Looking, Queue};
-use self::told::{Given, Told, asked_again, asked_anew};
+use self::told::{Given, Told, asked_again};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
-use crate::agent::{Outcome, key};
+use crate::agent::Outcome;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
@@ -248,17 +249,7 @@ impl Host {
         if let Some((at, fit)) = found {
             return self.take(order, book, at, fit).await;
         }
-        let Some(at) = book.at(&path) else { return Ok(Found::Nothing) };
-        let before = book.call(at).row.inputs.as_deref().unwrap_or_default();
-        let why = told::changed(&key::changed(before, &order.key.inputs));
-        if free && !is_certain(order, &book.call(at).row) {
-            let row = &book.call(at).row;
-            recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
-            recall.queue.forget(row.place);
-            book.displace(at);
-            return Ok(Found::Nothing);
-        }
-        self.take(order, book, at, Fit::Not(why)).await
+        self.claim(recall, order, book, free, earlier).await
     }
 
     /// Takes a call out of the book, for an order that it fits or whose place it had.
