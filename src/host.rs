@@ -222,13 +222,21 @@ impl Host {
         self.resumed.as_ref()
     }
 
-    /// Begins the run in `store` before it has any agent: from here on it is alive for other processes.
+    /// Begins the run in `store` before it has any agent, that which is gone on with where it was found:
+    /// from here on it is alive for other processes.
     ///
     /// # Errors
-    /// Usage, when it is alive in another one; io.
+    /// Usage, when it is alive in another one, or was since it was settled on; io.
     pub async fn begin_run(&self, store: &Arc<Store>) -> Result<()> {
         let (fleet, begun) = (Arc::clone(&self.fleet), Arc::clone(store));
-        self.beside(async move { fleet.begin(&begun).await }).await??;
+        let earlier = self.resumed.clone();
+        let work = async move {
+            match &earlier {
+                Some(earlier) => fleet.take_up(&begun, earlier).await,
+                None => fleet.begin(&begun).await,
+            }
+        };
+        self.beside(work).await??;
         self.hear(store);
         Ok(())
     }

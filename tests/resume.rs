@@ -3,13 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[path = "resume/called_off.rs"]
+mod called_off;
+#[path = "resume/depends.rs"]
+mod depends;
 #[path = "support/home.rs"]
 #[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 #[path = "resume/stage.rs"]
 mod stage;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use stage::{Stage, last};
 
 const NOTHING: [&str; 0] = [];
@@ -120,6 +124,17 @@ fn an_edited_prompt_is_named_and_asked_again_with_what_depends_on_it() {
     // What the old one made is kept.
     let kept = stage.git(&["for-each-ref", "--format=%(objectname)", "refs/agentlua/removed"]);
     assert!(kept.lines().any(|commit| commit == old), "{kept}, not {old}\n{}", ran.stderr);
+    // It is listed no more, and merging it merges what it had done, whoever has its branch.
+    let listed = stage.home.run(&["agents", "--json"]).stdout;
+    let was = |row: &&Value| row["head_commit"] == json!(old);
+    let id = stage.agents().iter().find(was).unwrap()["id"].as_str().unwrap().to_owned();
+    assert!(!listed.contains(&format!("\"{id}\"")), "{listed}");
+    stage.git(&["branch", "landing", "main"]);
+    let merged = stage.home.run(&["merge", &id, "--into", "landing"]);
+    assert_eq!(merged.code, 0, "{}", merged.stderr);
+    assert_eq!(stage.git(&["show", "landing:b.txt"]), "write b.txt");
+    assert_eq!(stage.home.run(&["rm", "--force", &id]).code, 0);
+    assert_eq!(stage.git(&["show", "work/b:b.txt,"]), "write b.txt, better");
     // And from then on it is that which had ended.
     let ran = stage.resume(&[]);
     assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
@@ -381,6 +396,165 @@ fn what_was_spent_before_counts_against_the_budget() {
     assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
     assert_eq!(last(&ran)["result"], json!([[0.0, 1.0, 3.0], "budget"]), "{}", ran.stderr);
     assert_eq!(last(&ran)["total_cost_usd"], json!(3.0));
+}
+
+/// An agent `top` of a model of its own, which costs 5 and then 1, and whose tool asks for an agent that
+/// costs 3.
+const NESTING: &str = r#"
+    agent.config { prices = { worker = { input = 0, output = 10 }, dear = { input = 0, output = 10 } } }
+    local dear = agent.model {
+      name = "dear",
+      reply = function(request)
+        if request.turn == 1 then
+          return {
+            tools = { { name = "help", input = { what = "x" } } },
+            usage = { output_tokens = 500000 },
+          }
+        end
+        return { text = "ok", usage = { output_tokens = 100000 } }
+      end,
+    }
+    local within = function() end
+    local help = agent.tool {
+      name = "help",
+      description = "helps",
+      input = { what = "string" },
+      run = function()
+        agent.query "costs 3"
+        within()
+        return "helped"
+      end,
+    }
+"#;
+
+#[test]
+fn what_callbacks_had_spent_in_a_turn_that_was_cut_off_is_counted_once() {
+    let stage = Stage::new();
+    stage.cut_off(&format!(
+        "{NESTING}
+        within = die
+        local top = agent.query {{ prompt = 'top', model = dear, tools = {{ help }} }}
+        return {{ agent.budget:spent(), top.total_cost_usd }}"
+    ));
+    assert_eq!(stage.asked(), ["costs 3"]);
+    for _ in 0..2 {
+        let ran = stage.resume(&["--output-format=json"]);
+        assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
+        let end = last(&ran);
+        assert_eq!((&end["result"], &end["total_cost_usd"]), (&json!([9.0, 9.0]), &json!(9.0)));
+        stage.forget_end();
+    }
+}
+
+#[test]
+fn a_call_that_has_moved_takes_along_what_its_callbacks_had_asked_for() {
+    let stage = Stage::new();
+    let body = |new: &str| {
+        format!(
+            "{NESTING}
+            {new}
+            agent.query {{ prompt = 'top', model = dear, tools = {{ help }} }}
+            die()
+            return agent.budget:spent()"
+        )
+    };
+    stage.cut_off(&body(""));
+    assert_eq!(stage.asked(), ["costs 3"]);
+    stage.script(&body("agent.query 'costs 1'"));
+    for asked in [&["costs 1"][..], &[], &[]] {
+        let ran = stage.resume(&["--output-format=json"]);
+        assert_eq!(stage.asked(), asked, "{}", ran.stderr);
+        let end = last(&ran);
+        assert_eq!((&end["result"], &end["total_cost_usd"]), (&json!(10.0), &json!(10.0)));
+    }
+}
+
+#[test]
+fn what_was_spent_in_another_repository_counts_before_anybody_comes_to_it() {
+    let stage = Stage::new();
+    let other = stage.home.beside("other");
+    stage.git(&["clone", "--quiet", ".", other.to_str().unwrap()]);
+    stage.cut_off(
+        r#"
+        agent.config { prices = { worker = { input = 0, output = 10 } } }
+        agent.query "costs 1"
+        if fs.exists(os.getenv("ALIVE")) then
+          agent.query { prompt = "costs 8", repo = "../other", read_only = true }
+        end
+        die()
+        local _, why = agent.try_query "costs 5"
+        return why and why.kind
+        "#,
+    );
+    assert_eq!(stage.asked(), ["costs 1", "costs 8"]);
+    for _ in 0..2 {
+        let ran = stage.resume(&["--output-format=json", "--max-budget-usd=9"]);
+        assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
+        assert_eq!(last(&ran)["result"], "budget", "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_replacement_that_is_cut_off_anywhere_is_made_by_the_next_life() {
+    let body = |text: &str| {
+        format!(
+            r#"
+            agent.query {{ prompt = "write a.txt {text}", branch = "work/a", label = "first" }}
+            die()
+            "#
+        )
+    };
+    let points = [
+        "remove.intended",
+        "remove.moved",
+        "remove.unregistered",
+        "remove.refs",
+        "remove.deleted",
+        "remove.settled",
+        "replace.removed",
+    ];
+    for point in points {
+        let stage = Stage::new();
+        stage.cut_off(&body("one"));
+        stage.asked();
+        stage.script(&body("two"));
+        let ran = stage.crash(point);
+        let resumed = stage.resume(&[]);
+        assert_eq!(resumed.code, 0, "{point}: {}\n{}", ran.stderr, resumed.stderr);
+        if ran.code == 137 {
+            assert_eq!(stage.asked().len(), 2, "{point}: {}", resumed.stderr);
+        } else {
+            // It has no worktree any more, only its branch.
+            assert!(["remove.moved", "remove.unregistered"].contains(&point), "{}", ran.stderr);
+        }
+        assert_eq!(stage.git(&["show", "work/a:a.txt"]), "write a.txt two", "{point}");
+    }
+}
+
+#[test]
+fn what_cannot_be_replaced_is_not_asked_again() {
+    let body = |text: &str| {
+        format!(
+            r#"
+            local a, why = agent.try_query {{ prompt = "write a.txt {text}", branch = "work/a" }}
+            die()
+            return why and why.kind
+            "#
+        )
+    };
+    let stage = Stage::new();
+    stage.cut_off(&body("one"));
+    stage.asked();
+    stage.script(&body("two"));
+    // The old branch is in the way as long as somebody looks at it.
+    stage.git(&["checkout", "--quiet", "--ignore-other-worktrees", "work/a"]);
+    let ran = stage.resume(&["--output-format=json"]);
+    assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
+    assert_eq!(last(&ran)["result"], "git", "{}", ran.stderr);
+    stage.git(&["checkout", "--quiet", "main"]);
+    let ran = stage.resume(&[]);
+    assert_eq!((stage.asked().len(), ran.code), (2, 0), "{}", ran.stderr);
+    assert_eq!(stage.git(&["show", "work/a:a.txt"]), "write a.txt two");
 }
 
 #[test]

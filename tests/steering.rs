@@ -243,6 +243,10 @@ fn a_run_is_gone_on_with_once_at_a_time() {
     let refused = wait_for("one of two to be refused", || {
         both.iter_mut().position(|run| run.0.try_wait().expect("its state").is_some())
     });
+    // Nor is another begun beside it.
+    let ran = home.run(&["run", "--resume", "main.lua"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("is going on in another process"), "{}", ran.stderr);
     home.write("go", "");
     for (index, run) in both.into_iter().enumerate() {
         let ran = run.end();
@@ -625,4 +629,53 @@ fn runs_outside_every_repository_are_gone_on_with_too() {
     assert_eq!((ran.code, ran.stdout.as_str()), (0, "went\n"), "{}", ran.stderr);
     let said = format!("it runs in {}", home.path("").display());
     assert!(ran.stderr.contains(said.trim_end_matches('/')), "{}", ran.stderr);
+}
+
+#[test]
+fn a_run_is_resumed_by_a_name_and_only_where_it_was_started() {
+    let home = repository();
+    home.write("main.lua", "error('no')");
+    let ran = home.run(&["run", "main.lua"]);
+    assert_eq!(ran.code, 1);
+    assert!(!ran.stderr.contains("go on:"), "nobody knows it: {}", ran.stderr);
+    let text = format!("{IDLE}agent.query {{ prompt = 'x', model = idle }} error('no')");
+    home.write("main.lua", &text);
+    let ran = home.run(&["run", "main.lua"]);
+    let id = runs(&home)[0].id.clone();
+    assert!(ran.stderr.contains(&format!("go on: agentlua resume {id}")), "{}", ran.stderr);
+    let ran = home.run(&["resume", ""]);
+    assert_eq!((ran.code, runs(&home)[0].lives), (2, 1), "{}", ran.stderr);
+    // In a copy of the repository the run would work in the original.
+    let copy = home.beside("copy");
+    let mut copying = home.command_of(std::path::Path::new("cp"));
+    let copied = Ran::of(copying.arg("-r").arg(home.path("")).arg(&copy));
+    assert_eq!(copied.code, 0, "{}", copied.stderr);
+    let ran = Ran::of(home.command(&["resume", &id]).current_dir(&copy));
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("which is another repository"), "{}", ran.stderr);
+    assert_eq!(runs(&home)[0].lives, 1, "{}", ran.stderr);
+}
+
+#[test]
+fn of_two_that_go_on_with_a_run_in_the_background_one_says_that_it_cannot() {
+    let home = repository();
+    home.write("main.lua", &format!("{PATIENT}error('no')"));
+    home.write("go", "");
+    let ask = "agent.query { prompt = 'x', model = patient, worktree = true }\n";
+    home.write("main.lua", &format!("{PATIENT}{ask}error('no')"));
+    let ran = home.run(&["run", "main.lua"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    std::fs::remove_file(home.path("go")).expect("it goes");
+    home.write(
+        "main.lua",
+        &format!("{PATIENT}{ask}agent.query {{ prompt = 'y', model = patient, worktree = true }}"),
+    );
+    let id = runs(&home)[0].id.clone();
+    let both: Vec<Running> =
+        (0..2).map(|_| Running::start(&home, &["resume", &id, "--detach"])).collect();
+    let mut codes: Vec<i32> = both.into_iter().map(|one| one.end().code).collect();
+    codes.sort_unstable();
+    home.write("go", "");
+    assert_eq!((codes, runs(&home)[0].lives), (vec![0, 2], 2));
+    wait_for("its end", || runs(&home)[0].status.clone());
 }

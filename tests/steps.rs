@@ -197,6 +197,104 @@ print(git.merge({ branch = "a", strategy = "squash" }).status)
     assert_eq!(lives.git(&["rev-parse", "main"]), main);
 }
 
+/// A model that runs its prompt, and then says so.
+const WORKER: &str = r#"
+local worker = agent.model { reply = function(request)
+  if request.turn == 1 then
+    return { tools = { { name = "Bash", input = { command = request.prompt } } } }
+  end
+  if request.turn == 2 and os.remove(FLAKY) then
+    error "flaky"
+  end
+  if request.turn == 2 and fs.exists(LONG) then
+    return { tools = { { name = "Bash", input = { command = request.prompt } } } }
+  end
+  return "done"
+end }
+"#;
+
+/// Returns [`WORKER`] with the files beside the repository by which it is told what to do.
+fn worker(lives: &Home) -> String {
+    let quoted = |name: &str| format!("{:?}", lives.beside(name).to_str().expect("a plain path"));
+    WORKER.replace("FLAKY", &quoted("flaky")).replace("LONG", &quoted("long"))
+}
+
+#[test]
+fn what_is_asked_again_is_merged_again() {
+    let mut lives = Lives::new("");
+    let script = r#"
+agent.query { prompt = "echo one > x.txt", branch = "x", model = worker }
+print(git.merge("x").status, sh.check("cat x.txt").stdout)
+"#;
+    lives.script = format!("{START}{}{script}", worker(&lives.home));
+    let write =
+        |text: &str| std::fs::write(lives.home.beside("main.lua"), text).expect("the script");
+    write(&lives.script);
+    let _ = lives.life(false, Some("step.merge_kept"));
+    write(&lives.script.replace("echo one", "echo two"));
+    let second = lives.life(true, None);
+    assert!(second.stdout.ends_with("two\n\n"), "{}{}", second.stdout, second.stderr);
+    assert!(second.stderr.contains("`x` is merged into `main` again"), "{}", second.stderr);
+    assert_eq!(lives.life(true, None).stdout, second.stdout);
+}
+
+#[test]
+fn what_an_agent_adds_when_it_goes_on_is_merged() {
+    let script = r#"
+local one = agent.try_query { prompt = "echo more >> x.txt", branch = "x", model = worker }
+print(one and one.ok, git.merge("x").status, #sh.check("cat x.txt").stdout)
+"#;
+    for point in ["merge.begun", "step.merge_begun", "merge.moved", "step.merge_kept"] {
+        let mut lives = Lives::new("");
+        lives.script = format!("{START}{}{script}", worker(&lives.home));
+        std::fs::write(lives.home.beside("main.lua"), &lives.script).expect("the script");
+        std::fs::write(lives.home.beside("flaky"), "").expect("the file");
+        assert_eq!(lives.life(false, None).stdout, "nil\tmerged\t5\n");
+        std::fs::write(lives.home.beside("long"), "").expect("the file");
+        // It goes on, and what it adds is merged: in the life in which it does so, or in the next one.
+        let _ = lives.life(true, Some(point));
+        let third = lives.life(true, None);
+        assert_eq!(third.stdout, "true\tmerged\t10\n", "at {point}: {}", third.stderr);
+        assert_eq!(lives.life(true, None).stdout, third.stdout, "at {point}");
+    }
+}
+
+#[test]
+fn steps_of_an_edited_script_are_found_where_they_stand_now() {
+    let script = r#"
+-- here
+fs.write("note.txt", "1")
+git.commit { message = "first", paths = { "note.txt" } }
+sh("echo sh >> ../ran", { once = true })
+print(git.merge({ branch = "a", message = "merge a" }).status)
+fs.write("note.txt", "2")
+git.commit { message = "second", paths = { "note.txt" } }
+"#;
+    let added = r#"
+fs.write("zero.txt", "0")
+git.commit { message = "zero", paths = { "zero.txt" } }
+sh("echo added >> ../ran", { once = true })
+git.merge { branch = "c", message = "merge c" }
+"#;
+    for point in [None, Some("commit.unkept"), Some("step.sh_ran"), Some("step.merge_kept")] {
+        let lives = Lives::new(script);
+        assert_eq!(lives.life(false, None).stdout, "merged\n");
+        let edited = lives.script.replace("-- here", added);
+        std::fs::write(lives.home.beside("main.lua"), edited).expect("the script");
+        if point.is_some() {
+            let _ = lives.life(true, point);
+        }
+        let last = lives.life(true, None);
+        assert_eq!(last.stdout, "merged\n", "at {point:?}: {}", last.stderr);
+        let expected = ["merge c", "zero", "second", "merge a", "first", "own", "start"];
+        assert_eq!(lives.main(), expected, "at {point:?}");
+        let ran = std::fs::read_to_string(lives.home.beside("ran")).expect("the file");
+        assert_eq!(ran.matches("sh").count(), 1, "at {point:?}: {ran}");
+        let _ = lives.life(true, None);
+        assert_eq!(lives.main(), expected, "at {point:?}, in one more life");
+    }
+}
+
 #[test]
 fn a_merge_that_the_user_took_back_is_made_again_and_a_branch_that_has_gone_is_not_missed() {
     let lives = Lives::new(r#"print(git.merge { branch = "a", message = "merge a" }.status)"#);

@@ -19,6 +19,7 @@ use super::env::{self, Port, Ports};
 use super::governor::Governor;
 use super::ground::{Ground, Soil};
 use super::hook::LAST_WORD;
+use super::kept::CalledOff;
 pub use super::live::{Live, Wanting};
 pub use super::order::{Again, Key, Order};
 use super::outcome::{Outcome, Subtype};
@@ -60,6 +61,8 @@ pub struct Fleet {
     pub(super) begun: tokio::sync::Mutex<BTreeMap<PathBuf, (Arc<Store>, RunLock)>>,
     /// The steps of the script before that.
     pub(super) early: Early,
+    /// Tells whether somebody is stopping the whole run.
+    stopping: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl Fleet {
@@ -91,7 +94,25 @@ impl Fleet {
             wanting: Arc::default(),
             begun: tokio::sync::Mutex::default(),
             early: Early::default(),
+            stopping: OnceLock::new(),
         }
+    }
+
+    /// Says how to tell whether somebody is stopping the whole run; the first word counts. Agents that are
+    /// called off from then on go on when the run does.
+    pub fn stops_when(&self, stopping: impl Fn() -> bool + Send + Sync + 'static) {
+        let _ = self.stopping.set(Box::new(stopping));
+    }
+
+    /// Returns who has called an agent off that has ended so, where that was not the script.
+    fn called_off(&self, order: &Order, outcome: &Outcome) -> Option<CalledOff> {
+        if outcome.subtype != Subtype::ErrorCancelled {
+            return None;
+        }
+        if order.live.stopped.load(Ordering::Relaxed) {
+            return Some(CalledOff::Outside);
+        }
+        self.stopping.get().is_some_and(|stopping| stopping()).then_some(CalledOff::Run)
     }
 
     /// Returns the id of an agent's conversation.
@@ -445,7 +466,7 @@ impl Fleet {
         };
         // Before anybody hears of it: an agent that has ended has ended in every life of the run.
         crash::point("agent.ended");
-        let kept = outcome.kept();
+        let kept = outcome.kept(self.called_off(order, outcome));
         if let Err(error) = order.store.finish_agent(&outcome.id, change, kept).await {
             self.events.warn(format!("the registry could not be written: {error}"));
         }

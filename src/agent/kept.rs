@@ -14,6 +14,36 @@ use crate::event::Usage;
 struct Kept {
     outcome: Value,
     error: Option<Raised>,
+    #[serde(flatten)]
+    manner: Manner,
+}
+
+/// What a resumed run has to know of how an agent ended, and scripts do not see.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Manner {
+    /// Who called it off, where that was not the script.
+    pub called_off: Option<CalledOff>,
+    /// Whether another one has won the race that it was in.
+    pub lost: bool,
+}
+
+/// Who calls an agent off besides the script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CalledOff {
+    /// Whoever stops the whole run.
+    Run,
+    /// Whoever stops the agent alone, from another process.
+    Outside,
+}
+
+impl Manner {
+    /// Reads how an agent ended from what [`Outcome::kept`] gave.
+    pub fn of(kept: &str) -> Self {
+        // What cannot be read fails where the outcome is.
+        serde_json::from_str(kept).unwrap_or_default()
+    }
 }
 
 /// An error that is kept.
@@ -61,10 +91,11 @@ impl Raised {
 }
 
 impl Outcome {
-    /// Returns it as text, for [`Outcome::restored`].
-    pub fn kept(&self) -> String {
+    /// Returns it as text, for [`Outcome::restored`] and [`Manner::of`].
+    pub fn kept(&self, called_off: Option<CalledOff>) -> String {
         let error = self.error.as_ref().map(Raised::of);
-        json!(Kept { outcome: self.to_json(), error }).to_string()
+        let manner = Manner { called_off, lost: false };
+        json!(Kept { outcome: self.to_json(), error, manner }).to_string()
     }
 
     /// Reads what was kept, under the name that people see today.
@@ -73,7 +104,7 @@ impl Outcome {
     /// Internal, for what this version did not write.
     pub fn restored(text: &str, label: &str) -> Result<Self> {
         let trouble = || "an outcome in the journal cannot be read";
-        let Kept { outcome, error } =
+        let Kept { outcome, error, .. } =
             serde_json::from_str(text).or_kind(Kind::Internal, trouble)?;
         let fields: Fields = serde_json::from_value(outcome).or_kind(Kind::Internal, trouble)?;
         let subtype =
@@ -196,13 +227,23 @@ mod tests {
     #[test]
     fn what_is_kept_is_the_same_when_it_is_read_again() {
         let first = outcome();
-        let again = Outcome::restored(&first.kept(), "auth").unwrap();
+        let again = Outcome::restored(&first.kept(None), "auth").unwrap();
         assert_eq!(again.to_json().to_string(), first.to_json().to_string());
         assert_eq!(raised(&again.to_error()), raised(&first.to_error()));
         assert_eq!(again.to_error().causes(), ["outer", "inner"]);
-        assert_eq!(again.kept(), first.kept());
-        let named = Outcome::restored(&first.kept(), "today").unwrap();
+        assert_eq!(again.kept(None), first.kept(None));
+        let named = Outcome::restored(&first.kept(None), "today").unwrap();
         assert_eq!(named.label, "today");
+    }
+
+    #[test]
+    fn who_called_it_off_is_kept_with_it() {
+        for called_off in [None, Some(CalledOff::Run), Some(CalledOff::Outside)] {
+            let kept = outcome().kept(called_off);
+            assert_eq!(Manner::of(&kept), Manner { called_off, lost: false });
+            assert!(Outcome::restored(&kept, "auth").is_ok());
+        }
+        assert_eq!(Manner::of("{\"outcome\":{},\"error\":null}"), Manner::default());
     }
 
     #[test]
@@ -210,7 +251,7 @@ mod tests {
         for subtype in Subtype::ALL {
             let mut first = outcome();
             (first.subtype, first.error) = (subtype, None);
-            let again = Outcome::restored(&first.kept(), "auth").unwrap();
+            let again = Outcome::restored(&first.kept(None), "auth").unwrap();
             assert_eq!(again.subtype, subtype);
             assert!(again.error.is_none());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::fleet::Fleet;
 use crate::error::Result;
-use crate::journal::Store;
+use crate::journal::{RunRow, Store};
 
 impl Fleet {
     /// Lets go of the run's locks, when everything about it is written down.
@@ -34,6 +34,20 @@ impl Fleet {
         crate::crash::point("run-ended");
     }
 
+    /// Begins a run that is gone on with, in the store where it was settled on as `earlier`, before anything
+    /// is done for it.
+    ///
+    /// # Errors
+    /// Usage, when another process works on it or has done so since; io.
+    pub async fn take_up(&self, store: &Arc<Store>, earlier: &RunRow) -> Result<()> {
+        {
+            let mut begun = self.begun.lock().await;
+            let lock = store.take_up_run(&self.plan, earlier).await?;
+            begun.insert(store.dir().to_owned(), (Arc::clone(store), lock));
+        }
+        self.begin(store).await
+    }
+
     /// Takes the run's lock in its own store and in this one, once: as long as it is held, the run is alive.
     ///
     /// # Errors
@@ -44,6 +58,9 @@ impl Fleet {
             if !begun.contains_key(store.dir()) {
                 let lock = store.begin_run(&self.plan).await?;
                 begun.insert(store.dir().to_owned(), (Arc::clone(store), lock));
+                if let Some(home) = self.home.get().filter(|home| home.dir() != store.dir()) {
+                    home.note_elsewhere(&self.run, store.dir()).await?;
+                }
             }
         }
         let Some(home) = self.home.get() else { return Ok(()) };

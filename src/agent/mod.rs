@@ -28,7 +28,7 @@ mod hook_output;
 pub mod id;
 pub mod inbox;
 mod instructions;
-mod kept;
+pub mod kept;
 pub mod key;
 mod lifetime;
 pub mod live;
@@ -53,7 +53,7 @@ pub mod structured;
 mod subagent;
 pub mod tally;
 mod tidings;
-mod transcript;
+pub(crate) mod transcript;
 pub mod turn;
 pub mod verify;
 

@@ -92,7 +92,8 @@ impl Session<'_> {
         self.heard_before = heard;
         let Standing { turns, usage, api_ms, stops, denials, verifying, answers, seen } = standing;
         // The row may know of a reply that could not be kept, and the conversation of one more.
-        self.turns = turns.max(before.turns);
+        // The end of a life counts a question that had no answer, too: it is asked again.
+        self.turns = if before.status.is_final() { turns } else { turns.max(before.turns) };
         self.usage = most(usage, before.usage);
         self.api_time = Duration::from_millis(api_ms);
         self.denials = denials;

@@ -10,6 +10,9 @@ use crate::journal::{Step, Store};
 /// So many steps wait in memory; with one more the run begins without an agent.
 const MOST: usize = 1_000;
 
+/// And so many bytes of their values.
+const MOST_BYTES: usize = 8 << 20;
+
 /// The steps that were taken before the run began, each path once.
 #[derive(Default)]
 pub(super) struct Early(Mutex<Vec<Step>>);
@@ -19,7 +22,13 @@ impl Early {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Holds a step in the place of one at the same path; tells whether there are too many now.
+    /// Returns the step at a path.
+    fn find(&self, path: &str) -> Option<Step> {
+        self.lock().iter().rfind(|step| step.path == path).cloned()
+    }
+
+    /// Holds a step in the place of one at the same path; tells whether they are too many, or too large,
+    /// now.
     fn hold(&self, step: Step) -> bool {
         let mut early = self.lock();
         // Only the last few are ever replaced: a step is begun, then done.
@@ -27,7 +36,7 @@ impl Early {
             Some(at) if !early[at].done => early[at] = step,
             _ => early.push(step),
         }
-        early.len() > MOST
+        early.len() > MOST || early.iter().map(|step| step.value.len()).sum::<usize>() > MOST_BYTES
     }
 
     /// Writes them down, in order.
@@ -58,6 +67,21 @@ impl Fleet {
     pub async fn begin_home(&self, home: Arc<Store>) -> Result<()> {
         self.settle_home(Arc::clone(&home));
         self.begin(&home).await
+    }
+
+    /// Returns the step of the run at a path, as it was written down.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn step(&self, path: &str) -> Result<Option<Step>> {
+        // In this order: what leaves the memory is in the journal by then.
+        if let Some(step) = self.early.find(path) {
+            return Ok(Some(step));
+        }
+        match self.home.get() {
+            Some(home) => home.step(&self.run, path).await,
+            None => Ok(None),
+        }
     }
 
     /// Writes down a step of the script. With `synced` it is on the disk when this returns, once the run

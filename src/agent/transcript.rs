@@ -69,6 +69,14 @@ pub(super) enum Entry<'a> {
     SummedUp { summary: Cow<'a, str>, from: usize, longest: usize },
 }
 
+/// Tells whether the last reply of a conversation that was written down has its answer, if it wants one.
+pub fn ends_with_answer(entries: &[String]) -> bool {
+    let parsed = entries.iter().rev().filter_map(|text| serde_json::from_str(text).ok());
+    let mut turns =
+        parsed.filter(|entry| matches!(entry, Entry::Reply { .. } | Entry::Answer { .. }));
+    matches!(turns.next(), Some(Entry::Answer { .. }))
+}
+
 /// A call of a reply.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Call<'a> {

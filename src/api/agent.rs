@@ -97,7 +97,9 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
                     None => false,
                 };
                 let rows = host.agents(all).await?;
-                Ok(result::list(&lua, "agent", rows.iter().map(crate::host::roster::agent_json))?)
+                // Whose place another call has taken is nobody to a script.
+                let shown = rows.iter().filter(|row| !row.superseded);
+                Ok(result::list(&lua, "agent", shown.map(crate::host::roster::agent_json))?)
             }
         })?
     };

@@ -79,7 +79,7 @@ pub fn install<'lua>(
 /// Returns a number that is the same whenever this call of the run is made.
 async fn number(
     lua: &Lua,
-    host: &Host,
+    host: &Arc<Host>,
     kind: &'static str,
     question: &Value,
     draw: impl FnOnce() -> Value,
@@ -96,7 +96,7 @@ async fn number(
 /// Runs a function once in a run, and returns what it returned.
 async fn once(
     runtime: &Runtime,
-    host: &Host,
+    host: &Arc<Host>,
     onces: &Rc<Onces>,
     task: &Rc<Task>,
     mut args: Args,

@@ -19,7 +19,7 @@ use super::terminal::{Stdout, say};
 use crate::agent::id;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
-use crate::journal::{NewRun, Store};
+use crate::journal::{NewRun, RunRow, Store};
 use crate::process::background::{self, BACKGROUND_ARG};
 use crate::vm::chunk;
 
@@ -154,7 +154,12 @@ impl Leaving<'_> {
             // First, so that a run which has begun and ended meanwhile is found.
             let ended = process.exit_code().or_kind(Kind::Io, || "the run cannot be watched")?;
             let runs = workers.block_on(self.store.runs())?;
-            if runs.iter().any(|run| run.id == self.id && run.lives > self.lives) {
+            // Another may have been faster to go on with it.
+            let ours = |run: &RunRow| {
+                let by = run.command.as_ref().and_then(|command| command.process);
+                run.id == self.id && run.lives > self.lives && by == Some(process.id())
+            };
+            if runs.iter().any(ours) {
                 return Ok(None);
             }
             if ended.is_some() {

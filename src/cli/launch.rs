@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::detach::Background;
 use super::output::Output;
@@ -11,8 +12,8 @@ use super::script::Script;
 use super::{Flags, Resume, Run, session};
 use crate::error::{Error, Result, ResultExt};
 use crate::event::{Events, Level};
-use crate::host::Sources;
 use crate::host::resuming::Wanted;
+use crate::host::{Host, Sources};
 use crate::journal::{Command, NewRun, RunRow};
 
 /// What was typed, by either of two commands.
@@ -140,6 +141,9 @@ impl Launch {
     ) -> Result<Self> {
         let command = earlier.command.clone().unwrap_or_default();
         let cwd = PathBuf::from(&command.cwd);
+        // Flags that this version does not know are of no use to it.
+        let recorded: Flags = serde_json::from_value(command.flags).unwrap_or_default();
+        around.require_home(&earlier.id, &recorded, &cwd, &dir)?;
         let mut notes = Vec::new();
         let script = match asked.script {
             Some(path) if cwd == around.here => Script::load(path)?,
@@ -170,8 +174,6 @@ impl Launch {
         } else {
             asked.args.to_vec()
         };
-        // Flags that this version does not know are of no use to it.
-        let recorded: Flags = serde_json::from_value(command.flags).unwrap_or_default();
         let flags = asked.flags.clone().anchored(around.here).over(recorded);
         Ok(Self {
             sources: around.sources(&flags, &cwd)?,
@@ -210,8 +212,16 @@ impl Launch {
                 cwd: cwd.display().to_string(),
                 flags: self.flags.recorded(),
                 detached: self.is_background,
+                process: Some(std::process::id()),
+                elsewhere: self.elsewhere(),
             },
         }
+    }
+
+    /// Returns the stores that the run has begun in before, beside its own.
+    fn elsewhere(&self) -> Vec<PathBuf> {
+        let command = self.earlier.as_ref().and_then(|earlier| earlier.command.as_ref());
+        command.map(|command| command.elsewhere.clone()).unwrap_or_default()
     }
 
     /// Returns what goes on with the run `id`, as it is to be typed.
@@ -250,15 +260,45 @@ impl Around<'_> {
                 Wanted::LastOf(&file)
             }
         };
-        let host = session::host(
+        let host = self.host(sources)?;
+        let found = self.workers.block_on(host.run_to_resume(wanted))?;
+        Ok(found.map(|run| (run, host.default_dir())))
+    }
+
+    /// Requires that a run which was found from `found` was started in that repository: beside a copy of it
+    /// stands the original, which another would then work in.
+    fn require_home(&self, id: &str, recorded: &Flags, cwd: &Path, found: &Path) -> Result<()> {
+        // Where it cannot be gone to is told by whoever goes there.
+        if !cwd.is_dir() {
+            return Ok(());
+        }
+        let host = self.host(&session::sources(recorded, self.environment, cwd)?)?;
+        let repo = host.config().repo.clone();
+        let started = repo.map_or_else(|| cwd.to_owned(), |repo| cwd.join(repo));
+        let (home, here) = self.workers.block_on(async {
+            let home = host.store_around(&started).await?.dir().to_owned();
+            Ok::<_, Error>((home, host.store_around(found).await?.dir().to_owned()))
+        })?;
+        let real = |dir: &Path| dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+        if real(&home) == real(&here) {
+            return Ok(());
+        }
+        let why = format!("`{id}` was started in `{}`", started.display());
+        Err(Error::usage(format!(
+            "{why}, which is another repository than the one it was found in"
+        ))
+        .hint(format!("cd {} && agentlua resume {id}", cwd.display())))
+    }
+
+    /// Makes a host that looks, and runs nothing.
+    fn host(&self, sources: &Sources) -> Result<Arc<Host>> {
+        session::host(
             sources.clone(),
             NewRun::new("", ""),
             None,
             self.environment.clone(),
             Events::new(Vec::new()),
             self.workers,
-        )?;
-        let found = self.workers.block_on(host.run_to_resume(wanted))?;
-        Ok(found.map(|run| (run, host.default_dir())))
+        )
     }
 }

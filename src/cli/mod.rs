@@ -130,6 +130,7 @@ struct Run {
 )]
 struct Resume {
     /// The run's id, or the start of it [default: the last one here that is not finished]
+    #[arg(value_parser = clap::builder::NonEmptyStringValueParser::new())]
     run: Option<String>,
     #[command(flatten)]
     flags: Flags,

@@ -73,6 +73,10 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
         let output = output.clone();
         move || signals::stop(&signalled, &stopper, &output)
     });
+    host.fleet().stops_when({
+        let signalled = signalled.clone();
+        move || signalled.code().is_some()
+    });
     signalled.begin();
     let running = Running { host, root, signalled, output: output.clone() };
     let code = session::on_lua_thread(running.execute(&launch))?;
@@ -126,10 +130,13 @@ impl Running {
         let error = uncaught.as_deref().map(Fault::from);
         let plan = report.as_ref().map(|report| json!(report));
         let end = End { code, result, error, interrupted, plan };
+        // One that has not begun in the journal is not known there by its name.
+        let is_known = host.fleet().home().await.is_some();
         host.end_run(end.status(host.has_failures()), code).await;
         if report.is_none() {
             let tally = host.fleet().tally();
-            let again = self.is_to_be_resumed(&end, &tally).then(|| launch.again_command(&run));
+            let again = is_known && self.is_to_be_resumed(&end, &tally);
+            let again = again.then(|| launch.again_command(&run));
             progress::summary(&run, &tally, host.config().quiet, again.as_deref());
         }
         // What ended the run comes last, where people look first.

@@ -138,6 +138,9 @@ impl Registry {
             let hint = format!("agentlua stop {}, or cancel its task", row.id);
             return Err(Error::new(Kind::Git, why).hint(hint));
         }
+        if self.has_heir(row) {
+            return Ok(nothing);
+        }
         let Some(finding) = self.survey().await?.judge(&claim(row)).await? else {
             return Ok(nothing);
         };
@@ -162,6 +165,12 @@ impl Registry {
     async fn survey(&self) -> Result<Survey> {
         let made = self.rows.iter().filter(|row| row.branch_created);
         Survey::new(&self.repo, &made.filter_map(|row| row.branch.clone()).collect()).await
+    }
+
+    /// Tells whether the branch of an agent whose place another call has taken is that one's now.
+    fn has_heir(&self, row: &AgentRow) -> bool {
+        let took = |other: &AgentRow| !other.superseded && other.branch == row.branch;
+        row.superseded && row.branch.is_some() && self.rows.iter().any(took)
     }
 
     /// Returns why an agent that has ended must be left alone.

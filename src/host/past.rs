@@ -36,8 +36,8 @@ impl Host {
             // What this process has yet to write counts.
             store.flush().await?;
             let mut rows = store.agents(AgentFilter::default()).await?;
-            // Of a run that is gone on with only what it has come to.
-            rows.retain(|row| !ahead.contains(&row.id));
+            // Of a run that is gone on with only what it has come to; nobody whose place another has.
+            rows.retain(|row| !ahead.contains(&row.id) && !row.superseded);
             rows.extend(planned);
             let row = find(&rows, &name)?;
             let row = if resumes { newest(&rows, row) } else { row };

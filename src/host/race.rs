@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Host;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event::{Event, Level};
 use crate::git::Repo;
 use crate::journal::AgentRow;
@@ -39,6 +39,15 @@ impl Host {
         for row in losers.iter().rev() {
             self.fleet.excuse(&row.id);
         }
+        let (store, ids) = (self.store(Some(repo)).await?, losers.iter().map(|row| row.id.clone()));
+        let ids: Vec<String> = ids.collect();
+        let noted = async move {
+            for id in ids {
+                store.note_lost(&id).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        self.beside(noted).await??;
         let going: Vec<String> = losers
             .iter()
             .rev()

@@ -39,7 +39,12 @@ impl Host {
                     let file = run.command.as_ref().and_then(|command| command.script.as_ref());
                     file.is_some_and(|file| is_same(Path::new(file), script))
                 };
-                Ok(runs.iter().rev().filter(is_of).find(|run| is_unfinished(run)).cloned())
+                let mut of_script = runs.iter().rev().filter(is_of);
+                // Beside one that is going on another would be paid for.
+                if let Some(going) = of_script.clone().find(|run| run.alive) {
+                    resumable(going)?;
+                }
+                Ok(of_script.find(|run| is_unfinished(run)).cloned())
             }
             Wanted::Last => {
                 let run = runs.iter().rev().find(|run| is_unfinished(run)).cloned();

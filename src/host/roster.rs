@@ -159,6 +159,10 @@ impl Host {
 
 /// Reports whether an agent still has anything: a life, a worktree, a branch.
 fn is_present(row: &AgentRow, branches: &HashSet<String>) -> bool {
+    // What one left whose place another call has taken is kept under `refs/agentlua/removed`.
+    if row.superseded {
+        return false;
+    }
     !(row.status.is_final() || row.status == Status::Interrupted)
         || row.worktree_path.as_ref().is_some_and(|path| path.exists())
         || row.branch.as_ref().is_some_and(|branch| branches.contains(branch))

@@ -3,16 +3,17 @@
 //!
 //! A step is known by its place: the path of its call, or a name that the script gives it. It is looked
 //! up in what earlier lives of the run have written, and counts only if it was asked the same then (its
-//! key). A fresh run looks nothing up. What must not happen twice is written down before as begun, with
+//! key). In an edited script a merge, a commit or a command may stand elsewhere; it is found there, once.
+//! A fresh run looks nothing up. What must not happen twice is written down before as begun, with
 //! what it will come to; whether it has happened is then read from git ([`merge`], [`commit`]).
 
 mod commit;
+mod held;
 mod merge;
 mod worktree;
 
-use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -22,10 +23,11 @@ pub(in crate::host) use merge::Landing;
 pub use merge::{Before, Merging};
 pub(in crate::host) use worktree::Made;
 
+use self::held::{Held, Shelf};
 use super::{Host, locked};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Level};
-use crate::journal::Step;
+use crate::journal::{Step, Store};
 
 /// The most bytes that one step may keep.
 pub const LARGEST: usize = 16 << 20;
@@ -56,6 +58,11 @@ impl Place {
         Self::at(format!("{kind}:{name}"), kind, question)
     }
 
+    /// Tells whether it is known by a call path, and not by a name.
+    fn is_path(&self) -> bool {
+        self.path.starts_with('/')
+    }
+
     /// Tells whether so many of its kind are taken that none is worth a place in memory.
     fn is_number(&self) -> bool {
         matches!(self.kind, "now" | "random")
@@ -76,28 +83,104 @@ pub struct Known {
 pub(super) struct Steps {
     /// Whether those of earlier lives were read.
     read: OnceCell<()>,
-    by_path: Mutex<HashMap<String, Step>>,
+    shelf: Mutex<Shelf>,
+    /// Held while steps change their places, here and in the journal.
+    moving: tokio::sync::Mutex<()>,
 }
 
 impl Host {
     /// Returns what is known of a step: that it was taken by an earlier life of the run, or under the same
-    /// name by this one.
+    /// name by this one. A merge, a commit or a command that an edited script takes elsewhere is found
+    /// there, once, and stands here from now on.
     ///
     /// # Errors
-    /// When the journal cannot be read.
-    pub async fn known_step(&self, place: &Place) -> Result<Option<Known>> {
+    /// When the journal cannot be read or written.
+    pub async fn known_step(self: &Arc<Self>, place: &Place) -> Result<Option<Known>> {
         self.read_steps().await?;
-        let step = locked(&self.steps.by_path).get(&place.path).cloned();
-        let step = step.filter(|step| step.kind == place.kind && step.key == place.key);
-        let known = |step: Step| Ok(Known { done: step.done, value: read(&step)? });
-        step.map(known).transpose()
+        let found = locked(&self.steps.shelf).come_to(place);
+        let found = match found {
+            Some(found) => Some(found),
+            None => self.found_elsewhere(place).await?,
+        };
+        let Some(Held { done, value, .. }) = found else { return Ok(None) };
+        let value = self.value_of(&place.path, value).await?;
+        Ok(Some(Known { done, value }))
+    }
+
+    /// Comes to the step that asked the same elsewhere, if the script's text or arguments have changed.
+    async fn found_elsewhere(self: &Arc<Self>, place: &Place) -> Result<Option<Held>> {
+        if !self.is_resumed() || locked(&self.steps.shelf).elsewhere(place).is_none() {
+            return Ok(None);
+        }
+        // Beneath a callback nothing has a fixed place. Where steps were put aside, it was edited before.
+        let is_edited = place.path.contains("/callback#")
+            || locked(&self.steps.shelf).has_set_aside()
+            || self.is_edited().await?;
+        if !is_edited {
+            return Ok(None);
+        }
+        let _turn = self.steps.moving.lock().await;
+        let Some(from) = locked(&self.steps.shelf).elsewhere(place) else { return Ok(None) };
+        self.make_way(place).await?;
+        self.move_step(&from, &place.path).await?;
+        Ok(locked(&self.steps.shelf).come_to(place))
+    }
+
+    /// Puts aside the step that another one takes the place of: it may be taken elsewhere yet. Only one may
+    /// do so at a time.
+    async fn make_way(&self, place: &Place) -> Result<()> {
+        let aside = {
+            let shelf = locked(&self.steps.shelf);
+            shelf.is_in_the_way(place).then(|| shelf.aside(&place.path))
+        };
+        match aside {
+            Some(aside) => self.move_step(&place.path, &aside).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn move_step(&self, from: &str, to: &str) -> Result<()> {
+        let store = self.begin_home().await?;
+        let (run, old, new) = (self.fleet.run_id().to_owned(), from.to_owned(), to.to_owned());
+        self.beside(async move { store.move_step(&run, &old, &new).await }).await??;
+        locked(&self.steps.shelf).rename(from, to);
+        Ok(())
     }
 
     /// Returns the steps of a kind that are known, by their values.
     async fn known_steps(&self, kind: &str) -> Result<Vec<Value>> {
+        self.values(kind, |_| true).await
+    }
+
+    /// Returns those of a kind that this life has not come to.
+    async fn steps_ahead(&self, kind: &str) -> Result<Vec<Value>> {
+        self.values(kind, |held| held.is_ahead).await
+    }
+
+    async fn values(&self, kind: &str, which: impl Fn(&Held) -> bool) -> Result<Vec<Value>> {
         self.read_steps().await?;
-        let steps = locked(&self.steps.by_path);
-        steps.values().filter(|step| step.kind == kind).map(read).collect()
+        let found = locked(&self.steps.shelf).of_kind(kind);
+        let mut values = Vec::with_capacity(found.len());
+        for (path, held) in found.into_iter().filter(|(_, held)| which(held)) {
+            values.push(self.value_of(&path, held.value).await?);
+        }
+        Ok(values)
+    }
+
+    /// Returns the value of a step; one that is not in memory is read.
+    async fn value_of(&self, path: &str, held: Option<String>) -> Result<Value> {
+        let text = match held {
+            Some(text) => text,
+            None => {
+                let (fleet, own) = (Arc::clone(&self.fleet), path.to_owned());
+                let step = self.beside(async move { fleet.step(&own).await }).await??;
+                let gone =
+                    || Error::new(Kind::Io, format!("the journal has lost the step `{path}`"));
+                step.ok_or_else(gone)?.value
+            }
+        };
+        let trouble = || format!("cannot read what was kept of the step `{path}`");
+        serde_json::from_str(&text).or_kind(Kind::Io, trouble)
     }
 
     /// Writes down what a step is about to do, and returns once that is on the disk.
@@ -135,13 +218,19 @@ impl Host {
             let why = format!("a result of {size} MiB cannot be kept for a resumed run");
             return Err(Error::usage(why).hint(format!("{largest} MiB can: write it to a file")));
         }
-        if !place.is_number() {
-            locked(&self.steps.by_path).insert(place.path.clone(), step.clone());
+        let is_number = place.is_number();
+        let held = (!is_number).then(|| Held::of(step.clone(), false));
+        let fleet = Arc::clone(&self.fleet);
+        let put = async move { fleet.put_step(step, !is_number).await };
+        if locked(&self.steps.shelf).is_in_the_way(place) {
+            let _turn = self.steps.moving.lock().await;
+            self.make_way(place).await?;
         }
-        let fleet = std::sync::Arc::clone(&self.fleet);
-        let synced = !place.is_number();
-        let put = async move { fleet.put_step(step, synced).await };
-        if self.beside(put).await?? {
+        let has_too_many = self.beside(put).await??;
+        if let Some((path, held)) = held {
+            locked(&self.steps.shelf).put(path, held);
+        }
+        if has_too_many {
             self.begin_home().await?;
         }
         Ok(())
@@ -155,10 +244,11 @@ impl Host {
         let read = || async {
             let store = self.begin_home().await?;
             let run = self.fleet.run_id().to_owned();
-            let found = self.beside(async move { store.steps(&run).await }).await??;
-            let mut steps = locked(&self.steps.by_path);
-            for step in found {
-                steps.entry(step.path.clone()).or_insert(step);
+            let found = async move { store.steps_as(&run, |step| Held::of(step, true)).await };
+            let found = self.beside(found).await??;
+            let mut shelf = locked(&self.steps.shelf);
+            for (path, held) in found {
+                shelf.put_earlier(path, held);
             }
             Ok::<_, Error>(())
         };
@@ -166,9 +256,9 @@ impl Host {
     }
 
     /// Lets the run begin in its own store, before any agent; returns that.
-    async fn begin_home(&self) -> Result<std::sync::Arc<crate::journal::Store>> {
-        let (store, fleet) = (self.home_store().await?, std::sync::Arc::clone(&self.fleet));
-        let home = std::sync::Arc::clone(&store);
+    async fn begin_home(&self) -> Result<Arc<Store>> {
+        let (store, fleet) = (self.home_store().await?, Arc::clone(&self.fleet));
+        let home = Arc::clone(&store);
         self.beside(async move { fleet.begin_home(home).await }).await??;
         Ok(store)
     }
@@ -187,9 +277,4 @@ pub fn hash(question: &[u8]) -> String {
     }
     hex.truncate(DIGITS);
     hex
-}
-
-fn read(step: &Step) -> Result<Value> {
-    let trouble = || format!("cannot read what was kept of the step `{}`", step.path);
-    serde_json::from_str(&step.value).or_kind(Kind::Io, trouble)
 }

@@ -60,7 +60,8 @@ impl Host {
             let repo = Arc::clone(&repo);
             self.beside(async move { repo.branches().await }).await??
         };
-        let is_there = branches.iter().any(|branch| branch.name == name);
+        // The branch of one whose place another call has taken is that one's now.
+        let is_there = !row.superseded && branches.iter().any(|branch| branch.name == name);
         // A branch to which nothing was added goes at the end of its run; its commit is known.
         let branch = row.head_commit.clone().filter(|_| !is_there).unwrap_or_else(|| name.clone());
         let Landing { into, strategy, message, .. } = landing;

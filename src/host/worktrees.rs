@@ -53,7 +53,7 @@ impl Host {
     /// # Errors
     /// Git, when it cannot be had; nothing of it is left behind. When its setup fails it is closed.
     pub async fn make_worktree(
-        &self,
+        self: &Arc<Self>,
         wanted: Wanted,
         cancel: &CancellationToken,
     ) -> Result<Worktree> {

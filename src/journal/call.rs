@@ -38,10 +38,29 @@ pub(super) fn reopen(connection: &Connection, id: &str) -> rusqlite::Result<bool
     Ok(connection.prepare(sql)?.execute(params![id, now()])? == 1)
 }
 
+/// Notes that an agent that has ended had lost a race; `false` if there is none.
+pub(super) fn lose(connection: &Connection, id: &str) -> rusqlite::Result<bool> {
+    let sql = "UPDATE agent SET outcome = json_set(outcome, '$.lost', json('true'))
+               WHERE id = ?1 AND outcome IS NOT NULL";
+    Ok(connection.prepare(sql)?.execute([id])? == 1)
+}
+
 /// Notes that another call has taken an agent's place; `false` if there is none.
 pub(super) fn supersede(connection: &Connection, id: &str) -> rusqlite::Result<bool> {
     let sql = "UPDATE agent SET superseded = 1, updated_at = ?2 WHERE id = ?1";
     Ok(connection.prepare(sql)?.execute(params![id, now()])? == 1)
+}
+
+/// Moves calls to other paths, by their agents' ids.
+pub(super) fn move_all(
+    connection: &Connection,
+    moves: &[(String, String)],
+) -> rusqlite::Result<bool> {
+    for (id, path) in moves {
+        let change = AgentChange { call_path: Some(path.clone()), ..AgentChange::default() };
+        agent::update(connection, id, &change)?;
+    }
+    Ok(!moves.is_empty())
 }
 
 /// Lists the agents of a run that no other call has taken the place of, in the order in which they were asked.

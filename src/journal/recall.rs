@@ -1,5 +1,6 @@
 //! The store, for runs that are gone on with and for whoever looks on from another process.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -38,6 +39,15 @@ impl Store {
     pub async fn reopen_agent(&self, id: &str) -> Result<()> {
         let id = id.to_owned();
         self.written(move |connection| call::reopen(connection, &id)).await.map(drop)
+    }
+
+    /// Notes with the outcome of an agent that another one has won the race which it was in.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn note_lost(&self, id: &str) -> Result<()> {
+        let id = id.to_owned();
+        self.written(move |connection| call::lose(connection, &id)).await.map(drop)
     }
 
     /// Notes that another call has taken the place of an agent of a run that was resumed.
@@ -84,8 +94,59 @@ impl Store {
     /// # Errors
     /// When the journal cannot be read.
     pub async fn steps(&self, run: &str) -> Result<Vec<Step>> {
+        self.steps_as(run, |step| step).await
+    }
+
+    /// Lists what `each` makes of the steps of a run, in the order in which they were taken first: there is
+    /// one of them in memory at a time.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn steps_as<T: Send + 'static>(
+        &self,
+        run: &str,
+        each: impl FnMut(Step) -> T + Send + 'static,
+    ) -> Result<Vec<T>> {
         let run = run.to_owned();
-        self.look(move |connection| step::select(connection, &run)).await
+        self.look(move |connection| step::select(connection, &run, each)).await
+    }
+
+    /// Returns the step of a run at a path.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn step(&self, run: &str, path: &str) -> Result<Option<Step>> {
+        let (run, path) = (run.to_owned(), path.to_owned());
+        self.look(move |connection| step::at(connection, &run, &path)).await
+    }
+
+    /// Notes that a step stands at another path now, in the place of whatever stood there.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn move_step(&self, run: &str, from: &str, to: &str) -> Result<()> {
+        let (run, from, to) = (run.to_owned(), from.to_owned(), to.to_owned());
+        let put = move |connection: &Connection| step::put_elsewhere(connection, &run, &from, &to);
+        self.written(put).await.map(drop)
+    }
+
+    /// Notes that a run of this store has begun in the one in `dir`, too.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn note_elsewhere(&self, run: &str, dir: &Path) -> Result<()> {
+        let (run, dir) = (run.to_owned(), dir.to_owned());
+        let write = move |connection: &Connection| run::note_elsewhere(connection, &run, &dir);
+        self.written(write).await.map(drop)
+    }
+
+    /// Moves calls to other paths, all or none of them: each of them by its agent's id.
+    ///
+    /// # Errors
+    /// When the journal cannot be written.
+    pub async fn move_calls(&self, moves: Vec<(String, String)>) -> Result<()> {
+        let write = move |connection: &Connection| call::move_all(connection, &moves);
+        self.written(write).await.map(drop)
     }
 
     /// Writes down how a run ended.

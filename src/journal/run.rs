@@ -1,6 +1,8 @@
 //! Runs: how each was started, so that it can be started again, and how it ended.
 
-use rusqlite::{Connection, Row, params};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::agent::now;
@@ -21,6 +23,10 @@ pub struct Command {
     pub flags: serde_json::Value,
     /// Whether it is a run in the background, whose output is kept.
     pub detached: bool,
+    /// The process that works on it, or did so last.
+    pub process: Option<u32>,
+    /// The folders of the other stores that it has begun in, for its agents in other repositories.
+    pub elsewhere: Vec<PathBuf>,
 }
 
 /// A run, to be begun or gone on with.
@@ -72,6 +78,27 @@ pub(super) fn begin(connection: &Connection, run: &NewRun) -> rusqlite::Result<b
                    SET script = ?2, command = ?4, status = NULL, exit_code = NULL, lives = lives + 1";
     let command = serde_json::to_string(&run.command).unwrap_or_default();
     Ok(connection.prepare(sql)?.execute(params![run.id, run.script, now(), command])? == 1)
+}
+
+/// Notes that a run has begun in another store, too; `false` if that is known, or there is no such run.
+pub(super) fn note_elsewhere(
+    connection: &Connection,
+    run: &str,
+    dir: &Path,
+) -> rusqlite::Result<bool> {
+    let sql = "SELECT command FROM run WHERE id = ?1";
+    let found =
+        connection.query_row(sql, [run], |row| row.get::<_, Option<String>>(0)).optional()?;
+    let command = found.flatten().and_then(|text| serde_json::from_str::<Command>(&text).ok());
+    let Some(mut command) = command.filter(|command| command.elsewhere.iter().all(|at| at != dir))
+    else {
+        return Ok(false);
+    };
+    command.elsewhere.push(dir.to_owned());
+    // A path that is no text cannot be kept so; then it is as if nobody had been there.
+    let Ok(text) = serde_json::to_string(&command) else { return Ok(false) };
+    let sql = "UPDATE run SET command = ?2 WHERE id = ?1";
+    Ok(connection.execute(sql, params![run, text])? == 1)
 }
 
 /// Writes down how a run ended.

@@ -1,7 +1,7 @@
 //! Steps of the script itself whose results are kept, so that a resumed run has them again instead of
 //! taking them twice: merges, commits, `agent.once`, the clock.
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::agent::now;
 
@@ -33,18 +33,41 @@ pub(super) fn put(connection: &Connection, run: &str, step: &Step) -> rusqlite::
     Ok(connection.prepare_cached(sql)?.execute(values)? == 1)
 }
 
-/// Lists the steps of a run.
-pub(super) fn select(connection: &Connection, run: &str) -> rusqlite::Result<Vec<Step>> {
+/// Notes that a step stands at another path now, in the place of whatever stood there.
+pub(super) fn put_elsewhere(
+    connection: &Connection,
+    run: &str,
+    from: &str,
+    to: &str,
+) -> rusqlite::Result<bool> {
+    let sql = "UPDATE OR REPLACE step SET path = ?3 WHERE run = ?1 AND path = ?2";
+    Ok(connection.prepare_cached(sql)?.execute([run, from, to])? == 1)
+}
+
+/// Lists what `each` makes of the steps of a run, one after the other.
+pub(super) fn select<T>(
+    connection: &Connection,
+    run: &str,
+    mut each: impl FnMut(Step) -> T,
+) -> rusqlite::Result<Vec<T>> {
     let sql = "SELECT path, kind, key, state, value FROM step WHERE run = ?1 ORDER BY rowid";
-    let step = |row: &Row<'_>| {
-        let state: String = row.get("state")?;
-        Ok(Step {
-            path: row.get("path")?,
-            kind: row.get("kind")?,
-            key: row.get("key")?,
-            done: state == DONE,
-            value: row.get("value")?,
-        })
-    };
-    connection.prepare(sql)?.query_map([run], step)?.collect()
+    let mut statement = connection.prepare(sql)?;
+    statement.query_map([run], |row| Ok(each(read(row)?)))?.collect()
+}
+
+/// Returns the step at a path.
+pub(super) fn at(connection: &Connection, run: &str, path: &str) -> rusqlite::Result<Option<Step>> {
+    let sql = "SELECT path, kind, key, state, value FROM step WHERE run = ?1 AND path = ?2";
+    connection.prepare(sql)?.query_row([run, path], read).optional()
+}
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Step> {
+    let state: String = row.get("state")?;
+    Ok(Step {
+        path: row.get("path")?,
+        kind: row.get("kind")?,
+        key: row.get("key")?,
+        done: state == DONE,
+        value: row.get("value")?,
+    })
 }

@@ -14,7 +14,7 @@ use super::agent::{self, AgentChange, AgentFilter, AgentRow, Status};
 use super::event::EventFilter;
 use super::intent::{self, HostLock, Intent};
 use super::lock::{self, RunLock};
-use super::run::{self, NewRun};
+use super::run::{self, NewRun, RunRow};
 use super::schema;
 use super::transcript::{self, SaidRow};
 use super::writer::{Write, Writer};
@@ -60,6 +60,24 @@ impl Store {
     pub async fn begin_run(&self, run: &NewRun) -> Result<RunLock> {
         let (dir, id) = (self.dir.clone(), run.id.clone());
         let lock = blocking(move || RunLock::take(&dir, &id)).await?;
+        let run = run.clone();
+        self.written(move |connection| run::begin(connection, &run)).await?;
+        Ok(lock)
+    }
+
+    /// Goes on with a run that was settled on as `earlier`, as [`Store::begin_run`] does.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] when the run is alive, or another process has worked on it since.
+    pub async fn take_up_run(&self, run: &NewRun, earlier: &RunRow) -> Result<RunLock> {
+        let (dir, id) = (self.dir.clone(), run.id.clone());
+        let lock = blocking(move || RunLock::take(&dir, &id)).await?;
+        // Under the lock: whoever held it before has written down that it did.
+        let now = self.runs().await?.into_iter().find(|now| now.id == run.id);
+        if now.is_none_or(|now| (now.lives, now.ended_at) != (earlier.lives, earlier.ended_at)) {
+            let why = format!("another process has gone on with the run `{}` meanwhile", run.id);
+            return Err(Error::usage(why).hint(format!("agentlua resume {}", run.id)));
+        }
         let run = run.clone();
         self.written(move |connection| run::begin(connection, &run)).await?;
         Ok(lock)

@@ -41,6 +41,11 @@ impl Background {
             .map(Self)
     }
 
+    /// Returns its process id.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Returns its exit code if it has ended; 128 and the signal if one ended it.
     ///
     /// # Errors

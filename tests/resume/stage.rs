@@ -1,6 +1,7 @@
 //! A repository, a script and a model that counts what it is asked; runs that are killed and gone on with.
 
 use std::path::Path;
+use std::process::Command;
 
 use agentlua::journal::{Step, Store};
 use serde_json::Value;
@@ -84,12 +85,36 @@ impl Stage {
         self.start(&[&[&*resume], flags].concat())
     }
 
+    /// Puts something between the prelude and the script.
+    pub fn put_before(&self, text: &str) {
+        let file = self.home.beside("main.lua");
+        let script = std::fs::read_to_string(&file).unwrap();
+        let body = script.strip_prefix(PRELUDE).unwrap();
+        std::fs::write(file, format!("{PRELUDE}{text}{body}")).unwrap();
+    }
+
+    /// Returns the command that runs the script from the start.
+    pub fn first(&self, flags: &[&str]) -> std::process::Command {
+        std::fs::write(self.home.beside("alive"), "").unwrap();
+        self.command(flags)
+    }
+
+    /// Goes on with the newest run, which is killed when it comes to a point.
+    pub fn crash(&self, point: &str) -> Ran {
+        let resume = format!("--resume={}", self.run_id());
+        Ran::of(self.command(&[&resume]).env("AGENTLUA_CRASH_AT", point))
+    }
+
     fn start(&self, flags: &[&str]) -> Ran {
+        Ran::of(&mut self.command(flags))
+    }
+
+    fn command(&self, flags: &[&str]) -> Command {
         let script = self.home.beside("main.lua");
         let args = [&["run"], flags, &[script.to_str().unwrap()]].concat();
         let mut command = self.home.command(&args);
         command.env("ASKED", self.home.beside("asked")).env("ALIVE", self.home.beside("alive"));
-        Ran::of(&mut command)
+        command
     }
 
     /// Makes as if the newest run had been cut off and not ended.

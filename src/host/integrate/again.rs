@@ -47,7 +47,7 @@ impl Integration {
 impl Host {
     /// Looks for what an earlier life of the run has made of an integration, and removes what is of no use.
     pub(super) async fn integrated_before(
-        &self,
+        self: &Arc<Self>,
         repo: &Arc<Repo>,
         place: &Place,
         wanted: &Integration,
@@ -58,7 +58,7 @@ impl Host {
         };
         let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
         let (branch, commit) = (text("branch"), text("commit"));
-        if self.is_same(repo, &value["from"], &from).await? {
+        if self.is_same(repo, &value, &from).await? {
             let there = self.is_on(repo, &branch, &commit).await?;
             // A branch that was landed may have gone since.
             if done && there != Some(false) {

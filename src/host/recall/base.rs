@@ -10,58 +10,129 @@ use crate::agent::fleet::Order;
 use crate::agent::ground;
 use crate::agent::query::{Dirty, Site, Start};
 use crate::error::Result;
-use crate::git::{Repo, Taken};
+use crate::git::{LogQuery, Repo, Taken};
 use crate::host::Host;
-use crate::journal::{AgentFilter, AgentRow, Store};
+use crate::journal::{AgentRow, Step};
 
 /// Steps of the script that move a branch.
 const MOVING: [&str; 2] = ["merge", "commit"];
 
-/// Where the run itself has led a branch on: from which commits to which.
+/// How many merges by others are looked through on the way back to where a call started from.
+const MERGES: usize = 200;
+
+/// Where the run itself had led a branch on before this life: from which commits to which.
 #[derive(Default)]
-pub(super) struct Moves(HashMap<String, Vec<String>>);
+pub(super) struct Moves {
+    /// By the commit that was led to.
+    led: HashMap<String, Vec<String>>,
+    /// What agents and steps had come to, with the time from which on it is that: calls that were made
+    /// before have seen what another, whose place it has taken, had come to.
+    known: HashMap<String, i64>,
+}
 
 impl Moves {
-    /// Reads what the run has done so far: the landings of merges, the commits of its agents.
-    async fn read(run: &str, home: &Store, store: &Store) -> Result<Self> {
-        let mut moves = Self::default();
-        for step in home.steps(run).await? {
-            let value: Value = serde_json::from_str(&step.value).unwrap_or_default();
-            let field = |name: &str| value.get(name).and_then(Value::as_str);
-            if MOVING.contains(&&*step.kind)
-                && let (Some(commit), Some(old)) = (field("commit"), field("old"))
+    /// Takes in what agents of earlier lives have committed.
+    pub(super) fn learn_agents(&mut self, rows: &[AgentRow]) {
+        let replaced: HashSet<&str> =
+            rows.iter().filter(|row| row.superseded).map(|row| &*row.call_path).collect();
+        for row in rows {
+            let (Some(base), Some(head)) = (&row.base_commit, &row.head_commit) else { continue };
+            if base != head {
+                let is_another = !row.superseded && replaced.contains(&*row.call_path);
+                self.add(base, head, if is_another { row.created_at } else { i64::MIN });
+            }
+        }
+    }
+
+    /// Takes in steps of earlier lives.
+    fn learn_steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            let Some(Move { old, commit, from }) = Move::of(step) else { continue };
+            let since = from.iter().filter_map(|from| self.known.get(from)).max();
+            self.add(&old, &commit, since.copied().unwrap_or(i64::MIN));
+        }
+    }
+
+    /// Takes in merges of this life by which nothing came that the earlier ones did not know.
+    fn learn_merges(&mut self, steps: &[Step]) {
+        for step in steps {
+            let Some(Move { old, commit, from }) = Move::of(step) else { continue };
+            let since: Option<Vec<i64>> =
+                from.iter().map(|from| self.known.get(from).copied()).collect();
+            if !self.known.contains_key(&commit)
+                && let Some(since) = since.and_then(|since| since.into_iter().max())
             {
-                moves.add(old, commit);
+                self.add(&old, &commit, since);
             }
         }
-        // What this life has yet to write counts.
-        store.flush().await?;
-        let filter = AgentFilter { run: Some(run.to_owned()), ..AgentFilter::default() };
-        for row in store.agents(filter).await? {
-            if let (Some(base), Some(head)) = (&row.base_commit, &row.head_commit) {
-                moves.add(base, head);
-            }
-        }
-        Ok(moves)
     }
 
-    fn add(&mut self, old: &str, new: &str) {
+    fn add(&mut self, old: &str, new: &str, since: i64) {
+        self.known.entry(new.to_owned()).or_insert(since);
         if old != new {
-            self.0.entry(new.to_owned()).or_default().push(old.to_owned());
+            self.led.entry(new.to_owned()).or_default().push(old.to_owned());
         }
     }
 
-    /// Tells whether they lead from `base` to `now`.
-    fn lead(&self, base: &str, now: &str) -> bool {
-        let (mut seen, mut next) = (HashSet::from([now]), vec![now]);
+    /// Tells whether something is a result of the run that a call made at `time` may have known.
+    fn is_known(&self, commit: &str, time: i64) -> bool {
+        self.known.get(commit).is_some_and(|since| *since <= time)
+    }
+
+    /// Tells whether they lead from `base` to `now` for a call made at `time`; `parents` are asked for of
+    /// commits that are none of the run's: somebody may have merged what its agents made.
+    async fn lead<F>(
+        &self,
+        base: &str,
+        now: &str,
+        time: i64,
+        parents: impl Fn(String) -> F,
+    ) -> Result<bool>
+    where
+        F: Future<Output = Result<Vec<String>>>,
+    {
+        let (mut seen, mut next) = (HashSet::from([now.to_owned()]), vec![now.to_owned()]);
+        let mut left = MERGES;
         while let Some(commit) = next.pop() {
             if commit == base {
-                return true;
+                return Ok(true);
             }
-            let before = self.0.get(commit).into_iter().flatten();
-            next.extend(before.map(String::as_str).filter(|old| seen.insert(old)));
+            let mut before = Vec::new();
+            if self.is_known(&commit, time) {
+                before = self.led.get(&commit).cloned().unwrap_or_default();
+            } else if left > 0 && !self.known.contains_key(&commit) {
+                left -= 1;
+                if let [first, merged @ ..] = &parents(commit).await?[..]
+                    && !merged.is_empty()
+                    && merged.iter().all(|merged| self.is_known(merged, time))
+                {
+                    before.push(first.clone());
+                }
+            }
+            next.extend(before.into_iter().filter(|old| seen.insert(old.clone())));
         }
-        false
+        Ok(false)
+    }
+}
+
+/// The move of a branch that a step has made.
+struct Move {
+    old: String,
+    commit: String,
+    /// What was merged.
+    from: Vec<String>,
+}
+
+impl Move {
+    fn of(step: &Step) -> Option<Self> {
+        if !MOVING.contains(&&*step.kind) {
+            return None;
+        }
+        let value: Value = serde_json::from_str(&step.value).ok()?;
+        let field = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
+        let from = value.get("from").and_then(Value::as_array).into_iter().flatten();
+        let from = from.filter_map(Value::as_str).map(str::to_owned).collect();
+        Some(Self { old: field("old")?, commit: field("commit")?, from })
     }
 }
 
@@ -88,7 +159,7 @@ impl Host {
         {
             return Ok(None);
         }
-        if self.has_led(&order.store, base, &now).await?
+        if self.has_led(repo, row, base, &now).await?
             || repo.is_end_of(&now, base, &row.id, &row.run).await?
         {
             return Ok(None);
@@ -100,17 +171,36 @@ impl Host {
         )))
     }
 
-    /// Tells whether the run itself has led from one commit to another.
-    async fn has_led(&self, store: &Arc<Store>, base: &str, now: &str) -> Result<bool> {
+    /// Takes in the steps of earlier lives.
+    pub(super) async fn learn_steps(&self) -> Result<()> {
+        let (Some(recall), home) = (&self.recall, self.home_store().await?) else { return Ok(()) };
+        let run = self.fleet().run_id().to_owned();
+        let steps = self.beside(async move { home.steps(&run).await }).await??;
+        recall.moves.lock().await.learn_steps(&steps);
+        Ok(())
+    }
+
+    /// Tells whether the run itself has led from where a call started from to another commit.
+    async fn has_led(
+        &self,
+        repo: &Arc<Repo>,
+        row: &AgentRow,
+        base: &str,
+        now: &str,
+    ) -> Result<bool> {
         let Some(recall) = &self.recall else { return Ok(false) };
-        let mut known = recall.moves.lock().await;
-        if known.as_ref().is_some_and(|moves| moves.lead(base, now)) {
+        let mut moves = recall.moves.lock().await;
+        let parents = |commit: String| async move {
+            let query = LogQuery { rev: Some(commit), limit: Some(1), ..LogQuery::default() };
+            Ok(repo.log(query).await?.into_iter().flat_map(|commit| commit.parents).collect())
+        };
+        if moves.lead(base, now, row.created_at, parents).await? {
             return Ok(true);
         }
-        // There may be more by now.
+        // What had ended before may have been merged by now.
         let home = self.home_store().await?;
-        let moves = Moves::read(self.fleet().run_id(), &home, store).await?;
-        Ok(known.insert(moves).lead(base, now))
+        moves.learn_merges(&home.steps(self.fleet().run_id()).await?);
+        moves.lead(base, now, row.created_at, parents).await
     }
 }
 
@@ -138,23 +228,72 @@ fn short(commit: &str) -> &str {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
-    #[test]
-    fn own_moves_lead_back_through_merges_and_commits_and_no_further() {
+    fn step(old: &str, commit: &str, from: &[&str]) -> Step {
+        let value = json!({ "old": old, "commit": commit, "from": from }).to_string();
+        Step { path: commit.into(), kind: "merge".into(), key: String::new(), done: true, value }
+    }
+
+    fn row(path: &str, base: &str, head: &str, created_at: i64, superseded: bool) -> AgentRow {
+        AgentRow {
+            call_path: path.into(),
+            base_commit: Some(base.into()),
+            head_commit: Some(head.into()),
+            created_at,
+            superseded,
+            ..AgentRow::default()
+        }
+    }
+
+    async fn leads(moves: &Moves, base: &str, now: &str, time: i64) -> bool {
+        let parents = |commit: String| async move {
+            let known = [("theirs", &["d", "agent"][..]), ("own", &["d"]), ("alien", &["d", "x"])];
+            let found = known.iter().find(|(name, _)| *name == commit);
+            Ok(found.into_iter().flat_map(|(_, found)| *found).map(|&it| it.into()).collect())
+        };
+        moves.lead(base, now, time, parents).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn own_moves_lead_back_through_merges_and_commits_and_no_further() {
         let mut moves = Moves::default();
         for (old, new) in [("a", "b"), ("b", "c"), ("b", "d"), ("x", "d"), ("d", "d"), ("d", "b")] {
-            moves.add(old, new);
+            moves.add(old, new, 0);
         }
-        for (base, now, leads) in [
+        moves.add("b", "agent", 0);
+        for (base, now, expected) in [
             ("a", "c", true),
             ("x", "c", true),
             ("c", "a", false),
             ("a", "e", false),
             ("e", "e", true),
+            ("a", "theirs", true),
+            ("a", "own", false),
+            ("a", "alien", false),
         ] {
-            assert_eq!(moves.lead(base, now), leads, "{base} to {now}");
+            assert_eq!(leads(&moves, base, now, 1).await, expected, "{base} to {now}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_another_call_made_since_is_a_new_base() {
+        let mut moves = Moves::default();
+        moves.learn_agents(&[row("/1", "a", "old", 1, true), row("/1", "a", "new", 5, false)]);
+        moves.learn_steps(&[step("a", "with old", &["old"]), step("a", "with new", &["new"])]);
+        assert!(leads(&moves, "a", "with old", 2).await);
+        assert!(!leads(&moves, "a", "with new", 2).await, "it was made before that");
+        assert!(leads(&moves, "a", "with new", 6).await);
+        // In this life only what was known before comes by merges that count.
+        moves.learn_merges(&[
+            step("with old", "more", &["old"]),
+            step("with old", "strange", &["just made"]),
+        ]);
+        assert!(leads(&moves, "a", "more", 2).await);
+        assert!(!leads(&moves, "a", "strange", 9).await);
     }
 }

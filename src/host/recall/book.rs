@@ -22,6 +22,8 @@ struct Entry {
     parent: Option<usize>,
     /// The calls that its own callbacks made.
     children: Vec<usize>,
+    /// Whether it was cut off before what these did in its last turn was written down.
+    unanswered: bool,
 }
 
 /// What became of a call in this life.
@@ -49,6 +51,7 @@ impl Book {
                 state: State::Open,
                 parent: None,
                 children: Vec::new(),
+                unanswered: false,
             });
         }
         for at in 0..book.entries.len() {
@@ -114,6 +117,20 @@ impl Book {
         found
     }
 
+    /// Returns where a call stands, by its agent's id, when it is moved to a path, and where then those that
+    /// its callbacks made.
+    pub(super) fn moves(&self, at: usize, path: &str) -> Vec<(String, String)> {
+        let before = &*self.row(at).call_path;
+        let mut moves = vec![(self.row(at).id.clone(), path.to_owned())];
+        for nested in self.nested(at) {
+            let row = self.row(nested);
+            if let Some(rest) = row.call_path.strip_prefix(before) {
+                moves.push((row.id.clone(), format!("{path}{rest}")));
+            }
+        }
+        moves
+    }
+
     /// Returns the turn of the agent `at` in which a call beneath it was made.
     pub(super) fn turn_of(&self, at: usize, nested: usize) -> Option<u32> {
         let rest = self.row(nested).call_path.strip_prefix(&*self.row(at).call_path)?;
@@ -169,27 +186,48 @@ impl Book {
         top.map(|at| self.cost(at)).sum()
     }
 
-    /// Tells whether an agent was called off because a sibling of it had won a race.
-    pub(super) fn has_lost(&self, at: usize) -> bool {
-        let path = &self.row(at).call_path;
-        path.match_indices("/race#").any(|(start, _)| {
-            let Some(open) = path[start..].find('[').map(|open| start + open) else { return false };
-            let Some(end) = path[open..].find("]/").map(|end| open + end) else { return false };
-            let (race, member) = (&path[..=open], &path[..=end]);
-            self.entries.iter().any(|entry| {
-                let row = &entry.call.row;
-                let is_other =
-                    row.call_path.starts_with(race) && !row.call_path.starts_with(member);
-                is_other && row.status == crate::journal::Status::Completed
-            })
+    /// Tells whether a call that was asked later has taken up the conversation, the worktree or the branch of
+    /// this one.
+    pub(super) fn is_taken_up(&self, at: usize) -> bool {
+        let row = self.row(at);
+        let own = format!("{}@", row.call_path);
+        let mut later = self.entries.iter().skip(at + 1).map(|entry| &entry.call.row);
+        later.any(|later| {
+            let branch = row.branch.is_some() && later.branch == row.branch;
+            let path = row.worktree_path.is_some() && later.worktree_path == row.worktree_path;
+            let past =
+                later.past.as_ref() == Some(&row.id) || later.session_id() == row.session_id();
+            (branch || path || past) && !later.call_path.starts_with(&own)
         })
     }
 
-    /// An agent's cost has that of those which its callbacks asked, unless it was cut off before it was
-    /// written down.
+    /// Returns the agents that were cut off and whose callbacks have made calls, with their ids: whether their
+    /// costs have those of the last turn is told by their conversations.
+    pub(super) fn unsettled(&self) -> Vec<(usize, String)> {
+        let is_it = |entry: &Entry| !entry.children.is_empty() && !entry.call.row.status.is_final();
+        let found = self.entries.iter().enumerate().filter(|(_, entry)| is_it(entry));
+        found.map(|(at, entry)| (at, entry.call.row.id.clone())).collect()
+    }
+
+    /// Notes that the last turn of an agent was cut off before what its callbacks spent in it was written down.
+    pub(super) fn note_unanswered(&mut self, at: usize) {
+        self.entries[at].unanswered = true;
+    }
+
+    /// An agent's cost has that of those which its callbacks asked, unless it was cut off before that was
+    /// written down, or has none itself.
     fn cost(&self, at: usize) -> f64 {
-        let nested: f64 = self.entries[at].children.iter().map(|child| self.cost(*child)).sum();
-        self.row(at).cost_usd.unwrap_or_default().max(nested)
+        let own = self.row(at).cost_usd;
+        let children = self.entries[at].children.iter().copied();
+        let apart = children.filter(|child| own.is_none() || self.is_apart(at, *child));
+        own.unwrap_or_default() + apart.map(|child| self.cost(child)).sum::<f64>()
+    }
+
+    /// Tells whether what a call beneath an agent has cost is not in what that one has.
+    fn is_apart(&self, at: usize, nested: usize) -> bool {
+        let (row, entry) = (self.row(at), &self.entries[at]);
+        let after = |turn: u32| turn > row.turns || (turn == row.turns && entry.unanswered);
+        !row.status.is_final() && self.turn_of(at, nested).is_some_and(after)
     }
 
     fn row(&self, at: usize) -> &AgentRow {
@@ -210,7 +248,6 @@ fn shared(one: &str, other: &str) -> usize {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::journal::Status;
 
     fn call(path: &str, hash: &str, cost: Option<f64>) -> Call {
         let row = AgentRow {
@@ -252,39 +289,41 @@ mod tests {
 
     #[test]
     fn what_callbacks_asked_for_is_counted_once() {
+        let mut top = call("/query#1", "a", Some(3.0));
+        top.row.status = Status::Completed;
         let mut book = Book::new(vec![
-            call("/query#1", "a", Some(3.0)),
+            top,
             call("/query#1@2/callback#1/query#1", "b", Some(1.0)),
             call("/query#2", "c", None),
             call("/query#2@1/callback#1/query#1", "d", Some(0.5)),
             call("/query#2@1/callback#1/query#1@1/callback#1/query#1", "e", Some(0.75)),
         ]);
-        assert!((book.total_cost() - 3.75).abs() < 1e-9, "{}", book.total_cost());
+        let is_close = |one: f64, other: f64| (one - other).abs() < 1e-9;
+        assert!(is_close(book.total_cost(), 3.5), "{}", book.total_cost());
+        let unsettled: Vec<usize> = book.unsettled().into_iter().map(|(at, _)| at).collect();
+        assert_eq!(unsettled, [2, 3]);
+        // Its turn was cut off: what was asked for in it is not in its own cost.
+        book.note_unanswered(3);
+        assert!(is_close(book.total_cost(), 4.25), "{}", book.total_cost());
         assert_eq!(book.nested(0), [1]);
         assert_eq!(book.turn_of(0, 1), Some(2));
         assert_eq!(book.nested(2), [3, 4]);
-        assert!((book.share(3).carried_usd - 0.75).abs() < 1e-9);
+        assert!(is_close(book.share(3).carried_usd, 1.25));
         book.take(2);
         assert!(book.share(3).carried_usd.abs() < 1e-9);
-        assert!((book.share(3).cost_usd - 0.75).abs() < 1e-9);
+        assert!(is_close(book.share(3).cost_usd, 1.25));
     }
 
     #[test]
-    fn who_lost_a_race_is_told_by_the_winner() {
-        let ended = |path: &str, status| {
-            let mut call = call(path, "a", None);
-            call.row.status = status;
-            call
-        };
+    fn a_call_is_moved_with_those_of_its_callbacks() {
         let book = Book::new(vec![
-            ended("/race#1[1]/query#1", Status::Completed),
-            ended("/race#1[2]/query#1", Status::Cancelled),
-            ended("/race#2[1]/query#1", Status::Cancelled),
-            ended("/race#2[2]/query#1", Status::Failed),
-            ended("/all#1[1]/query#1", Status::Completed),
-            ended("/all#1[2]/query#1", Status::Cancelled),
+            call("/query#1", "a", None),
+            call("/query#1@1/callback#1/query#1", "b", None),
+            call("/query#1@1/callback#1/query#1@2/agent#1", "c", None),
+            call("/query#10", "d", None),
         ]);
-        let lost: Vec<usize> = (0..6).filter(|at| book.has_lost(*at)).collect();
-        assert_eq!(lost, [1]);
+        let moved: Vec<String> = book.moves(0, "/query#2").into_iter().map(|(_, to)| to).collect();
+        let beneath = "/query#2@1/callback#1/query#1";
+        assert_eq!(moved, ["/query#2", beneath, &format!("{beneath}@2/agent#1")]);
     }
 }

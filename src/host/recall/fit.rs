@@ -7,6 +7,7 @@ use super::Earlier;
 use super::book::Book;
 use crate::agent::Outcome;
 use crate::agent::fleet::Order;
+use crate::agent::kept::{CalledOff, Manner};
 use crate::agent::query::{Commit, Site, Start};
 use crate::error::Result;
 use crate::git::Worktree;
@@ -18,6 +19,8 @@ use crate::journal::{AgentRow, Status};
 pub(super) enum Fit {
     /// It had ended, and this is its outcome.
     Ended(Box<Outcome>),
+    /// It had been called off, and this is its outcome if it is called off again.
+    Held(Box<Outcome>),
     /// It goes on.
     Again,
     /// It has to be asked again: for this reason.
@@ -41,9 +44,15 @@ impl Host {
         let Some(text) = call.outcome.as_deref().filter(|_| row.status.is_final()) else {
             return Ok(Fit::Again);
         };
-        // What the script was told stays told, until the run had ended with it.
+        let manner = Manner::of(text);
+        // It was to go on with the run, whether or not the run could write down that it ended.
+        if manner.called_off == Some(CalledOff::Run) {
+            return Ok(Fit::Again);
+        }
+        // What the script was told stays told, until the run had ended with it; and also then where it went
+        // on from there.
         let was_final = earlier.ended_at.is_some_and(|ended| row.status_at <= ended);
-        if row.status != Status::Completed && was_final && !book.has_lost(at) {
+        if row.status != Status::Completed && was_final && !manner.lost && !book.is_taken_up(at) {
             return Ok(Fit::Again);
         }
         if let Some(why) = self.lent_away(order, row).await? {
@@ -52,6 +61,9 @@ impl Host {
         let outcome = Outcome::restored(text, &order.query.label)?;
         if let Some(why) = self.gone(order, row, &outcome).await {
             return Ok(Fit::Not(why));
+        }
+        if row.status == Status::Cancelled && manner.called_off.is_none() {
+            return Ok(Fit::Held(Box::new(outcome)));
         }
         Ok(Fit::Ended(Box::new(outcome)))
     }

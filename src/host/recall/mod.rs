@@ -10,36 +10,44 @@ mod base;
 mod book;
 mod claim;
 mod fit;
+mod held;
 mod queue;
 mod replace;
+mod steps;
 mod told;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Mutex, OnceCell};
 
 use self::base::Moves;
 use self::book::Book;
 use self::fit::Fit;
+use self::held::Held;
 use self::queue::{Looking, Queue};
 use self::told::{Given, Told, asked_again};
 use super::Host;
-use crate::agent::Outcome;
 use crate::agent::fleet::{Again, Order};
+use crate::agent::{Outcome, transcript};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
-use crate::journal::{AgentChange, AgentRow, Store};
+use crate::journal::{AgentFilter, AgentRow, Store};
 
 /// What a resumed run remembers.
 pub(super) struct Recall {
     earlier: OnceCell<Earlier>,
     /// By the folder of the store.
     books: Mutex<HashMap<PathBuf, Arc<Mutex<Book>>>>,
-    moves: Mutex<Option<Moves>>,
+    moves: Mutex<Moves>,
+    /// Whether a call goes on that had ended, so that what follows may come elsewhere.
+    shifted: AtomicBool,
+    /// The folders of the stores whose earlier spending is counted.
+    counted: Mutex<HashSet<PathBuf>>,
     queue: Queue,
     told: Told,
 }
@@ -53,10 +61,18 @@ struct Earlier {
     ended_at: Option<i64>,
 }
 
+/// What earlier lives of the run have used up in a store.
+struct Spent {
+    usage: Usage,
+    cost_usd: f64,
+}
+
 /// What was found of a call.
 enum Found {
     /// It had ended, and this is its outcome.
     Ended(Box<Outcome>, Box<AgentRow>),
+    /// It had been called off, and waits to be called off again.
+    Held(Held),
     /// It goes on.
     Again,
     /// It is asked as if for the first time.
@@ -68,7 +84,9 @@ impl Recall {
         Self {
             earlier: OnceCell::new(),
             books: Mutex::default(),
+            counted: Mutex::default(),
             moves: Mutex::default(),
+            shifted: AtomicBool::new(false),
             queue: Queue::default(),
             told: Told::new(events),
         }
@@ -99,6 +117,10 @@ impl Host {
         };
         let store = self.store(repo.as_ref()).await?;
         self.book(&store, repo.as_ref()).await?;
+        self.learn_steps().await?;
+        if let Some(command) = run.and_then(|run| run.command.as_ref()) {
+            self.count_elsewhere(&command.elsewhere).await?;
+        }
         Ok(Earlier { edited, ended_at: run.and_then(|run| run.ended_at) })
     }
 
@@ -138,6 +160,10 @@ impl Host {
             Found::Ended(outcome, row) => {
                 self.give(&order, &outcome, &row, looking).await;
                 Ok(ControlFlow::Break(*outcome))
+            }
+            Found::Held(held) => {
+                drop(looking);
+                self.hold(order, held).await
             }
             Found::Again | Found::Nothing => {
                 recall.told.now();
@@ -198,29 +224,56 @@ impl Host {
             // Who was cut off there has its commit then.
             self.recover(repo).await;
         }
-        let (run, reading) = (self.fleet.run_id().to_owned(), Arc::clone(store));
-        let (calls, rows) = self
-            .beside(async move {
-                reading.flush().await?;
-                let filter =
-                    crate::journal::AgentFilter { run: Some(run.clone()), ..Default::default() };
-                Ok::<_, Error>((reading.calls(&run).await?, reading.agents(filter).await?))
-            })
-            .await??;
-        let book = Book::new(calls);
-        let (mut usage, mut cost) = (Usage::default(), book.total_cost());
-        for row in &rows {
-            usage += row.usage;
-            // Whose place another has taken was paid for all the same.
-            if row.superseded && !row.call_path.contains("/callback#") {
-                cost += row.cost_usd.unwrap_or_default();
-            }
+        let (book, spent, rows) = self.calls_of(store).await?;
+        if recall.counted.lock().await.insert(store.dir().to_owned()) {
+            self.fleet.carry(spent.usage, spent.cost_usd);
         }
-        self.fleet.carry(usage, cost);
+        recall.moves.lock().await.learn_agents(&rows);
         recall.queue.expect(book.places());
         let book = Arc::new(Mutex::new(book));
         books.insert(store.dir().to_owned(), Arc::clone(&book));
         Ok(book)
+    }
+
+    /// Reads the calls of a store, and what they have used up.
+    async fn calls_of(&self, store: &Arc<Store>) -> Result<(Book, Spent, Vec<AgentRow>)> {
+        let (run, store) = (self.fleet.run_id().to_owned(), Arc::clone(store));
+        let reading = async move {
+            store.flush().await?;
+            let filter = AgentFilter { run: Some(run.clone()), ..AgentFilter::default() };
+            let mut book = Book::new(store.calls(&run).await?);
+            for (at, id) in book.unsettled() {
+                if !transcript::ends_with_answer(&store.said(&id).await?) {
+                    book.note_unanswered(at);
+                }
+            }
+            Ok::<_, Error>((book, store.agents(filter).await?))
+        };
+        let (book, rows) = self.beside(reading).await??;
+        let mut spent = Spent { usage: Usage::default(), cost_usd: book.total_cost() };
+        for row in &rows {
+            spent.usage += row.usage;
+            // Whose place another has taken was paid for all the same.
+            if row.superseded && !row.call_path.contains("/callback#") {
+                spent.cost_usd += row.cost_usd.unwrap_or_default();
+            }
+        }
+        Ok((book, spent, rows))
+    }
+
+    /// Counts what the run has used up in other repositories before this life comes to one of them.
+    async fn count_elsewhere(&self, dirs: &[PathBuf]) -> Result<()> {
+        let Some(recall) = &self.recall else { return Ok(()) };
+        for dir in dirs {
+            if !recall.counted.lock().await.insert(dir.clone()) {
+                continue;
+            }
+            let path = dir.clone();
+            let store = self.beside(async move { Store::open(&path).await }).await??;
+            let (_, spent, _) = self.calls_of(&Arc::new(store)).await?;
+            self.fleet.carry(spent.usage, spent.cost_usd);
+        }
+        Ok(())
     }
 
     async fn find(self: &Arc<Self>, order: &mut Order) -> Result<Found> {
@@ -231,7 +284,8 @@ impl Host {
         let book = &mut *book.lock().await;
         let path = order.query.call_path.clone();
         // Callbacks come in an order of their own.
-        let free = earlier.edited || path.contains("/callback#");
+        let shifted = recall.shifted.load(Ordering::Relaxed);
+        let free = earlier.edited || shifted || path.contains("/callback#");
         let mut found = None;
         if let Some(at) = book.same(&path, &order.key.hash) {
             let fit = self.fit(order, book, at, earlier).await?;
@@ -262,6 +316,7 @@ impl Host {
     ) -> Result<Found> {
         let Some(recall) = &self.recall else { return Ok(Found::Nothing) };
         let row = book.call(at).row.clone();
+        let is_held = matches!(fit, Fit::Held(_));
         let outcome = match fit {
             Fit::Not(why) => {
                 recall.told.again(asked_again(&row.id, &row.label, &why));
@@ -269,16 +324,23 @@ impl Host {
                 self.replace(order, book, at).await?;
                 return Ok(Found::Nothing);
             }
-            Fit::Again => None,
-            Fit::Ended(outcome) => Some(outcome),
+            Fit::Again => {
+                recall.shifted.fetch_or(row.status.is_final(), Ordering::Relaxed);
+                None
+            }
+            Fit::Ended(outcome) | Fit::Held(outcome) => Some(outcome),
         };
         self.fleet.come_to(order, book.share(at));
         book.take(at);
         if row.call_path != order.query.call_path {
-            self.move_to(order, &row).await?;
+            order.store.move_calls(book.moves(at, &order.query.call_path)).await?;
         }
-        self.take_nested(order, book, at, outcome.is_some());
+        self.take_nested(order, book, at, outcome.is_some() && !is_held);
         if let Some(outcome) = outcome {
+            if is_held {
+                recall.queue.forget(row.place);
+                return Ok(Found::Held(Held { outcome, row, at }));
+            }
             return Ok(Found::Ended(outcome, Box::new(row)));
         }
         recall.queue.forget(row.place);
@@ -306,12 +368,6 @@ impl Host {
         }
     }
 
-    /// Notes that a call stands at another path now.
-    async fn move_to(&self, order: &Order, row: &AgentRow) -> Result<()> {
-        let change = |path: String| AgentChange { call_path: Some(path), ..AgentChange::default() };
-        order.store.update(&row.id, change(order.query.call_path.clone())).await
-    }
-
     /// Gives an outcome back when it is its turn.
     async fn give(&self, order: &Order, outcome: &Outcome, row: &AgentRow, looking: Looking) {
         let Some(recall) = &self.recall else { return };
@@ -319,6 +375,12 @@ impl Host {
             Some(place) => recall.queue.wait(place, looking).await,
             None => drop(looking),
         }
+        self.hand_over(order, outcome, row);
+    }
+
+    /// Gives an outcome back now.
+    fn hand_over(&self, order: &Order, outcome: &Outcome, row: &AgentRow) {
+        let Some(recall) = &self.recall else { return };
         // A branch that was there before the agent is never deleted.
         let goes = outcome.left_nothing() && row.branch_created;
         self.fleet.recall(order, outcome, goes);

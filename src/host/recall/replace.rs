@@ -13,6 +13,9 @@ use crate::journal::{AgentChange, AgentRow, Status};
 impl Host {
     /// Lets the call of an order take the place of the call `at`: that one's worktree and branch are
     /// removed, and what only they had is kept under `refs/agentlua/removed/<id>`.
+    ///
+    /// # Errors
+    /// When they cannot be removed: they would be in the way of the new one, and it costs nothing yet.
     pub(super) async fn replace(
         self: &Arc<Self>,
         order: &Order,
@@ -20,18 +23,20 @@ impl Host {
         at: usize,
     ) -> Result<()> {
         let row = book.call(at).row.clone();
+        // First: as long as it has its place, the next life finds it here, whatever is left of it.
+        self.remove_replaced(order, book, &row).await?;
+        crate::crash::point("replace.removed");
         let share = book.share(at);
         book.take(at);
         self.fleet().write_off(share);
-        if !row.status.is_final() {
-            let ended = AgentChange { status: Some(Status::Cancelled), ..AgentChange::default() };
-            order.store.update(&row.id, ended).await?;
-        }
-        order.store.supersede_agent(&row.id).await?;
-        if let Err(error) = self.remove_replaced(order, book, &row).await {
-            self.events().warn(format!("what {} left is still there: {error}", row.id));
-        }
-        Ok(())
+        let ended = AgentChange {
+            status: (!row.status.is_final()).then_some(Status::Cancelled),
+            // With what its callbacks had asked for, which others may find.
+            cost_usd: row.cost_usd.map(|_| share.cost_usd),
+            ..AgentChange::default()
+        };
+        order.store.update(&row.id, ended).await?;
+        order.store.supersede_agent(&row.id).await
     }
 
     async fn remove_replaced(
@@ -44,7 +49,10 @@ impl Host {
         let mut registry = self.registry_of(repo).await?;
         let ahead = book.ahead();
         // Those of an earlier life that nobody came to do not work in it, whatever the registry says.
-        for other in registry.rows.iter_mut().filter(|other| ahead.contains(&*other.id)) {
+        let is_idle = |other: &&mut AgentRow| {
+            ahead.contains(&*other.id) && (other.id != row.id || !other.status.is_final())
+        };
+        for other in registry.rows.iter_mut().filter(is_idle) {
             other.status = Status::Interrupted;
         }
         let removed = registry.remove(&row.id, true).await?;

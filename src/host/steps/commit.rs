@@ -40,7 +40,7 @@ impl Host {
 
     /// Returns the commit that a step has made before, if it is still there.
     async fn committed_before(
-        &self,
+        self: &Arc<Self>,
         repo: &Arc<Repo>,
         place: &Place,
         new: &NewCommit,

@@ -50,7 +50,7 @@ impl Host {
     /// # Errors
     /// Git, when a revision names no commit; when the journal cannot be read.
     pub async fn merged_before(
-        &self,
+        self: &Arc<Self>,
         repo: &Arc<Repo>,
         place: Place,
         revs: &[String],
@@ -59,7 +59,7 @@ impl Host {
         let from = self.commits_of(repo, revs).await?;
         let mut before = None;
         if let Some(Known { done, value }) = known {
-            if !self.is_same(repo, &value["from"], &from).await? {
+            if !self.is_same(repo, &value, &from).await? {
                 if done {
                     let (name, into) = (revs.join("`, `"), text(&value, "into"));
                     self.announce_again(format!(
@@ -96,24 +96,30 @@ impl Host {
         Ok(commits)
     }
 
-    /// Tells whether branches have the commits that were merged: those of before, or what this run itself
-    /// has put on top. One that is gone now was merged before it went.
+    /// Tells whether branches have the commits that were merged: those of before, or what the run put on top
+    /// after that, in an earlier life. One that is gone now was merged before it went.
+    ///
+    /// What this life has come to already stands before the merge in the script: whatever it put on top
+    /// belongs to what is merged.
     pub(in crate::host) async fn is_same(
-        &self,
+        self: &Arc<Self>,
         repo: &Arc<Repo>,
         before: &Value,
         now: &[Result<String>],
     ) -> Result<bool> {
+        let landed = text(before, "commit");
         let before: Vec<&str> =
-            before.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            before["from"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         if before.len() != now.len() {
             return Ok(false);
         }
         for (before, now) in before.into_iter().zip(now) {
             let Ok(now) = now else { continue };
-            if before != now
-                && !(self.contains(repo, now, before).await?
-                    && self.own_commits(repo).await?.contains(now))
+            if now == before || now == landed {
+                continue;
+            }
+            if !self.contains(repo, now, before).await?
+                || !self.commits_ahead(repo).await?.contains(now)
             {
                 return Ok(false);
             }
@@ -121,19 +127,20 @@ impl Host {
         Ok(true)
     }
 
-    /// Returns the commits that agents and steps of this run ended at.
-    async fn own_commits(&self, repo: &Arc<Repo>) -> Result<HashSet<String>> {
+    /// Returns the commits that agents and steps of earlier lives ended at which this one has not come to.
+    async fn commits_ahead(self: &Arc<Self>, repo: &Arc<Repo>) -> Result<HashSet<String>> {
         let store = self.store(Some(repo)).await?;
-        let run = Some(self.fleet.run_id().to_owned());
-        let filter = AgentFilter { run, ..AgentFilter::default() };
+        let ahead = self.ahead(&store, Some(repo)).await?;
+        let run = self.fleet.run_id().to_owned();
+        let filter = AgentFilter { run: Some(run), ..AgentFilter::default() };
         let agents = self.beside(async move { store.agents(filter).await }).await??;
-        let mut own: HashSet<String> =
-            agents.into_iter().filter_map(|agent| agent.head_commit).collect();
+        let agents = agents.into_iter().filter(|agent| ahead.contains(&agent.id));
+        let mut commits: HashSet<String> = agents.filter_map(|agent| agent.head_commit).collect();
         for kind in ["merge", "commit"] {
-            let steps = self.known_steps(kind).await?;
-            own.extend(steps.iter().map(|value| text(value, "commit").to_owned()));
+            let steps = self.steps_ahead(kind).await?;
+            commits.extend(steps.iter().map(|value| text(value, "commit").to_owned()));
         }
-        Ok(own)
+        Ok(commits)
     }
 
     /// Tells whether a merge that was written down is in its target.

@@ -66,7 +66,7 @@ impl Host {
     /// # Errors
     /// Git, when it is in use or cannot be removed.
     pub(in crate::host) async fn clear_worktree(
-        &self,
+        self: &Arc<Self>,
         repo: &Arc<Repo>,
         place: &Place,
     ) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What a resumed run finds, and what passes between processes.
 
 use super::{AgentChange, NewRun, Status, Store, all, folder, row};
+use crate::error::Kind;
 use crate::journal::{Command, EventFilter, Step};
 
 fn ended(status: Status) -> AgentChange {
@@ -56,6 +57,8 @@ async fn a_run_keeps_how_it_was_started_and_how_it_ended() {
         cwd: "/w".into(),
         flags: serde_json::json!({ "concurrency": 3 }),
         detached: true,
+        process: Some(7),
+        elsewhere: vec!["/other/.git/agentlua".into()],
     };
     let new = NewRun { command: command.clone(), ..NewRun::new("r1", "x.lua") };
     let lock = store.begin_run(&new).await.unwrap();
@@ -69,6 +72,27 @@ async fn a_run_keeps_how_it_was_started_and_how_it_ended() {
     let again = store.runs().await.unwrap().remove(0);
     assert_eq!((again.status, again.exit_code, again.lives), (None, None, 2));
     assert_eq!((again.started_at, again.ended_at), (run.started_at, run.ended_at));
+}
+
+#[tokio::test]
+async fn a_run_that_another_process_has_gone_on_with_is_not_taken_up_as_it_was_before() {
+    let dir = folder();
+    let (one, two) =
+        (Store::open(dir.path()).await.unwrap(), Store::open(dir.path()).await.unwrap());
+    let new = NewRun::new("r1", "x.lua");
+    drop(one.begin_run(&new).await.unwrap());
+    let settled = one.runs().await.unwrap().remove(0);
+    let other = NewRun { script: "y.lua".into(), ..new.clone() };
+    drop(two.take_up_run(&other, &settled).await.unwrap());
+    let error = one.take_up_run(&new, &settled).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Usage);
+    let run = one.runs().await.unwrap().remove(0);
+    assert_eq!((run.lives, &*run.script, run.alive), (2, "y.lua", false), "it is left as it was");
+    // Nor is one that had not written down its end when it was looked at.
+    two.end_run("r1", "failed", 1).await.unwrap();
+    assert_eq!(one.take_up_run(&new, &run).await.unwrap_err().kind, Kind::Usage);
+    let settled = one.runs().await.unwrap().remove(0);
+    let _lock = one.take_up_run(&new, &settled).await.unwrap();
 }
 
 #[tokio::test]
