@@ -33,16 +33,13 @@ impl Host {
         }
         let Some(at) = there else { return Ok(Found::Nothing) };
         let (row, label) = (&book.call(at).row, &order.query.label);
-        match &differing(order, book, at)[..] {
-            names @ [_] => {
-                recall.told.again(asked_anew(label, &row.id, &row.label, &changed(names)));
-            }
+        if let names @ [_] = &differing(order, book, at)[..] {
+            recall.told.again(asked_anew(label, &row.id, &row.label, &changed(names)));
+        } else {
             // Hardly an edit of the one that stood there.
-            _ => {
-                recall.told.now();
-                let text = format!("`{label}` is new");
-                self.events().emit(Event::Message { level: Level::Info, text });
-            }
+            recall.told.now();
+            let text = format!("`{label}` is new");
+            self.events().emit(Event::Message { level: Level::Info, text });
         }
         recall.queue.forget(row.place);
         book.displace(at);
