@@ -85,6 +85,7 @@ pub enum Event {
         agent: String,
         label: String,
         model: String,
+        turns: u32,
         branch: Option<String>,
         worktree_path: Option<PathBuf>,
         base_commit: Option<String>,

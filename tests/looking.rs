@@ -353,6 +353,7 @@ fn a_merge_that_cannot_be_moves_nothing_and_names_the_paths() {
     let ran = home.run(&["merge", &second, "--json"]);
     assert_eq!((ran.code, head()), (1, before), "{}", ran.stderr);
     assert!(ran.stderr.contains("new.txt"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hint: `git merge second` leaves the conflicts"), "{}", ran.stderr);
     let told: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((&told["status"], &told["paths"][0]), (&"conflicted".into(), &"new.txt".into()));
     let ran = home.run(&["merge", &second, "--into", "elsewhere"]);

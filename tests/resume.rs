@@ -169,6 +169,41 @@ fn a_call_that_is_put_in_moves_the_others_and_asks_none_of_them_again() {
 }
 
 #[test]
+fn a_call_that_was_moved_and_changed_at_once_takes_its_branch_over() {
+    let body = r#"
+        local a = agent.query { prompt = "write a.txt", branch = "work/a" }
+        local b = agent.query { prompt = "write b.txt", branch = "work/b" }
+        local c = agent.try_query { prompt = "write c.txt", branch = "work/a" }
+        die()
+        return { a.branch, b.branch, c == nil }
+    "#;
+    let stage = Stage::new();
+    stage.cut_off(body);
+    stage.asked();
+    let old = stage.git(&["rev-parse", "work/b"]);
+    let edited = body.replace("write b.txt", "write b.txt, better");
+    stage.script(&format!("agent.query 'hello there'\n{edited}"));
+    let ran = stage.resume(&["--output-format=json"]);
+    let again = ["hello there", "write b.txt, better", "write b.txt, better"];
+    assert_eq!(stage.asked(), again, "{}", ran.stderr);
+    // Whose branch this life has found keeps it.
+    assert_eq!(last(&ran)["result"], json!(["work/a", "work/b", true]), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\n`hello there` is new\n"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("is asked anew"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("(write b.txt) is asked again: its prompt has changed")
+            || ran.stderr.contains("(work/b) is asked again: its prompt has changed"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(stage.git(&["show", "work/b:b.txt,"]), "write b.txt, better");
+    let kept = stage.git(&["for-each-ref", "--format=%(objectname)", "refs/agentlua/removed"]);
+    assert!(kept.lines().any(|commit| commit == old), "{kept}, not {old}\n{}", ran.stderr);
+    let ran = stage.resume(&[]);
+    assert_eq!(stage.asked(), NOTHING, "{}", ran.stderr);
+}
+
+#[test]
 fn equal_prompts_are_calls_of_their_own() {
     let stage = Stage::new();
     let body = r#"

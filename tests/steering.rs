@@ -293,6 +293,84 @@ print(agent.query {{ prompt = 'x', model = patient, branch = 'b' }}.result)"
 }
 
 #[test]
+fn what_was_sent_outlives_the_run_that_took_it() {
+    let home = repository();
+    home.write(
+        "main.lua",
+        &format!(
+            "{PATIENT}
+agent.config {{ concurrency = 1, model = patient }}
+local one = agent.spawn {{ prompt = 'x', branch = 'b' }}
+local two = agent.spawn {{ prompt = 'y', branch = 'c' }}
+print(one:await().result)
+print(two:await().result)"
+        ),
+    );
+    let mut run = Running::start(&home, &["run", "main.lua"]);
+    wait_for("the agent", || exists(&home, "working"));
+    let id = working(&home).remove(0);
+    let agents = home.run(&["agents", "--json"]).stdout;
+    let agents: Vec<serde_json::Value> = serde_json::from_str(&agents).expect("it is JSON");
+    let queued = agents.iter().find(|row| row["status"] == "queued").expect("it waits");
+    // Either may have come first.
+    let labels = if queued["label"] == "c" { ["b", "c"] } else { ["c", "b"] };
+    let queued = queued["id"].as_str().expect("its id").to_owned();
+    let bare = |id: &str| id.strip_prefix("agent-").expect("its digits").to_owned();
+    let ran = home.run(&["send", &bare(&id), "take care of ä"]);
+    let said = format!("{id} hears it after the turn that it is in\n");
+    assert_eq!((ran.code, ran.stdout), (0, said), "{}", ran.stderr);
+    let ran = home.run(&["send", &bare(&queued), "and --this"]);
+    let said = format!("{queued} hears it when it starts\n");
+    assert_eq!((ran.code, ran.stdout), (0, said), "{}", ran.stderr);
+    let ran = home.run(&["rm", &id]);
+    assert!(ran.stderr.contains(&format!("agentlua stop {id}")), "{}", ran.stderr);
+    run.0.kill().expect("it is killed");
+    run.0.wait().expect("its end");
+    home.write("go", "");
+    let ran = home.run(&["resume"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let (b, c) = ran.stdout.split_once('\n').expect("two lines");
+    let (one, two) = if labels == ["b", "c"] { (b, c) } else { (c, b) };
+    for (said, text, other) in [(one, "take care of ä", "--this"), (two, "and --this", "take care")]
+    {
+        assert_eq!((said.matches(text).count(), said.matches(other).count()), (1, 0), "{said}");
+    }
+    assert!(
+        ran.stderr.contains(&format!("{id} {}: goes on at turn 2\n", labels[0])),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.contains(&format!("{queued} {0}: started on {0}\n", labels[1])),
+        "{}",
+        ran.stderr
+    );
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let store = Store::open(&home.path(".git/agentlua")).await.expect("the store");
+        for id in [&id, &queued] {
+            assert!(store.unheard(id).await.expect("the journal").is_empty(), "it was heard");
+        }
+    });
+}
+
+#[test]
+fn who_follows_a_run_learns_that_it_was_cut_off() {
+    let home = repository();
+    home.write("main.lua", BACKGROUND);
+    let ran = home.run(&["run", "--detach", "main.lua", "arg"]);
+    let id = ran.stdout.trim();
+    let process = wait_for("the script", || {
+        std::fs::read_to_string(home.path("working")).ok().filter(|process| !process.is_empty())
+    });
+    let following = Running::start(&home, &["logs", "-f", id]);
+    assert!(Command::new("kill").args(["-9", &process]).status().expect("kill runs").success());
+    let ran = following.end();
+    let said = format!("{id} was cut off\nagentlua resume {id} goes on with it\n");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, &*said), "{}", ran.stdout);
+}
+
+#[test]
 fn an_agent_is_stopped_and_its_run_goes_on() {
     let home = repository();
     home.write(
@@ -310,7 +388,7 @@ agent.spawn {{ prompt = 'y', model = patient, branch = 'c' }}"
     let run = Running::start(&home, &["run", "main.lua"]);
     wait_for("the agent", || exists(&home, "working"));
     let first = working(&home).remove(0);
-    let ran = home.run(&["stop", &first]);
+    let ran = home.run(&["stop", &first["agent-".len()..]]);
     assert_eq!((ran.code, ran.stdout), (0, format!("{first} is stopping; its work is kept\n")));
     let second = wait_for("the next agent", || {
         exists(&home, "working")?;

@@ -237,6 +237,7 @@ impl Fleet {
         };
         let _ = order.live.id.set(id.clone());
         let _present = self.roll.enter(&order, &id);
+        self.send_unheard(&order, &id).await;
         let audience = Audience::of(&order.query, &self.events);
         let reporter = audience.clone().map(|audience| audience as _);
         order.events = self
@@ -273,6 +274,20 @@ impl Fleet {
         self.last_heard(&order, audience.as_deref(), &outcome).await;
         order.live.has_ground();
         outcome
+    }
+
+    /// Tells an agent that goes on what was sent to it in an earlier life, and what it had no turn to hear.
+    async fn send_unheard(&self, order: &Order, id: &str) {
+        if order.again.is_none() {
+            return;
+        }
+        let told = order.store.unheard(id).await.and_then(|texts| {
+            let dir = order.store.dir();
+            texts.into_iter().try_for_each(|text| self.roll.send(dir, id, text).map(drop))
+        });
+        if let Err(error) = told {
+            self.events.warn(format!("{id} does not hear all that was sent to it: {error}"));
+        }
     }
 
     /// Waits until those who listen to an agent that has ended have heard all of it: if its time is
@@ -382,6 +397,7 @@ impl Fleet {
             agent: id.clone(),
             label: query.label.clone(),
             model: query.model.name().to_owned(),
+            turns: order.again.as_ref().map_or(0, |again| again.row.turns),
             branch: worktree.map(|w| w.branch().to_owned()),
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),

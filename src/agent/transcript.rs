@@ -277,6 +277,9 @@ impl Transcript {
             other => other,
         };
         let added = match written {
+            Ok(text) if let Entry::Said { texts, .. } = entry => {
+                self.store.add_heard(&self.agent, self.next, text, texts.to_vec()).await
+            }
             Ok(text) => self.store.add_said(&self.agent, self.next, text, kept).await,
             Err(error) => Err(Error::internal("it cannot be written").because(error)),
         };

@@ -106,6 +106,14 @@ pub(super) fn main(logs: &Logs) -> Result<i32> {
         }
         let mut onlooker = Onlooker::new(roster.store.clone(), sight);
         read(look, &mut onlooker, &mut *view, logs.follow).await?;
+        if let Sight::Run(id) = onlooker.sight()
+            && let Some(run) = roster.store.runs().await?.iter().find(|run| run.id == *id)
+            && !run.alive
+            && run.status.is_none()
+        {
+            // Nobody was left to write it there.
+            say(&format!("{id} was cut off\nagentlua resume {id} goes on with it\n"));
+        }
         Ok(0)
     })
 }

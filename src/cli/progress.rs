@@ -42,6 +42,9 @@ impl Plain {
             Event::RunStarted { run, script, resumed: true } => {
                 format!("{run} is resumed: {}", printable(script))
             }
+            Event::AgentStarted { agent, label, turns, .. } if *turns > 0 => {
+                format!("{agent} {}: goes on at turn {}", printable(label), turns + 1)
+            }
             Event::AgentStarted { agent, label, branch, .. } => {
                 let on = branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
                 format!("{agent} {}: started{on}", printable(label))

@@ -5,6 +5,7 @@ use std::io::Read;
 use super::terminal::Stdout;
 use super::{Send, session};
 use crate::error::{Error, Kind, Result, ResultExt};
+use crate::journal::Status;
 
 /// Tells an agent something and returns the exit code.
 pub(super) fn main(send: &Send) -> Result<i32> {
@@ -20,9 +21,13 @@ pub(super) fn main(send: &Send) -> Result<i32> {
         return Err(Error::usage("the text is empty").hint("agentlua send ID TEXT"));
     }
     let visit = session::Visit::of(send.repo.as_deref())?;
-    let id = visit.wait(visit.host.tell_agent(&send.id, &text))?;
+    let told = visit.wait(visit.host.tell_agent(&send.id, &text))?;
+    let when = match told.status {
+        Status::Queued => "when it starts",
+        _ => "after the turn that it is in",
+    };
     let stdout = Stdout::default();
-    stdout.write(format!("{id} hears it after the turn that it is in\n").as_bytes());
+    stdout.write(format!("{} hears it {when}\n", told.id).as_bytes());
     visit.leave();
     Ok(if stdout.is_closed() { 141 } else { 0 })
 }

@@ -135,9 +135,8 @@ impl Registry {
         let nothing = Removed { id: row.id.clone(), swept: None, kept: Vec::new() };
         if !has_ended(row) {
             let why = format!("{} is {}", row.id, row.status.as_str());
-            return Err(
-                Error::new(Kind::Git, why).hint("wait until it has ended, or cancel its task")
-            );
+            let hint = format!("agentlua stop {}, or cancel its task", row.id);
+            return Err(Error::new(Kind::Git, why).hint(hint));
         }
         if self.has_heir(row) {
             return Ok(nothing);

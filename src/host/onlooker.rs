@@ -86,6 +86,11 @@ impl Onlooker {
         Self { store, sight, last: (0, 0), sessions: HashMap::new() }
     }
 
+    /// Returns who is looked at.
+    pub fn sight(&self) -> &Sight {
+        &self.sight
+    }
+
     /// Returns the agents that are looked at, as they are now.
     ///
     /// # Errors

@@ -119,7 +119,9 @@ pub(super) fn find<'a>(rows: &'a [AgentRow], name: &str) -> Result<&'a AgentRow>
     if let Some(row) = of_session {
         return Ok(row);
     }
-    let starts = |row: &&AgentRow| !name.is_empty() && row.id.starts_with(name);
+    let bare =
+        |row: &AgentRow| row.id.strip_prefix("agent-").is_some_and(|id| id.starts_with(name));
+    let starts = |row: &&AgentRow| !name.is_empty() && (row.id.starts_with(name) || bare(row));
     let matching: Vec<&AgentRow> = rows.iter().filter(starts).collect();
     match matching[..] {
         [row] => Ok(row),

@@ -15,18 +15,14 @@ use super::{Host, locked};
 use crate::agent::Fleet;
 use crate::error::Result;
 use crate::event::Events;
-use crate::journal::{self, Ear, Request, Store};
+use crate::journal::{self, DONE, Ear, Request, SEND, Store};
 
 /// How often a run looks for requests.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Tells an agent something.
-pub(super) const SEND: &str = "send";
 /// Stops an agent, or the whole run.
 pub(super) const STOP: &str = "stop";
 
-/// It was done.
-pub(super) const OK: &str = "ok";
 /// The agent has ended.
 pub(super) const ENDED: &str = "ended";
 /// It was not done; the reason follows.
@@ -142,6 +138,6 @@ impl Clerk {
             }
             (kind, _) => return format!("{REFUSED}the run knows nothing of `{kind}`"),
         };
-        if done { OK } else { ENDED }.to_owned()
+        if done { DONE } else { ENDED }.to_owned()
     }
 }

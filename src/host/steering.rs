@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::past::find;
-use super::requests::{ENDED, OK, REFUSED, SEND, STOP};
+use super::requests::{ENDED, REFUSED, STOP};
 use super::{Host, resuming};
 use crate::error::{Error, Kind, Result};
-use crate::journal::{AgentFilter, AgentRow, Store};
+use crate::journal::{AgentFilter, AgentRow, DONE, HEARD, SEND, Store};
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,19 +29,19 @@ pub enum Stopped {
 }
 
 impl Host {
-    /// Tells a live agent something, as `task:send` does, and returns its full id.
+    /// Tells a live agent something, as `task:send` does, and returns it as it was then.
     ///
     /// # Errors
     /// Usage, for an id that no agent or several have, or a text that cannot be taken; refused, when it has
     /// ended; timeout, when its run does not answer.
-    pub async fn tell_agent(&self, id: &str, text: &str) -> Result<String> {
+    pub async fn tell_agent(&self, id: &str, text: &str) -> Result<AgentRow> {
         let store = self.home_store().await?;
         let (id, text) = (id.to_owned(), text.to_owned());
         self.beside(async move {
             let rows = store.agents(AgentFilter::default()).await?;
             let row = find(&rows, &id)?;
             ask_of_agent(&store, row, SEND, &text).await?;
-            Ok(row.id.clone())
+            Ok(row.clone())
         })
         .await?
     }
@@ -134,7 +134,7 @@ async fn ask(
     };
     match answer.strip_prefix(REFUSED) {
         Some(why) => Err(Error::usage(format!("`{}`: {why}", agent.unwrap_or(run)))),
-        None if answer == OK => Ok(()),
+        None if [DONE, HEARD].contains(&&*answer) => Ok(()),
         None if answer == ENDED => {
             Err(Error::new(Kind::Refused, format!("`{}` has just ended", agent.unwrap_or(run))))
         }

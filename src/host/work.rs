@@ -65,8 +65,22 @@ impl Host {
         // A branch to which nothing was added goes at the end of its run; its commit is known.
         let branch = row.head_commit.clone().filter(|_| !is_there).unwrap_or_else(|| name.clone());
         let Landing { into, strategy, message, .. } = landing;
+        let by_hand = match &into {
+            Some(into) => format!("git switch {into} && git merge {name}"),
+            None => format!("git merge {name}"),
+        };
         let merge = Merge { branch, name, into, strategy, message };
-        Ok(self.merge(&repo, merge, gate).await?.merged)
+        let landed = self.merge(&repo, merge, gate).await.map_err(|error| {
+            let told = error.detail("merge");
+            if told.is_none_or(|told| told["status"] != "conflicted") {
+                return error;
+            }
+            error.hint(format!(
+                "`{by_hand}` leaves the conflicts in the files for you to settle; in a script, \
+                 `git.merge(branch, {{ on_conflict = … }})` has an agent settle them"
+            ))
+        });
+        Ok(landed?.merged)
     }
 
     /// Refuses to merge a branch to which nothing was added while its worktree has changes.

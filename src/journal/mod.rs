@@ -34,7 +34,7 @@ pub use call::Call;
 pub use event::{EventFilter, EventRow};
 pub use intent::{HostLock, Intent};
 pub use lock::RunLock;
-pub use request::{Ear, Request};
+pub use request::{DONE, Ear, HEARD, Request, SEND};
 pub use run::{Command, NewRun, RunRow};
 pub use step::Step;
 pub use store::Store;

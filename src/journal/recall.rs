@@ -13,6 +13,7 @@ use super::request::{self, Ear};
 use super::run::{self, RunRow};
 use super::step::{self, Step};
 use super::store::{Store, blocking};
+use super::transcript;
 use super::writer::Write;
 use super::{lock, schema};
 use crate::error::Result;
@@ -274,6 +275,38 @@ impl Store {
     pub async fn answer(&self, number: i64, text: &str) -> Result<bool> {
         let text = text.to_owned();
         self.written(move |connection| request::answer(connection, number, &text)).await
+    }
+
+    /// Adds an entry to what was said in an agent's conversation, of texts that it hears: such as were sent
+    /// to it are not sent again.
+    ///
+    /// # Errors
+    /// When it, or an earlier change, could not be written.
+    pub async fn add_heard(
+        &self,
+        id: &str,
+        number: u32,
+        entry: String,
+        texts: Vec<String>,
+    ) -> Result<()> {
+        let (id, at) = (id.to_owned(), super::agent::now());
+        let act = move |connection: &Connection| {
+            for text in &texts {
+                request::hear(connection, &id, text)?;
+            }
+            transcript::insert(connection, &id, number, at, &entry)
+        };
+        self.written(act).await.map(drop)
+    }
+
+    /// Returns the texts that were taken for an agent and that it has not heard, oldest first.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub async fn unheard(&self, id: &str) -> Result<Vec<String>> {
+        self.flush().await?;
+        let id = id.to_owned();
+        self.look(move |connection| request::unheard(connection, &id)).await
     }
 
     /// Returns the answer to a request, once there is one.

@@ -9,6 +9,13 @@ use super::agent::now;
 use super::{schema, store};
 use crate::error::Result;
 
+/// The answer to what was done.
+pub const DONE: &str = "ok";
+/// The answer to a text that was taken, once the agent has heard it.
+pub const HEARD: &str = "heard";
+/// The kind of requests that tell an agent something.
+pub const SEND: &str = "send";
+
 /// Something that is asked of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
@@ -108,6 +115,24 @@ pub(super) fn answer(connection: &Connection, number: i64, text: &str) -> rusqli
     let sql = "UPDATE request SET answer = ?2, answered_at = ?3
                WHERE number = ?1 AND answered_at IS NULL";
     Ok(connection.prepare(sql)?.execute(params![number, text, now()])? == 1)
+}
+
+/// Notes that an agent has heard a text, if somebody has sent it; the oldest of equal ones.
+pub(super) fn hear(connection: &Connection, agent: &str, text: &str) -> rusqlite::Result<()> {
+    // Also before it is answered: the run may be slower to write that than the agent to hear it.
+    let sql =
+        "UPDATE request SET answer = ?4, answered_at = coalesce(answered_at, ?5) WHERE number =
+               (SELECT min(number) FROM request WHERE agent = ?1 AND kind = ?2 AND text = ?3
+                AND coalesce(answer, ?6) = ?6)";
+    connection.prepare(sql)?.execute(params![agent, SEND, text, HEARD, now(), DONE]).map(drop)
+}
+
+/// Lists the texts that were taken for an agent and that it has not heard, oldest first.
+pub(super) fn unheard(connection: &Connection, agent: &str) -> rusqlite::Result<Vec<String>> {
+    let sql = "SELECT text FROM request WHERE agent = ?1 AND kind = ?2 AND answer = ?3
+               ORDER BY number";
+    let mut statement = connection.prepare(sql)?;
+    statement.query_map(params![agent, SEND, DONE], |row| row.get(0))?.collect()
 }
 
 /// Returns the answer to a request, once there is one.

@@ -87,7 +87,8 @@ impl Host {
                 self.in_turn(&row, looking).await;
                 return Ok(ControlFlow::Break(*outcome));
             }
-            Found::Held(Held { outcome, .. }) => {
+            Found::Held(held) => {
+                let Held { outcome, .. } = *held;
                 plan.change(place, |agent| agent.is_given_back(&outcome));
                 // What called it off is about to happen again, and takes no time here.
                 let _ = tokio::time::timeout(SOON, order.cancel.cancelled()).await;

@@ -97,6 +97,14 @@ impl Book {
         there.into_iter().find(|at| self.entries[*at].state == State::Open)
     }
 
+    /// Returns the call whose agent has made a branch, if nobody came to it, nor to another in that branch.
+    pub(super) fn maker(&self, branch: &str) -> Option<usize> {
+        let is_in = |at: &usize| self.row(*at).branch.as_deref() == Some(branch);
+        let there: Vec<usize> = (0..self.entries.len()).filter(is_in).collect();
+        let is_free = there.iter().all(|at| self.is_free(*at));
+        there.into_iter().find(|at| is_free && self.row(*at).branch_created)
+    }
+
     /// Returns the calls that callbacks of an agent have made, in the order in which they ended; those that
     /// have not ended come last.
     pub(super) fn nested(&self, at: usize) -> Vec<usize> {

@@ -9,6 +9,7 @@
 mod back;
 mod base;
 mod book;
+mod claim;
 mod fit;
 mod held;
 mod queue;
@@ -26,14 +27,14 @@ use tokio::sync::{Mutex, OnceCell};
 
 use self::base::Moves;
 use self::book::Book;
-use self::fit::{Fit, is_certain};
+use self::fit::Fit;
 pub(super) use self::held::Held;
 pub(super) use self::queue::Looking;
 use self::queue::Queue;
-use self::told::{Given, Told, asked_again, asked_anew};
+use self::told::{Given, Told, asked_again};
 use super::Host;
 use crate::agent::fleet::{Again, Order};
-use crate::agent::{Outcome, Role, key, transcript};
+use crate::agent::{Outcome, Role, transcript};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Events, Usage};
 use crate::git::Repo;
@@ -73,7 +74,7 @@ pub(super) enum Found {
     /// It had ended, and this is its outcome.
     Ended(Box<Outcome>, Box<AgentRow>),
     /// It had been called off, and waits to be called off again.
-    Held(Held),
+    Held(Box<Held>),
     /// It goes on.
     Again,
     /// It is asked again in the place of another, for this reason.
@@ -166,7 +167,7 @@ impl Host {
             }
             Found::Held(held) => {
                 drop(looking);
-                self.hold(order, held).await
+                self.hold(order, *held).await
             }
             Found::Again | Found::Instead(_) | Found::Nothing => {
                 recall.told.now();
@@ -310,21 +311,7 @@ impl Host {
         if let Some((at, fit)) = found {
             return self.take(order, book, at, fit).await;
         }
-        let Some(at) = book.at(&path) else {
-            self.clear_way(order, book).await?;
-            return Ok(Found::Nothing);
-        };
-        let before = book.call(at).row.inputs.as_deref().unwrap_or_default();
-        let why = told::changed(&key::changed(before, &order.key.inputs));
-        if free && !is_certain(order, &book.call(at).row) {
-            let row = &book.call(at).row;
-            recall.told.again(asked_anew(&order.query.label, &row.id, &row.label, &why));
-            recall.queue.forget(row.place);
-            book.displace(at);
-            self.clear_way(order, book).await?;
-            return Ok(Found::Instead(why));
-        }
-        self.take(order, book, at, Fit::Not(why)).await
+        self.claim(recall, order, book, free, earlier).await
     }
 
     /// Takes a call out of the book, for an order that it fits or whose place it had.
@@ -363,7 +350,7 @@ impl Host {
         if let Some(outcome) = outcome {
             if is_held {
                 recall.queue.forget(row.place);
-                return Ok(Found::Held(Held { outcome, row, at }));
+                return Ok(Found::Held(Box::new(Held { outcome, row, at })));
             }
             return Ok(Found::Ended(outcome, Box::new(row)));
         }
