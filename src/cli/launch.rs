@@ -172,6 +172,15 @@ impl Launch {
         };
         // Flags that this version does not know are of no use to it.
         let recorded: Flags = serde_json::from_value(command.flags).unwrap_or_default();
+        if let (Some(file), None, None) =
+            (&recorded.record, &asked.flags.record, &asked.flags.replay)
+        {
+            let text = format!(
+                "`--record {}` is not taken over: a recording of what is left would replace that of the whole",
+                file.display()
+            );
+            notes.push((Level::Warn, text));
+        }
         let flags = asked.flags.clone().anchored(around.here).over(recorded);
         Ok(Self {
             sources: around.sources(&flags, &cwd)?,

@@ -13,7 +13,7 @@ use crate::agent::query::Query;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Level};
 use crate::model::Model;
-use crate::model::cassette::{Known, Mask, Places, Player, Recorder};
+use crate::model::cassette::{Known, Mask, Places, Player, Recorder, require_room};
 use crate::model::price::Price;
 
 /// For tests: how many milliseconds a played answer takes at most, at random.
@@ -70,7 +70,16 @@ impl Host {
             )
             .hint("set them before, or by a flag"));
         }
+        if let (Some(path), ..) = &choice {
+            let path = self.cwd.join(path);
+            // Of a folder more is said when it is begun.
+            if !path.is_dir() {
+                require_room(&path)?;
+            }
+        }
         let deck = match &choice {
+            // Nobody is asked.
+            (Some(_), ..) if config.dry_run => Deck::Empty,
             (Some(path), ..) => Deck::Recording(Recorder::begin(
                 &self.cwd.join(path),
                 &self.script,

@@ -76,9 +76,9 @@ print(agent.query {
 #[test]
 fn it_takes_its_place_at_the_end_also_of_a_run_that_fails() {
     let studio = Studio::new(&[]);
-    std::fs::write(studio.cassette(), "what was there\n").unwrap();
+    std::fs::write(studio.cassette(), "").unwrap();
     let failing = format!(
-        "{ONE}\nassert(fs.read([[{}]]) == 'what was there\\n')\nerror('enough')",
+        "{ONE}\nassert(fs.read([[{}]]) == '')\nerror('enough')",
         shown(&studio.cassette())
     );
     let (_, ran) = studio.record(&failing);
@@ -133,6 +133,54 @@ fn what_cannot_be_written_is_told_at_the_start() {
         assert_eq!(ran.stdout, "", "{file}: {ran:?}");
         assert!(ran.stderr.contains(says), "{file}: {ran:?}");
     }
+}
+
+#[test]
+fn nothing_but_a_recording_is_overwritten() {
+    let studio = Studio::new(&[]);
+    let script = "print 'ran'";
+    std::fs::write(studio.cassette(), "return agent.model {}\n").unwrap();
+    let chosen = |room: &crate::studio::Room| {
+        let mut command = room.run(script, &[]);
+        command.env("AGENTLUA_RECORD", shown(&room.cassette));
+        command
+    };
+    let file = shown(&studio.cassette());
+    let room = studio.room();
+    for mut command in [
+        room.run(script, &["--record", &file]),
+        room.run(script, &["--record", &file, "--dry-run"]),
+        chosen(&room),
+    ] {
+        let ran = Ran::of(&mut command);
+        assert_eq!((ran.code, &*ran.stdout), (2, ""), "{ran:?}");
+        assert!(ran.stderr.contains("would be overwritten"), "{ran:?}");
+        assert_eq!(studio.text(), "return agent.model {}\n");
+    }
+    // Who mistakes `--replay` for `--model` is not told to record over the model.
+    let (_, ran) = studio.replay(script, &[]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert!(!ran.stderr.contains("--record x") && !ran.stderr.contains(&format!("--record {file}")));
+    std::fs::remove_file(studio.cassette()).unwrap();
+    let (_, ran) = studio.record(ONE);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let before = studio.text();
+    let mut by_variable = room.run(ONE, &["--dry-run"]);
+    by_variable.env("AGENTLUA_RECORD", &file);
+    let by_script = format!("agent.config {{ record = [[{file}]] }} {ONE}");
+    let mut commands = [room.run(ONE, &["--record", &file, "--dry-run"]), by_variable];
+    for command in &mut commands {
+        let ran = Ran::of(command);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(studio.text(), before);
+    }
+    let ran = Ran::of(&mut room.run(&by_script, &["--dry-run"]));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(studio.text(), before);
+    assert!(!studio.cassette().with_extension("jsonl.part").exists());
+    let (_, ran) = studio.record(&ONE.replace("hello", "again"));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_ne!(studio.text(), before, "a recording may be made anew");
 }
 
 #[test]

@@ -271,3 +271,33 @@ print(agent.query({
         assert!(studio.text().contains(path), "{path}: {}", studio.text());
     }
 }
+
+#[test]
+fn conflicts_that_agents_resolve_play() {
+    let source = r#"
+local model = agent.model {
+  reply = function(request)
+    -- MODEL
+    if request.turn > 1 then return "done" end
+    local side = request.prompt:match("^write (%a+)$")
+    local folder = json.encode(request.messages):match("directory: ([^\\]+)\\nbranch: agentlua/merge")
+    local command = side and "echo " .. side .. " > same.txt"
+      or "cd " .. folder .. " && printf 'left\nright\n' > same.txt"
+    return { tools = { { name = "Bash", input = { command = command } } } }
+  end,
+}
+for _, side in ipairs { "left", "right" } do
+  agent.query { prompt = "write " .. side, model = model, branch = side }
+end
+local done = agent.integrate { branches = { "left", "right" }, into = "both", model = model }
+print(done.ok, done.merges[2].resolved[1].how)
+"#;
+    let (studio, recorded) = same(source);
+    assert_eq!(recorded.stdout, "true\tagent\n");
+    assert!(studio.text().contains("agentlua/⟦trial⟧"), "{}", studio.text());
+    // What differs is shown, also where a merge has failed of it.
+    let changed = source.replace("into = \"both\"", "into = \"other\"");
+    let (_, ran) = studio.replay(&changed, &[]);
+    assert_ne!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("is being merged into `other`"), "{ran:?}");
+}

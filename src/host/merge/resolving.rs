@@ -242,9 +242,13 @@ fn unresolved(conflict: &Conflict, why: Option<String>) -> Error {
 
 /// Returns the error of a merge whose conflicts an agent did not resolve.
 fn failure(conflict: &Conflict, outcome: &Outcome) -> Error {
-    let why = outcome.to_error().message;
-    let why = format!("{} did not resolve it: {why}", outcome.id);
-    unresolved(conflict, Some(why)).with("outcome", outcome.to_json())
+    let error = outcome.to_error();
+    let why = format!("{} did not resolve it: {}", outcome.id, error.message);
+    let failure = unresolved(conflict, Some(why)).with("outcome", outcome.to_json());
+    match error.hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
 }
 
 /// Returns the error of a merge that was resolved, and not well.

@@ -20,6 +20,7 @@ const WORKTREES: &str = "⟦worktrees⟧";
 const REPOSITORY: &str = "⟦repository⟧";
 const START: &str = "⟦start⟧";
 const HOME: &str = "⟦home⟧";
+const TRIAL: &str = "⟦trial⟧";
 
 /// Ends of the names of variables that hold secrets.
 const SECRET_NAMES: [&str; 4] = ["KEY", "TOKEN", "SECRET", "PASSWORD"];
@@ -45,6 +46,8 @@ static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 static AGENT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"agent-[0-9a-f]{4,32}").ok());
+static TRIAL_NAME: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^merge-[0-9a-f]{8,32}-[0-9a-f]{1,8}-\d+$").ok());
 static MARK: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("⟦agent ([^⟧]*)⟧").ok());
 
 /// The folders of a run.
@@ -141,6 +144,11 @@ impl Mask {
         if let Some(worktrees) = worktrees(caller) {
             replace_path(&mut hidden, &worktrees, WORKTREES);
         }
+        if let Some(trial) = trial(caller)
+            && hidden.contains(trial)
+        {
+            hidden = Cow::Owned(hidden.replace(trial, TRIAL));
+        }
         for (place, mark) in &self.places {
             replace_path(&mut hidden, place, mark);
         }
@@ -165,6 +173,9 @@ impl Mask {
         let mut shown = text.to_owned();
         if let Some(worktrees) = worktrees(caller) {
             shown = shown.replace(WORKTREES, &worktrees);
+        }
+        if let Some(trial) = trial(caller) {
+            shown = shown.replace(TRIAL, trial);
         }
         for mark in [REPOSITORY, START, HOME] {
             // Where both are one here, it has the first mark.
@@ -198,6 +209,12 @@ impl Mask {
 fn worktrees(caller: &Caller) -> Option<String> {
     let folder = caller.has_worktree.then(|| caller.directory.parent()).flatten()?;
     Some(folder.display().to_string()).filter(|folder| folder.len() > 1)
+}
+
+/// Returns the name of the asking agent's folder, if a merge is tried there: its branch has that too.
+fn trial(caller: &Caller) -> Option<&str> {
+    let name = caller.directory.file_name()?.to_str()?;
+    (caller.has_worktree && TRIAL_NAME.as_ref()?.is_match(name)).then_some(name)
 }
 
 /// Puts a mark in the place of a folder, where it is all of a path or the start of one.
@@ -288,6 +305,20 @@ mod tests {
         assert_eq!(
             now.show(&hidden, &first),
             "cat /t/wt/agent-0b0b/x /ci/checkout/y ~ /root/.z; see agent-1c1c, agent-9999"
+        );
+    }
+
+    #[test]
+    fn where_a_merge_is_tried_is_another_place_in_every_run() {
+        let mask = mask("/srv/app", "/root");
+        let then = caller("merge-18ea8d90fee9fc88-2aed-0", "/query#1", "/w");
+        let now = caller("merge-19ea8d90fee9fd99-7-3", "/query#1", "/t");
+        let said = "cd /w/merge-18ea8d90fee9fc88-2aed-0 on agentlua/merge-18ea8d90fee9fc88-2aed-0";
+        let hidden = mask.hide(said, &then);
+        assert_eq!(hidden, "cd ⟦worktrees⟧/⟦trial⟧ on agentlua/⟦trial⟧");
+        assert_eq!(
+            mask.show(&hidden, &now),
+            "cd /t/merge-19ea8d90fee9fd99-7-3 on agentlua/merge-19ea8d90fee9fd99-7-3"
         );
     }
 

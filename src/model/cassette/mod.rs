@@ -32,6 +32,7 @@ use serde_json::Value;
 pub use mask::{Mask, Places};
 pub use play::Player;
 pub use record::Recorder;
+pub use tape::require_room;
 
 /// The wire format of replies that were played.
 pub(super) const WIRE: &str = "cassette";

@@ -7,10 +7,12 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 /// What is looked for, and what stands for it. The order counts.
-const RULES: [(&str, &str); 5] = [
+const RULES: [(&str, &str); 6] = [
     // Marks of agents, and agents that nobody has met.
     ("⟦agent [^⟧]*⟧|agent-[0-9a-f]{4,32}", "⟦agent⟧"),
     (r"run-[0-9a-f]{4,16}", "⟦run⟧"),
+    // Folders and branches in which merges are tried.
+    (r"⟦trial⟧|\bmerge-[0-9a-f]{8,32}-[0-9a-f]{1,8}-\d+\b", "⟦trial⟧"),
     (r"(?m)^platform: .*$", "platform: ⟦platform⟧"),
     (
         r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?",
@@ -97,6 +99,15 @@ mod tests {
             ("date: 2026-11-22\nx", "date: 2027-01-02\nx"),
             ("at 2026-11-22T10:11:12.5Z", "at 2026-11-23 01:02:03 +0100"),
             ("in /tmp/abc123/x", "in /var/tmp/q/x"),
+            (
+                "branch: agentlua/merge-18ea8d90fee9fc88-2aed-0",
+                "branch: agentlua/merge-19ea8d90fee9fd99-7-12",
+            ),
+            ("see agentlua/⟦trial⟧", "see agentlua/merge-19ea8d90fee9fd99-7-12"),
+            (
+                "`git diff c7e4ea4476c866e8b20f5583dd2630fc7c8ff2b3 4af4fa3..c7e4ea4`",
+                "`git diff 4af4fa38cd7f2fada38cd117247750cd016088e9 0b4fa38..1234abc`",
+            ),
             ("(/tmp/a:/tmp/b)", "(/tmp/c:/private/tmp/d)"),
             ("HEAD is now at 1a2b3c4 x", "HEAD is now at deadb33f x"),
             ("platform: linux\nd", "platform: macos\nd"),
@@ -124,6 +135,7 @@ mod tests {
         for (one, other) in [
             ("raise it to 10000000", "raise it to 10000001"),
             ("call it facade", "call it defaced"),
+            ("mend merge-base-1", "mend merge-base-2"),
             ("src/auth", "src/billing"),
             ("port 8080", "port 8081"),
             ("3 tests", "4 tests"),

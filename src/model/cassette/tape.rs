@@ -1,6 +1,8 @@
 //! A cassette as it was read: its answers by where they belong.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -10,6 +12,37 @@ use super::Known;
 use super::line::{Answer, Came, Header, Line, Resulted, VERSION};
 use super::question::Question;
 use crate::error::{Error, Kind, Result, ResultExt};
+
+/// The longest first line of a file that is looked at, in bytes.
+const LONGEST_HEADER: u64 = 64 * 1024;
+
+/// Makes sure that a recording may take a place: nothing is there, an empty file, or a recording.
+///
+/// # Errors
+/// Usage, when something else is there; io, when that cannot be seen.
+pub fn require_room(path: &Path) -> Result<()> {
+    let shown = path.display();
+    match has_room(path).or_kind(Kind::Io, || format!("cannot record into `{shown}`"))? {
+        true => Ok(()),
+        false => Err(Error::usage(format!(
+            "`{shown}` is no recording, and would be overwritten by one"
+        ))
+        .hint("record into another file, or remove that one")),
+    }
+}
+
+fn has_room(path: &Path) -> io::Result<bool> {
+    match path.metadata() {
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(true),
+        // A pipe or a device would be no more.
+        Ok(about) if !about.is_file() => return Ok(false),
+        Ok(about) if about.len() == 0 => return Ok(true),
+        about => about?,
+    };
+    let mut first = Vec::new();
+    BufReader::new(File::open(path)?.take(LONGEST_HEADER)).read_until(b'\n', &mut first)?;
+    Ok(serde_json::from_slice::<Header>(&first).is_ok())
+}
 
 /// A recorded answer.
 #[derive(Debug)]
@@ -60,7 +93,7 @@ impl Tape {
         let header = lines.next().map(|(_, line)| serde_json::from_str::<Header>(line));
         let Some(Ok(header)) = header else {
             return Err(Error::usage(format!("`{shown}` is no recording"))
-                .hint(format!("make one: agentlua run --record {shown} SCRIPT")));
+                .hint("name a file that `--record` has written"));
         };
         if header.agentlua_cassette > VERSION {
             return Err(Error::usage(format!("a newer version of agentlua recorded `{shown}`"))
