@@ -380,3 +380,18 @@ fn a_run_that_there_is_not_is_refused() {
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("no run here has the id `run-none`"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_recording_is_not_gone_on_with_and_that_is_said() {
+    let stage = Stage::new();
+    let file = stage.home.beside("x.jsonl").display().to_string();
+    stage.script("agent.query 'one' die() return agent.query('two').result");
+    let ran = stage.run(&["--record", &file]);
+    assert_eq!(ran.code, 137, "{ran:?}");
+    let ran = stage.resume(&[]);
+    let says = format!("`--record {file}` is not taken over");
+    assert_eq!(ran.stderr.matches(&says).count(), 1, "{ran:?}");
+    let ran = stage.resume(&["--record", &file]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.stderr.contains("is not taken over"), "{ran:?}");
+}

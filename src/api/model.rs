@@ -58,7 +58,8 @@ pub fn written(value: &LuaValue) -> Option<Rc<Written>> {
 
 /// Gives a model to agents of `task`: its calls run as children of that task.
 pub fn bind(runtime: &Rc<Runtime>, written: &Written, task: &Rc<Task>) -> Arc<dyn Model> {
-    let callback = runtime.callbacks().register(written.reply.clone(), Rc::clone(task), Role::Model);
+    let callback =
+        runtime.callbacks().register(written.reply.clone(), Rc::clone(task), Role::Model);
     Arc::new(LuaModel { name: written.name.clone(), callback })
 }
 

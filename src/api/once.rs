@@ -86,9 +86,11 @@ async fn number(
 ) -> Returned<LuaValue> {
     let place = Place::at(Task::current()?.next_path(kind), kind, question);
     if let Some(known) = host.known_step(&place).await? {
+        host.note_draw(&place, &known.value);
         return Ok(value::to_lua(lua, &known.value)?);
     }
-    let drawn = draw();
+    let drawn = host.played_draw(&place).unwrap_or_else(draw);
+    host.note_draw(&place, &drawn);
     host.keep_step(&place, &drawn).await?;
     Ok(value::to_lua(lua, &read_back(&drawn)?)?)
 }

@@ -124,7 +124,11 @@ pub fn read(
             input: written.input.clone(),
             checker: Arc::clone(&written.checker),
             read_only: written.read_only,
-            callback: runtime.callbacks().register(written.run.clone(), Rc::clone(task), Role::Tool),
+            callback: runtime.callbacks().register(
+                written.run.clone(),
+                Rc::clone(task),
+                Role::Tool,
+            ),
             events: host.events().clone(),
         }));
     }

@@ -195,7 +195,8 @@ struct Flags {
     /// Keep what models are asked and answer in a file, without keys and secrets
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
     record: Option<PathBuf>,
-    /// Answer from such a file, in the place of every model: no key, no network
+    /// Answer from such a file, in the place of every model: no key, no network. The order in which
+    /// parallel agents end is not kept, and functions of agent.once run again
     #[arg(long, value_name = "FILE")]
     replay: Option<PathBuf>,
     /// With --replay: use the recorded results of commands and of custom tools, and do not run them

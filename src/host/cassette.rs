@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde_json::Value;
+
+use super::steps::Place;
 use super::{Host, locked, repository_around};
 use crate::agent::prompt;
 use crate::agent::query::Query;
@@ -164,6 +167,18 @@ impl Host {
             let why = "no model is named, and in the recording every agent named its own";
             Error::new(Kind::Model, why).hint("name it in the query, or record again")
         })
+    }
+
+    /// Returns what the script drew here (a number, the time) when it was recorded.
+    pub fn played_draw(&self, place: &Place) -> Option<Value> {
+        self.player()?.drawn(&place.path, place.kind, &place.key).cloned()
+    }
+
+    /// Takes note of what the script has drawn.
+    pub fn note_draw(&self, place: &Place, value: &Value) {
+        if let Deck::Recording(recorder) = self.deck() {
+            recorder.note_drawn(&place.path, place.kind, &place.key, value);
+        }
     }
 
     /// Takes note of the model that an agent has which names none.

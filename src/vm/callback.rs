@@ -144,7 +144,13 @@ impl Callbacks {
                         let found = callbacks.functions.borrow().get(&id).cloned();
                         if let Some((function, owner, role)) = found {
                             let (lua, main) = (lua.clone(), main.clone());
-                            tokio::task::spawn_local(call(Served { lua, main, function, owner, role }));
+                            tokio::task::spawn_local(call(Served {
+                                lua,
+                                main,
+                                function,
+                                owner,
+                                role,
+                            }));
                         }
                     }
                 }

@@ -77,10 +77,8 @@ print(agent.query {
 fn it_takes_its_place_at_the_end_also_of_a_run_that_fails() {
     let studio = Studio::new(&[]);
     std::fs::write(studio.cassette(), "").unwrap();
-    let failing = format!(
-        "{ONE}\nassert(fs.read([[{}]]) == '')\nerror('enough')",
-        shown(&studio.cassette())
-    );
+    let failing =
+        format!("{ONE}\nassert(fs.read([[{}]]) == '')\nerror('enough')", shown(&studio.cassette()));
     let (_, ran) = studio.record(&failing);
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(ran.stderr.contains("enough"), "{ran:?}");
@@ -160,7 +158,9 @@ fn nothing_but_a_recording_is_overwritten() {
     // Who mistakes `--replay` for `--model` is not told to record over the model.
     let (_, ran) = studio.replay(script, &[]);
     assert_eq!(ran.code, 2, "{ran:?}");
-    assert!(!ran.stderr.contains("--record x") && !ran.stderr.contains(&format!("--record {file}")));
+    assert!(
+        !ran.stderr.contains("--record x") && !ran.stderr.contains(&format!("--record {file}"))
+    );
     std::fs::remove_file(studio.cassette()).unwrap();
     let (_, ran) = studio.record(ONE);
     assert_eq!(ran.code, 0, "{ran:?}");

@@ -301,3 +301,25 @@ print(done.ok, done.merges[2].resolved[1].how)
     assert_ne!(ran.code, 0, "{ran:?}");
     assert!(ran.stderr.contains("is being merged into `other`"), "{ran:?}");
 }
+
+#[test]
+fn numbers_and_times_are_those_of_then() {
+    let (_, recorded) = same(
+        r#"
+local model = agent.model {
+  reply = function(request)
+    -- MODEL
+    return "said " .. request.prompt
+  end,
+}
+local drawn = { agent.random(), agent.random(1, 1000000), agent.now() }
+local prompt = ("x %.12f %d %.6f"):format(table.unpack(drawn))
+print(agent.query { prompt = prompt, model = model }.result)
+print(agent.once("id", function() return agent.random() end))
+for _, outcome in agent.iter { { prompt = "y " .. agent.random(), model = model } } do
+  print(outcome.result)
+end
+"#,
+    );
+    assert_eq!(recorded.stdout.lines().count(), 3, "{recorded:?}");
+}

@@ -119,7 +119,8 @@ impl Reader<'_> {
         tools: &[String],
         timeout: Option<std::time::Duration>,
     ) {
-        let callback = self.runtime.callbacks().register(function.clone(), Rc::clone(self.task), Role::Hook);
+        let callback =
+            self.runtime.callbacks().register(function.clone(), Rc::clone(self.task), Role::Hook);
         self.hooks.push(Hook {
             point,
             tools: tools.to_vec(),

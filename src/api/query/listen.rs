@@ -14,6 +14,7 @@ pub(super) fn function(
     options: &mut Options,
 ) -> Result<Option<Arc<dyn Function>>> {
     let function = options.callable("on_event")?;
-    let register = |function| runtime.callbacks().register(function, Rc::clone(task), Role::Listener);
+    let register =
+        |function| runtime.callbacks().register(function, Rc::clone(task), Role::Listener);
     Ok(function.map(|function| Arc::new(register(function)) as Arc<dyn Function>))
 }

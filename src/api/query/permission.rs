@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::agent::{Function, Role};
 use crate::agent::permission::Rules;
 use crate::agent::query::Site;
+use crate::agent::{Function, Role};
 use crate::error::Result;
 use crate::host::repository_around;
 use crate::tool::Tool;
@@ -66,6 +66,7 @@ pub(super) fn decider(
 ) -> Result<Option<Arc<dyn Function>>> {
     let function = options.callable("can_use_tool")?;
     Ok(function.map(|function| {
-        Arc::new(runtime.callbacks().register(function, Rc::clone(task), Role::Permission)) as Arc<dyn Function>
+        Arc::new(runtime.callbacks().register(function, Rc::clone(task), Role::Permission))
+            as Arc<dyn Function>
     }))
 }

@@ -45,6 +45,8 @@ pub enum Line {
     Kept { hash: String, value: Value },
     /// A question and what came of it.
     Answer(Box<Answer>),
+    /// A number that the script drew, or a time that it read, by the path of the call.
+    Drawn { call: String, kind: String, key: String, value: Value },
     /// The end. Without it the process was ended while it recorded.
     End { interrupted: bool },
 }

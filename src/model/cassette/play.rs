@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 
 use super::difference::{between, likeness};
 use super::line::{Came, Header, Replied};
@@ -95,6 +96,11 @@ impl Player {
     /// Returns what is recorded of a model's price, if the model was asked.
     pub fn price(&self, model: &str) -> Option<Option<crate::model::price::Price>> {
         self.tape.model(model).map(|known| known.price)
+    }
+
+    /// Returns what the script drew at a place, to which `key` is the question.
+    pub fn drawn(&self, call: &str, kind: &str, key: &str) -> Option<&Value> {
+        self.tape.drawn(call, kind, key)
     }
 
     /// Tells which answers nobody asked for.

@@ -125,6 +125,13 @@ impl Recorder {
         }
     }
 
+    /// Writes down what the script drew at a place, to which `key` is the question.
+    pub fn note_drawn(&self, call: &str, kind: &str, key: &str, value: &Value) {
+        let (call, kind, key) = (call.to_owned(), kind.to_owned(), key.to_owned());
+        let line = Line::Drawn { call, kind, key, value: value.clone() };
+        self.write(&mut self.tape(), &line);
+    }
+
     /// Ends the cassette: it takes its place.
     ///
     /// # Errors

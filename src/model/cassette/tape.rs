@@ -24,10 +24,10 @@ pub fn require_room(path: &Path) -> Result<()> {
     let shown = path.display();
     match has_room(path).or_kind(Kind::Io, || format!("cannot record into `{shown}`"))? {
         true => Ok(()),
-        false => Err(Error::usage(format!(
-            "`{shown}` is no recording, and would be overwritten by one"
-        ))
-        .hint("record into another file, or remove that one")),
+        false => {
+            Err(Error::usage(format!("`{shown}` is no recording, and would be overwritten by one"))
+                .hint("record into another file, or remove that one"))
+        }
     }
 }
 
@@ -70,6 +70,8 @@ pub struct Tape {
     places: HashMap<(String, u32, u32), usize>,
     kept: HashMap<String, Value>,
     results: HashMap<(String, String), Resulted>,
+    /// By call, kind and key.
+    drawn: HashMap<(String, String, String), Value>,
 }
 
 impl Tape {
@@ -108,6 +110,7 @@ impl Tape {
             places: HashMap::new(),
             kept: HashMap::new(),
             results: HashMap::new(),
+            drawn: HashMap::new(),
         };
         // What a run left that was killed, or whose disk was full, may end in the middle of a line.
         let is_cut = !text.ends_with('\n');
@@ -136,6 +139,9 @@ impl Tape {
             }
             Line::Kept { hash, value } => {
                 self.kept.insert(hash, value);
+            }
+            Line::Drawn { call, kind, key, value } => {
+                self.drawn.insert((call, kind, key), value);
             }
             Line::End { interrupted } => self.is_whole = !interrupted,
             Line::Answer(answer) => {
@@ -184,6 +190,11 @@ impl Tape {
     /// Returns what the call `id` of an agent came to.
     pub fn result(&self, call: &str, id: &str) -> Option<&Resulted> {
         self.results.get(&(call.to_owned(), id.to_owned()))
+    }
+
+    /// Returns what the script drew at a place.
+    pub fn drawn(&self, call: &str, kind: &str, key: &str) -> Option<&Value> {
+        self.drawn.get(&(call.to_owned(), kind.to_owned(), key.to_owned()))
     }
 
     /// Returns a recorded question.
