@@ -289,6 +289,7 @@ local model = agent.model {
 for _, side in ipairs { "left", "right" } do
   agent.query { prompt = "write " .. side, model = model, branch = side }
 end
+sh.check("git branch both main")
 local done = agent.integrate { branches = { "left", "right" }, into = "both", model = model }
 print(done.ok, done.merges[2].resolved[1].how)
 "#;
@@ -296,10 +297,11 @@ print(done.ok, done.merges[2].resolved[1].how)
     assert_eq!(recorded.stdout, "true\tagent\n");
     assert!(studio.text().contains("agentlua/⟦trial⟧"), "{}", studio.text());
     // What differs is shown, also where a merge has failed of it.
-    let changed = source.replace("into = \"both\"", "into = \"other\"");
+    let changed = source.replace("into = \"both\"", "into = \"both\", prompt = \"be quick\"");
     let (_, ran) = studio.replay(&changed, &[]);
     assert_ne!(ran.code, 0, "{ran:?}");
-    assert!(ran.stderr.contains("is being merged into `other`"), "{ran:?}");
+    let says = "hint: the nearest recorded question is turn 1 of `resolve right`";
+    assert!(ran.stderr.contains(says) && ran.stderr.contains("+++ asked text"), "{ran:?}");
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 
 /// What is looked for, and what stands for it. The order counts.
-const RULES: [(&str, &str); 6] = [
+const RULES: [(&str, &str); 7] = [
     // Marks of agents, and agents that nobody has met.
     ("⟦agent [^⟧]*⟧|agent-[0-9a-f]{4,32}", "⟦agent⟧"),
     (r"run-[0-9a-f]{4,16}", "⟦run⟧"),
+    (r"agentlua/integrate-[0-9a-f]{4,16}", "⟦integration⟧"),
     // Folders and branches in which merges are tried.
     (r"⟦trial⟧|\bmerge-[0-9a-f]{8,32}-[0-9a-f]{1,8}-\d+\b", "⟦trial⟧"),
     (r"(?m)^platform: .*$", "platform: ⟦platform⟧"),
@@ -103,6 +104,7 @@ mod tests {
                 "branch: agentlua/merge-18ea8d90fee9fc88-2aed-0",
                 "branch: agentlua/merge-19ea8d90fee9fd99-7-12",
             ),
+            ("into `agentlua/integrate-45c8`", "into `agentlua/integrate-3943`"),
             ("see agentlua/⟦trial⟧", "see agentlua/merge-19ea8d90fee9fd99-7-12"),
             (
                 "`git diff c7e4ea4476c866e8b20f5583dd2630fc7c8ff2b3 4af4fa3..c7e4ea4`",
