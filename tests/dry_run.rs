@@ -387,14 +387,14 @@ fn money_that_nobody_spends_is_nothing() {
 
 /// A script whose third agent kills its process in its second turn, once.
 fn cut_off(home: &Home, second: &str, rest: &str) -> String {
-    let alive = home.beside("alive");
+    let alive = home.beside("alive").display().to_string();
     format!(
         r#"
         local model = agent.model {{ name = "worker", reply = function(r)
           local file = r.prompt:match("%a+") .. ".txt"
           if r.turn == 1 then
             return {{ tools = {{ {{ name = "Write", input = {{ file_path = file, content = "x" }} }} }} }}
-          elseif r.prompt == "cut" and os.remove({alive:?}) then
+          elseif r.prompt == "cut" and os.remove("{alive}") then
             local stat <close> = io.open("/proc/self/stat")
             os.execute("kill -9 " .. stat:read("n"))
           end

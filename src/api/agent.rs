@@ -24,6 +24,7 @@ const REMOVE: Shape =
 const LIST: Shape = Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
 
 /// Makes the module.
+#[expect(clippy::too_many_lines, reason = "a list of functions, each a few lines")]
 pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let lua = runtime.lua();
     let models: Models = Rc::new(RefCell::new(None));

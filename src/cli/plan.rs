@@ -233,18 +233,17 @@ fn totals(text: &mut String, report: &Report) {
     paragraph(text, "", 2, ONE_PATH);
     let mut told: Vec<String> = Vec::new();
     for agent in report.agents.iter().filter(|agent| agent.is_asked()) {
-        let line = match agent.cost {
-            Some(cost) => format!(
+        let line = if let Some(cost) = agent.cost {
+            format!(
                 "{}: a turn is taken for {} tokens in and {} out, {}",
                 agent.model,
                 thousands(cost.context_window),
                 thousands(u64::from(cost.max_output_tokens)),
                 usd(cost.turn_usd)
-            ),
-            None => {
-                let names = agent.cost_unknown.join(", ");
-                format!("{names}: the price or the size of the context is not known")
-            }
+            )
+        } else {
+            let names = agent.cost_unknown.join(", ");
+            format!("{names}: the price or the size of the context is not known")
         };
         if !told.contains(&line) {
             paragraph(text, "", 2, &line);

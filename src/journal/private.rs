@@ -39,7 +39,7 @@ pub(super) fn tighten(path: &Path, most: u32) -> io::Result<()> {
     let known = path.metadata()?;
     let mode = known.mode() & 0o7777;
     let is_ours = known.uid() == rustix::process::geteuid().as_raw();
-    if !is_ours || mode & 0o077 == 0 {
+    if !is_ours || mode.trailing_zeros() >= 6 {
         return Ok(());
     }
     std::fs::set_permissions(path, Permissions::from_mode(mode & (most | 0o7000)))

@@ -120,9 +120,12 @@ impl crate::agent::Function for Callback {
     }
 }
 
+/// A function, whose children its calls are, and what it is to its agent.
+type Registered = (LuaFunction, Rc<Task>, Role);
+
 /// The functions that callbacks stand for.
 pub struct Callbacks {
-    functions: RefCell<HashMap<u64, (LuaFunction, Rc<Task>, Role)>>,
+    functions: RefCell<HashMap<u64, Registered>>,
     next: Cell<u64>,
     reader: Reader,
     requests: mpsc::UnboundedSender<Request>,

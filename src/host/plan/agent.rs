@@ -34,6 +34,7 @@ const PATIENT: u64 = 10;
 
 /// An agent that would start.
 #[derive(Clone, Debug, Default, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of the plan")]
 pub struct Planned {
     /// The place of the call in the script.
     pub call_path: String,
@@ -136,7 +137,7 @@ impl Host {
     ) -> Result<Outcome> {
         let place = plan.begin(&query)?;
         let label = query.label.clone();
-        let planned = self.planned(plan, place, query, cancel, Arc::clone(&live)).await;
+        let planned = Box::pin(self.planned(plan, place, query, cancel, Arc::clone(&live))).await;
         live.inbox.close();
         let error = match &planned {
             Ok(outcome) => outcome.error.clone(),

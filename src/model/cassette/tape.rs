@@ -22,13 +22,11 @@ const LONGEST_HEADER: u64 = 64 * 1024;
 /// Usage, when something else is there; io, when that cannot be seen.
 pub fn require_room(path: &Path) -> Result<()> {
     let shown = path.display();
-    match has_room(path).or_kind(Kind::Io, || format!("cannot record into `{shown}`"))? {
-        true => Ok(()),
-        false => {
-            Err(Error::usage(format!("`{shown}` is no recording, and would be overwritten by one"))
-                .hint("record into another file, or remove that one"))
-        }
+    if has_room(path).or_kind(Kind::Io, || format!("cannot record into `{shown}`"))? {
+        return Ok(());
     }
+    Err(Error::usage(format!("`{shown}` is no recording, and would be overwritten by one"))
+        .hint("record into another file, or remove that one"))
 }
 
 fn has_room(path: &Path) -> io::Result<bool> {
