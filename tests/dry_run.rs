@@ -340,7 +340,7 @@ fn sleeping_takes_no_time_and_waiting_for_ever_ends() {
         local first = agent.race { slow = function() agent.sleep(60) end, b = "b" }
         "#,
     );
-    assert_eq!((ran.code, labels(&plan)), (0, vec!["b", "a"]), "{}", ran.stderr);
+    assert_eq!((ran.code, labels(&plan)), (0, vec!["a", "b"]), "{}", ran.stderr);
     let ran = planned(&home, &[], "agent.query 'x' while true do pcall(agent.sleep, 60) end");
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(ran.stderr.contains("slept 1000 times without asking an agent"), "{}", ran.stderr);
