@@ -211,7 +211,7 @@ local worker = agent.model { reply = function(request)
   if request.turn == 2 and os.remove(FLAKY) then
     error "flaky"
   end
-  if request.turn > 2 and os.remove(LONG) then
+  if request.turn > 1 and os.remove(LONG) then
     return { tools = { { name = "Bash", input = { command = request.prompt } } } }
   end
   return "done"
