@@ -76,6 +76,8 @@ pub enum Level {
 pub enum Event {
     /// The script began.
     RunStarted { run: String, script: String, resumed: bool },
+    /// The script has come to another part of its work: `agent.phase`.
+    Phase { run: String, name: String },
     /// The script and everything it started have ended.
     RunFinished { run: String },
     /// An agent exists and waits for a place.

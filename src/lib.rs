@@ -34,6 +34,7 @@ pub mod git;
 pub mod host;
 pub mod http;
 pub mod journal;
+pub mod manual;
 pub mod media;
 pub mod model;
 pub mod process;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Modules from left to right; those of one group do not name each other.
-const LAYERS: [&[&str]; 12] = [
+const LAYERS: [&[&str]; 13] = [
     &["cli"],
+    &["check"],
     &["api"],
     &["vm"],
     &["host"],
@@ -17,16 +18,21 @@ const LAYERS: [&[&str]; 12] = [
     &["journal"],
     &["process"],
     &["config"],
-    &["event", "error", "media", "schema", "suggest", "files", "http", "crash", "digest"],
+    &["event", "error", "media", "schema", "suggest", "files", "http", "crash", "digest", "manual"],
 ];
 
 /// Crates and the only places that may name them.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 19] = [
     ("mlua", &["vm", "api"]),
     ("git2", &["git"]),
     ("reqwest", &["model/http", "http", "tool/web_fetch", "tool/mcp/http", "github"]),
     ("rustyline", &["cli"]),
-    ("clap", &["cli"]),
+    // `api/arguments`: scripts declare theirs.
+    ("clap", &["cli", "api/arguments"]),
+    ("clap_complete", &["cli"]),
+    ("clap_mangen", &["cli"]),
+    ("indicatif", &["cli"]),
+    ("full_moon", &["check"]),
     ("rusqlite", &["journal"]),
     ("cap_std", &["workspace", "git/worktree/include"]),
     (

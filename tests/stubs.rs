@@ -12,6 +12,7 @@ use agentlua::cli::session;
 use agentlua::event::Events;
 use agentlua::host::{Host, Sources, Surroundings};
 use agentlua::journal::NewRun;
+use agentlua::manual::Manual;
 use agentlua::vm::{Task, chunk};
 use mlua::prelude::*;
 use regex::Regex;
@@ -154,70 +155,34 @@ impl Vm {
     }
 }
 
-#[derive(Debug, Default)]
-struct Class {
-    parents: Vec<String>,
-    /// Whether each field may be absent.
-    fields: BTreeMap<String, bool>,
-}
-
 /// What the stubs say.
-#[derive(Default)]
 struct Stubs {
-    classes: BTreeMap<String, Class>,
+    manual: Manual,
     /// Whether each function is marked as one that waits.
     functions: BTreeMap<String, bool>,
 }
 
 impl Stubs {
     fn load() -> Self {
-        let mut stubs = Self::default();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua/types");
-        for entry in std::fs::read_dir(folder).unwrap() {
-            stubs.read(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
-        }
-        stubs
+        let manual = Manual::load();
+        let named = |function: &agentlua::manual::Function| {
+            (function.name.replace(':', "."), function.waits)
+        };
+        let functions: BTreeMap<_, _> = manual.functions().map(named).collect();
+        assert_eq!(functions.len(), manual.functions().count(), "a function is there twice");
+        let classes: BTreeSet<&str> = manual.classes().map(|class| class.name.as_str()).collect();
+        assert_eq!(classes.len(), manual.classes().count(), "a class is there twice");
+        Self { manual, functions }
     }
 
-    fn read(&mut self, text: &str) {
-        let class = Regex::new(r"^---@class ([\w.]+)(?:: ([\w., ]+))?$").unwrap();
-        let field = Regex::new(r"^---@field (\w+)(\??) .+$").unwrap();
-        let function = Regex::new(r"^function (\w+)[.:](\w+)\(").unwrap();
-        let (mut current, mut before, mut waits) = (String::new(), "", false);
-        assert!(text.starts_with("---@meta"), "a stub is no module that runs");
-        for line in text.lines() {
-            if let Some(found) = class.captures(line) {
-                found[1].clone_into(&mut current);
-                let parents = found.get(2).map_or("", |parents| parents.as_str());
-                let parents = parents.split(", ").filter(|parent| !parent.is_empty());
-                let parents = parents.map(str::to_owned).collect();
-                let class = Class { parents, ..Class::default() };
-                assert!(self.classes.insert(current.clone(), class).is_none(), "{line}: twice");
-            } else if let Some(found) = field.captures(line) {
-                let documented = before.starts_with("---") && !before.starts_with("---@");
-                assert!(documented, "{line} of {current} is not documented");
-                let fields = &mut self.classes.get_mut(&current).unwrap().fields;
-                let added = fields.insert(found[1].to_owned(), &found[2] == "?");
-                assert!(added.is_none(), "{line} of {current} is there twice");
-            } else if let Some(found) = function.captures(line) {
-                let name = format!("{}.{}", &found[1], &found[2]);
-                assert!(self.functions.insert(name, waits).is_none(), "{line}: twice");
-            } else {
-                assert!(!line.starts_with("---@field") && !line.starts_with("---@class"), "{line}");
-            }
-            waits = line == "---@async" || (waits && line.starts_with("---"));
-            before = line;
-        }
+    /// Returns the fields of a class with those of its parents, and whether each may be absent.
+    fn fields(&self, class: &str) -> BTreeMap<String, bool> {
+        let class = self.manual.class(class).unwrap_or_else(|| panic!("no class {class}"));
+        let fields = self.manual.fields(class).into_iter();
+        fields.map(|(name, field)| (name, field.optional)).collect()
     }
 
-    /// Returns the fields of a class with those of its parents.
-    fn fields(&self, class: &str) -> BTreeMap<&str, bool> {
-        let class = self.classes.get(class).unwrap_or_else(|| panic!("no class {class}"));
-        let own = class.fields.iter().map(|(name, optional)| (name.as_str(), *optional));
-        own.chain(class.parents.iter().flat_map(|parent| self.fields(parent))).collect()
-    }
-
-    fn names(&self, classes: &[&str]) -> BTreeSet<&str> {
+    fn names(&self, classes: &[&str]) -> BTreeSet<String> {
         classes.iter().flat_map(|class| self.fields(class).into_keys()).collect()
     }
 }
@@ -284,8 +249,7 @@ fn options_are_those_that_are_taken() {
     let mut compared = BTreeSet::new();
     for (class, functions) in OPTIONS {
         for function in functions {
-            let taken: BTreeSet<&str> = vm.options[*function].iter().map(String::as_str).collect();
-            assert_eq!(stubs.names(&[class]), taken, "{class} of {function}");
+            assert_eq!(stubs.names(&[class]), vm.options[*function], "{class} of {function}");
             compared.insert((*function).to_owned());
         }
     }
@@ -299,7 +263,7 @@ fn results_have_the_fields_that_may_be_read() {
     let stubs = Stubs::load();
     let mut compared = BTreeSet::new();
     for (kind, classes) in RESULTS {
-        let fields: BTreeSet<&str> = result::fields(kind).iter().copied().collect();
+        let fields = result::fields(kind).iter().map(|field| (*field).to_owned()).collect();
         assert_eq!(stubs.names(classes), fields, "{kind}");
         compared.insert(kind.to_owned());
     }
@@ -315,30 +279,26 @@ fn other_tables_are_as_they_are_seen() {
     for (class, seen) in &vm.seen {
         let fields = stubs.fields(class);
         for name in seen {
-            assert!(fields.contains_key(name.as_str()), "{class} lacks `{name}`");
+            assert!(fields.contains_key(name), "{class} lacks `{name}`");
         }
         for (name, optional) in fields {
-            assert!(optional || seen.contains(name), "{class} has no `{name}`");
+            assert!(optional || seen.contains(&name), "{class} has no `{name}`");
         }
     }
     assert_eq!(vm.seen.len(), 9);
 }
 
 #[test]
-fn optional_options_say_their_default() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua/types");
+fn every_field_is_described_and_optional_options_say_their_default() {
     let stubs = Stubs::load();
-    let text: String = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())
-        .collect();
-    for (class, _) in OPTIONS {
-        let own = text.split(&format!("---@class {class}")).nth(1).unwrap();
-        let own = own.split("\n\n").next().unwrap();
-        for (name, optional) in &stubs.classes[class].fields {
-            let prose = own.split(&format!("\n---@field {name}")).next().unwrap();
-            let prose = prose.lines().last().unwrap();
-            assert_eq!(*optional, prose.contains("(default: "), "{class}: {name}: {prose}");
+    for class in stubs.manual.classes() {
+        let is_options = OPTIONS.iter().any(|(options, _)| *options == class.name);
+        for field in &class.fields {
+            let (name, doc) = (format!("{}: {}", class.name, field.name), &field.doc);
+            assert!(!doc.is_empty(), "{name} is not described");
+            if is_options {
+                assert_eq!(field.optional, doc.contains("(default: "), "{name}: {doc}");
+            }
         }
     }
 }

@@ -30,7 +30,7 @@ impl Plain {
     }
 
     fn line(&self, event: &Event) -> Option<String> {
-        let Styles { yellow, red, green, dim, reset, .. } = self.style;
+        let Styles { yellow, red, green, bold, dim, reset, .. } = self.style;
         Some(match event {
             Event::Message { level: Level::Debug, .. } if !self.debug => return None,
             Event::Message { level: Level::Warn, text } => {
@@ -42,6 +42,7 @@ impl Plain {
             Event::RunStarted { run, script, resumed: true } => {
                 format!("{run} is resumed: {}", printable(script))
             }
+            Event::Phase { name, .. } => format!("{bold}{}{reset}", printable(name)),
             Event::AgentStarted { agent, label, turns, .. } if *turns > 0 => {
                 format!("{agent} {}: goes on at turn {}", printable(label), turns + 1)
             }

@@ -2,9 +2,9 @@
 //! `claude -p --output-format stream-json --verbose` prints them), so that what reads those reads these.
 //!
 //! `system`/`init`, `assistant`, `user` and `result` are the SDK's own, with its names and meanings, and
-//! //! so are `system`/`api_retry`, `system`/`permission_denied` and `system`/`compact_boundary`; `agent_id` is ours and tells the
+//! so are `system`/`api_retry`, `system`/`permission_denied` and `system`/`compact_boundary`; `agent_id` is ours and tells the
 //! agents of a run apart. What the SDK has no word for, because it knows no fleet, is a `system` message
-//! with a subtype of ours: `run_started`, `agent_queued`, `verified`, `model_changed`,
+//! with a subtype of ours: `run_started`, `phase`, `agent_queued`, `verified`, `model_changed`,
 //! `worktree_removed`, `merged`, `message`.
 //! A stream ends with an object of the type `run` (`cli/output.rs`).
 
@@ -21,6 +21,7 @@ pub(super) fn object(event: &Event, session: Option<&str>) -> Option<Value> {
         Event::RunStarted { run, script, resumed } => {
             system("run_started", json!({ "run": run, "script": script, "resumed": resumed }))
         }
+        Event::Phase { run, name } => system("phase", json!({ "run": run, "name": name })),
         Event::AgentQueued { agent, label } => {
             system("agent_queued", json!({ "agent_id": agent, "label": label }))
         }
