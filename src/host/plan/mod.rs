@@ -12,10 +12,12 @@
 
 mod again;
 mod agent;
+mod answer;
 mod cost;
 mod files;
 mod merges;
 mod model;
+mod planned;
 mod repository;
 mod worktrees;
 
@@ -26,9 +28,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-pub use agent::Planned;
 pub use cost::Cost;
 pub use merges::Wanted;
+pub use planned::Planned;
 
 use crate::error::{Error, Kind, Result};
 use crate::journal::AgentRow;
@@ -182,7 +184,7 @@ impl Plan {
     /// Returns what was planned. `budget` is the run's.
     pub fn report(&self, concurrency: usize, budget: Option<f64>) -> Report {
         let state = self.state();
-        let agents = agent::sorted(&state.agents);
+        let agents = planned::sorted(&state.agents);
         let asked = || agents.iter().filter(|agent| agent.is_asked());
         let known = asked().filter_map(|agent| agent.worst_case_usd);
         // The sum of nothing is -0.
