@@ -16,7 +16,7 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 
 /// What the manual has and this version lacks.
-pub const LATER: [&str; 3] = ["get", "args", "phase"];
+pub const LATER: [&str; 2] = ["get", "phase"];
 
 const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };

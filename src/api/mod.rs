@@ -2,6 +2,7 @@
 //! below, a plain table out. A decision about the domain does not belong here.
 
 pub mod agent;
+mod arguments;
 pub mod budget;
 mod events;
 pub mod fs;
@@ -63,6 +64,7 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     let agent = agent::module(runtime, host)?;
     runtime.load_own::<()>(TASKS, (&agent, task::groups(runtime, host)?, kit))?;
     runtime.load_own::<()>(TEXT, (&agent, kit))?;
+    arguments::install(runtime, &agent)?;
     runtime.publish("agent", agent)?;
     runtime.publish("git", git::module(runtime, host)?)?;
     runtime.publish("github", github::module(lua)?)?;
