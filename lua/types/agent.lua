@@ -1,5 +1,25 @@
 ---@meta agentlua.agent
 
+---What a script says of its arguments: a list of them, and what it does.
+---@class agent.ArgsOptions: agent.Argument[]
+---What the script does, for `--help` (default: nothing is said).
+---@field about? string
+
+---An argument of a script: a list of names, `"task"` for one that goes by its place and `"--limit"`, `"-n"` or both
+---for an option, and of its type: `"string"` (default), `"integer"`, `"number"`, `"boolean"`, `"file"` and
+---`"directory"` (which have to exist), or a list of the words that are allowed.
+---@class agent.Argument: (string|string[])[]
+---What it is when nothing is typed; a list with `many` (default: nil, `false` for a boolean, an empty list with `many`).
+---@field default? any
+---Whether it has to be typed (default: false).
+---@field required? boolean
+---Whether it may be typed several times, or of a place, all that follows; its field is a list (default: false).
+---@field many? boolean
+---What it is, for `--help` (default: nothing is said).
+---@field help? string
+---What `--help` calls its value (default: its name in capitals).
+---@field metavar? string
+
 ---What can be run: a query, a prompt, a function or a task.
 ---@alias agent.Item agent.Query|string|agent.Task|fun(...): ...
 
@@ -964,6 +984,27 @@ function agent.remove(agent, options) end
 ---@return nil
 ---@return agent.Error? e
 function agent.try_remove(agent, options) end
+
+---Declares the arguments of the script, and returns what was typed for them: a table with a field for each, dashes
+---as underscores. Reading a field that is not declared is an error. What the declaration does not allow ends the
+---run with exit code 2 before anything starts; `--help` prints what is declared.
+---
+---```lua
+---local args = agent.args {
+---  about = "Reviews every open pull request.",
+---  { "branches", many = true, help = "local branches to review instead" },
+---  { "--post", "boolean", help = "post the reviews" },
+---  { "-n", "--limit", "integer", default = 10, help = "how many at most" },
+---  { "--strategy", { "merge", "squash" }, default = "merge" },
+---}
+---print(args.limit, args.post, #args.branches)
+---```
+---
+---It reads the global `arg`; in the REPL there is none, and all have their defaults.
+---@param declaration agent.ArgsOptions
+---@return table<string, any>
+---@nodiscard
+function agent.args(declaration) end
 
 ---Fills `${name}` and `${a.b}`, and strips common indentation. A missing name is an error.
 ---@param template string

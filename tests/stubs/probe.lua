@@ -80,6 +80,11 @@ local taken = {
   ["t.run"] = run_options,
   ["repo:sh"] = shell_options,
   ["agent.all"] = options(agent.all, {}),
+  ["agent.args"] = options(agent.args),
+  ["agent.args: argument"] = options(function(argument)
+    argument[1] = "x"
+    agent.args { argument }
+  end),
   ["agent.config"] = options(agent.config),
   ["agent.config: worktree"] = options(function(worktree)
     agent.config { worktree = worktree }

@@ -53,7 +53,9 @@ pub(super) fn parse(declared: &Declared, typed: &Typed) -> Result<Answer> {
     let mut matches = match command.try_get_matches_from_mut(args) {
         Ok(matches) => matches,
         Err(fault) if fault.kind() == ErrorKind::DisplayHelp => {
-            return Ok(Answer::Help(fault.to_string()));
+            let text = fault.to_string();
+            let lines: Vec<_> = text.trim_end().lines().map(str::trim_end).collect();
+            return Ok(Answer::Help(lines.join("\n") + "\n"));
         }
         Err(fault) => return Err(complaint(&fault, declared, typed)),
     };
@@ -196,8 +198,12 @@ fn complaint(fault: &clap::Error, declared: &Declared, typed: &Typed) -> Error {
             format!("`{script}` has no option `{argument}`")
         }
         ErrorKind::UnknownArgument => {
-            let places = declared.arguments.iter().filter(|each| each.is_positional()).count();
-            let some = if places == 0 { "no arguments but options" } else { "no more arguments" };
+            let has_places = declared.arguments.iter().any(Argument::is_positional);
+            let some = match (has_places, declared.arguments.is_empty()) {
+                (true, _) => "no more arguments",
+                (false, true) => "no arguments",
+                (false, false) => "no arguments but options",
+            };
             format!("`{script}` takes {some}: `{}` is too many", text(ContextKind::InvalidArg))
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {

@@ -241,7 +241,10 @@ impl Argument {
         };
         text.map(Some).ok_or_else(|| {
             let given = match value {
-                LuaValue::String(text) => format!("`{}`", text.to_string_lossy()),
+                LuaValue::String(text) => match &self.ty {
+                    Type::Words(_) => format!("`{}`", text.to_string_lossy()),
+                    _ => format!("the string `{}`", text.to_string_lossy()),
+                },
                 LuaValue::Number(number) => format!("{number:?}"),
                 other => format!("a {}", type_of(other)),
             };
