@@ -48,3 +48,5 @@ function agent.args(declaration)
   end
   return strict(answer, names)
 end
+
+agent.try_args = kit.twin(agent.args)

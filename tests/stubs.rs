@@ -83,11 +83,13 @@ const RESULTS: [(&str, &[&str]); 23] = [
 ];
 
 /// Twins that the stubs leave out: the function fails by misuse only, which a twin raises too.
-const IDLE_TWINS: [&str; 20] = [
+const IDLE_TWINS: [&str; 22] = [
     "agent.try_all_settled",
+    "agent.try_args",
     "agent.try_iter",
     "agent.try_map_settled",
     "agent.try_model",
+    "agent.try_phase",
     "agent.try_sleep",
     "agent.try_text",
     "agent.try_tool",

@@ -971,6 +971,37 @@ function agent.list(options) end
 ---@return agent.Error e
 function agent.try_list(options) end
 
+---Returns a handle on an agent by its id, of another process or an earlier run too: what it tells comes from the
+---journal of this repository, and what it asks is answered by the run that the agent belongs to. `await` returns
+---the outcome of one that has ended at once, or raises its error; `status` may also say `waiting` or `interrupted`;
+---`send`, `cancel` and `status` wait for the answer. Closing the handle leaves the agent alone.
+---
+---```lua
+---for _, row in ipairs(agent.list()) do
+---  if row.status == "running" then
+---    agent.get(row.id):send("Stop after this file.")
+---  end
+---end
+---```
+---@async
+---@param id string|agent.Outcome|agent.Task an id or the start of one, a `session_id`, an outcome, a task
+---@return agent.Task
+---@nodiscard
+function agent.get(id) end
+
+---Is `agent.get`, and returns `nil, e` when the journal cannot be read.
+---@async
+---@param id string|agent.Outcome|agent.Task
+---@return agent.Task? task
+---@return agent.Error e
+---@nodiscard
+function agent.try_get(id) end
+
+---Says that the script has come to another part of its work: a heading in the progress, and in `stream-json` a
+---`system` object of the subtype `phase`.
+---@param name string one line
+function agent.phase(name) end
+
 ---Removes the worktree of an agent that has ended, and its branch if it is merged or empty. Raises when something would be lost, unless `force` is given.
 ---@async
 ---@param agent string|agent.Outcome|agent.Task an id or the start of one, an outcome, a task

@@ -10,6 +10,7 @@ pub mod git;
 pub mod github;
 pub mod integrate;
 pub mod json;
+mod known;
 pub mod log;
 pub mod model;
 pub mod objection;

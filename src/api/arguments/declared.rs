@@ -91,7 +91,8 @@ fn halves(lua: &Lua, table: &LuaTable) -> Result<(Vec<LuaValue>, LuaTable)> {
         let named = lua.create_table()?;
         for pair in table.pairs::<LuaValue, LuaValue>() {
             let (key, value) = pair?;
-            let is_listed = key.as_i64().is_some_and(|key| (1..=list.len() as i64).contains(&key));
+            let place = key.as_i64().and_then(|key| usize::try_from(key).ok());
+            let is_listed = place.is_some_and(|place| (1..=list.len()).contains(&place));
             if !is_listed {
                 named.raw_set(key, value)?;
             }
@@ -103,11 +104,11 @@ fn halves(lua: &Lua, table: &LuaTable) -> Result<(Vec<LuaValue>, LuaTable)> {
 
 impl Argument {
     fn read(lua: &Lua, table: &LuaTable, number: usize) -> Result<Self> {
-        let (list, named) = halves(lua, table)?;
+        let (list, options) = halves(lua, table)?;
         let (names, ty) = Self::head(lua, list, number)?;
         let shown = names.last().cloned().unwrap_or_default();
         let mut argument = Self::named(&names, ty)?;
-        let mut options = Options::read(lua, &named, &ARGUMENT)?;
+        let mut options = Options::read(lua, &options, &ARGUMENT)?;
         argument.many = options.flag("many")?.unwrap_or(false);
         argument.required = options.flag("required")?.unwrap_or(false);
         argument.help = options.text("help")?;
@@ -225,8 +226,7 @@ impl Argument {
     fn one_default(&self, value: &LuaValue) -> std::result::Result<Option<String>, String> {
         let text = match (&self.ty, value) {
             (Type::Boolean, LuaValue::Boolean(flag)) => return Ok(flag.then(|| "true".to_owned())),
-            (Type::Integer, LuaValue::Integer(integer)) => Some(integer.to_string()),
-            (Type::Number, LuaValue::Integer(integer)) => Some(integer.to_string()),
+            (Type::Integer | Type::Number, LuaValue::Integer(integer)) => Some(integer.to_string()),
             (Type::Number, LuaValue::Number(number)) if number.is_finite() => {
                 Some(number.to_string())
             }
@@ -324,7 +324,7 @@ impl Type {
                 let (list, named) = halves(lua, table)?;
                 let words: Option<Vec<String>> = list
                     .iter()
-                    .map(|word| word.as_string().map(|word| word.to_string_lossy()))
+                    .map(|word| word.as_string().map(LuaString::to_string_lossy))
                     .collect();
                 words
                     .filter(|words| !words.is_empty() && named.is_empty())
