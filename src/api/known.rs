@@ -76,7 +76,7 @@ async fn look(host: &Host, data: &LuaAnyUserData, known: Known) -> Returned<Agen
 fn require_other(row: &AgentRow, what: &str) -> Result<()> {
     if row.status.is_live() && Task::current()?.works_for(&row.id) {
         return Err(Error::usage(format!(
-            "`{}` would wait for {what} itself: this runs in a call of its own",
+            "`{}` would wait for {what}: this runs in a call of its own",
             row.id
         )));
     }
@@ -93,7 +93,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
             let host = Arc::clone(&host);
             async move {
                 let (data, known) = handle(&mut args)?;
-                require_other(&look(&host, &data, known.clone()).await?, "")?;
+                require_other(&look(&host, &data, known.clone()).await?, "itself")?;
                 let waited = known.clone();
                 let outcome = host.beside(async move { waited.outcome().await }).await??;
                 look(&host, &data, known).await?;
@@ -156,7 +156,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
         let host = Arc::clone(&host);
         async move {
             let (data, known) = handle(&mut args)?;
-            require_other(&look(&host, &data, known.clone()).await?, "the events of")?;
+            require_other(&look(&host, &data, known.clone()).await?, "the events of itself")?;
             events::following(&lua, &host, known.follow())
         }
     })?;

@@ -42,6 +42,8 @@ use crate::vm::Runtime;
 const TASKS: &str = include_str!("../../lua/tasks.lua");
 /// `agent.text`, written in Lua.
 const TEXT: &str = include_str!("../../lua/text.lua");
+/// `require "agentlua.patterns"`, written in Lua for people to read.
+const PATTERNS: &str = include_str!("../../lua/patterns.lua");
 
 /// Puts every global in its place.
 ///
@@ -74,5 +76,15 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.publish("json", json::module(lua)?)?;
     runtime.publish("log", log::module(lua, host)?)?;
     test::offer(lua, host, kit)?;
+    offer_patterns(lua)?;
     plan::install(runtime, host)
+}
+
+/// Makes the patterns a module that can be required; nothing is loaded before it is.
+fn offer_patterns(lua: &Lua) -> LuaResult<()> {
+    let preload: LuaTable = lua.globals().get::<LuaTable>("package")?.get("preload")?;
+    let load = lua.create_function(|lua, _: LuaMultiValue| {
+        lua.load(PATTERNS).set_name("=[agentlua]").eval::<LuaTable>()
+    })?;
+    preload.set("agentlua.patterns", load)
 }

@@ -40,6 +40,9 @@ for module, members in pairs(modules) do
 end
 
 -- What a case is given, and a repository of it: functions behind a metatable, and beside it.
+for name, f in pairs(require("agentlua.patterns")) do
+  functions["patterns." .. name] = { later = is_later(f), waits = waits(f) }
+end
 local test = require("agentlua.test")
 for name, f in pairs(test) do
   functions["test." .. name] = { later = is_later(f), waits = waits(f) }

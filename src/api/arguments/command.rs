@@ -73,13 +73,14 @@ impl Typed {
         }
     }
 
-    fn name(&self) -> &str {
-        if self.script.is_empty() { "the script" } else { &self.script }
+    /// Returns what the script is called in a sentence.
+    fn name(&self) -> String {
+        if self.script.is_empty() { "the script".to_owned() } else { format!("`{}`", self.script) }
     }
 }
 
 fn command(declared: &Declared, typed: &Typed) -> Command {
-    let mut command = Command::new(typed.name().to_owned())
+    let mut command = Command::new(typed.name())
         .bin_name(typed.command())
         .no_binary_name(true)
         .disable_version_flag(true)
@@ -195,7 +196,7 @@ fn complaint(fault: &clap::Error, declared: &Declared, typed: &Typed) -> Error {
     let choices = texts(ContextKind::ValidValue);
     let message = match fault.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            format!("`{script}` has no option `{argument}`")
+            format!("{script} has no option `{argument}`")
         }
         ErrorKind::UnknownArgument => {
             let has_places = declared.arguments.iter().any(Argument::is_positional);
@@ -204,7 +205,7 @@ fn complaint(fault: &clap::Error, declared: &Declared, typed: &Typed) -> Error {
                 (false, true) => "no arguments",
                 (false, false) => "no arguments but options",
             };
-            format!("`{script}` takes {some}: `{}` is too many", text(ContextKind::InvalidArg))
+            format!("{script} takes {some}: `{}` is too many", text(ContextKind::InvalidArg))
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
             match choices.as_slice() {
@@ -223,7 +224,7 @@ fn complaint(fault: &clap::Error, declared: &Declared, typed: &Typed) -> Error {
         ErrorKind::ArgumentConflict => format!("`{argument}` is given twice"),
         ErrorKind::MissingRequiredArgument => {
             let missing: Vec<_> = texts(ContextKind::InvalidArg).iter().map(bare).collect();
-            format!("`{script}` needs {}", listed(&missing, "and"))
+            format!("{script} needs {}", listed(&missing, "and"))
         }
         _ => {
             let whole = fault.to_string();
