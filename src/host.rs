@@ -5,6 +5,7 @@ mod asking;
 mod cassette;
 pub mod gc;
 pub mod integrate;
+pub mod known;
 pub mod merge;
 mod models;
 pub mod onlooker;

@@ -2,6 +2,7 @@
 //! below, a plain table out. A decision about the domain does not belong here.
 
 pub mod agent;
+mod arguments;
 pub mod budget;
 mod events;
 pub mod fs;
@@ -9,6 +10,7 @@ pub mod git;
 pub mod github;
 pub mod integrate;
 pub mod json;
+mod known;
 pub mod log;
 pub mod model;
 pub mod objection;
@@ -40,6 +42,8 @@ use crate::vm::Runtime;
 const TASKS: &str = include_str!("../../lua/tasks.lua");
 /// `agent.text`, written in Lua.
 const TEXT: &str = include_str!("../../lua/text.lua");
+/// `require "agentlua.patterns"`, written in Lua for people to read.
+const PATTERNS: &str = include_str!("../../lua/patterns.lua");
 
 /// Puts every global in its place.
 ///
@@ -63,6 +67,7 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     let agent = agent::module(runtime, host)?;
     runtime.load_own::<()>(TASKS, (&agent, task::groups(runtime, host)?, kit))?;
     runtime.load_own::<()>(TEXT, (&agent, kit))?;
+    arguments::install(runtime, &agent)?;
     runtime.publish("agent", agent)?;
     runtime.publish("git", git::module(runtime, host)?)?;
     runtime.publish("github", github::module(lua)?)?;
@@ -71,5 +76,15 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.publish("json", json::module(lua)?)?;
     runtime.publish("log", log::module(lua, host)?)?;
     test::offer(lua, host, kit)?;
+    offer_patterns(lua)?;
     plan::install(runtime, host)
+}
+
+/// Makes the patterns a module that can be required; nothing is loaded before it is.
+fn offer_patterns(lua: &Lua) -> LuaResult<()> {
+    let preload: LuaTable = lua.globals().get::<LuaTable>("package")?.get("preload")?;
+    let load = lua.create_function(|lua, _: LuaMultiValue| {
+        lua.load(PATTERNS).set_name("=[agentlua]").eval::<LuaTable>()
+    })?;
+    preload.set("agentlua.patterns", load)
 }

@@ -92,9 +92,8 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                     uncommitted: false,
                 });
             }
-            if let Some(task) = task::of(value) {
-                let branch = task.agent().and_then(|live| live.branch.get().cloned());
-                return match branch {
+            if let Some(task) = task::named(value) {
+                return match task.branch {
                     Some(branch) => Ok(Revision::plain(branch)),
                     None => {
                         Err(Error::usage(format!("{place} is a task that has no branch (yet)"))

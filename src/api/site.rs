@@ -223,9 +223,7 @@ fn there(options: &Options, value: &LuaValue) -> Result<Start> {
             lender: Some(handle.id().to_owned()),
         });
     }
-    if let Some(task) = task::of(value)
-        && matches!(task.status(), "running" | "queued")
-    {
+    if task::named(value).is_some_and(|task| task.works) {
         return Err(options
             .bad("worktree", "is a task that has not ended")
             .hint("wait for it with `task:await()`"));

@@ -104,6 +104,7 @@ struct Later {
 }
 
 #[derive(Args)]
+#[command(override_usage = "agentlua run [OPTIONS] <SCRIPT> [ARG]...")]
 struct Run {
     #[command(flatten)]
     flags: Flags,
@@ -114,11 +115,10 @@ struct Run {
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "")]
     resume: Option<String>,
-    /// The script; `-` reads it from standard input
-    script: PathBuf,
-    /// What the script finds in `arg[1]`, `arg[2]`…
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<OsString>,
+    /// The script, or `-` for standard input, and what it finds in `arg[1]`, `arg[2]`…: all that follows
+    /// is the script's, options too
+    #[arg(required = true, trailing_var_arg = true, value_name = "SCRIPT")]
+    script: Vec<OsString>,
 }
 
 #[derive(Args)]

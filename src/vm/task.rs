@@ -305,6 +305,12 @@ impl Task {
         self.lineage().any(|task| task.id == id)
     }
 
+    /// Reports whether it, or one that it descends from, asks the agent `id`.
+    pub fn works_for(self: &Rc<Self>, id: &str) -> bool {
+        let is_asked = |live: &Live| live.id.get().is_some_and(|own| own == id);
+        self.lineage().any(|task| task.agent().is_some_and(|live| is_asked(&live)))
+    }
+
     /// Returns the task, its parent, and so on up to the root.
     fn lineage(self: &Rc<Self>) -> impl Iterator<Item = Rc<Self>> {
         std::iter::successors(Some(Rc::clone(self)), |task| {

@@ -202,7 +202,7 @@ local calls = {
   { "agent.config" },
   { "agent.config", { worktree = { setup = "true", include = true } } },
   { "agent.text", "${a.b}", { a = { b = 1 } } },
-  { "agent.args", { name = "string" } },
+  { "agent.args", { about = "x", { "--name", "string" } } },
   { "agent.once", "id", fn },
   { "agent.now" },
   { "agent.random" },

@@ -96,7 +96,10 @@ impl Host {
         }
         let work = self.work(plan, &order, &id, ground.as_ref()).await?;
         let outcome = self.answer(&order, id, ground.as_ref(), work)?;
-        plan.state().rows.push(self.row(&order, &outcome));
+        let (row, mut state) = (self.row(&order, &outcome), plan.state());
+        state.rows.push(row);
+        state.outcomes.push(outcome.clone());
+        drop(state);
         Ok(outcome)
     }
 

@@ -32,6 +32,7 @@ pub use cost::Cost;
 pub use merges::Wanted;
 pub use planned::Planned;
 
+use crate::agent::outcome::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::journal::AgentRow;
 use files::Files;
@@ -99,6 +100,8 @@ struct State {
     sleeps: u32,
     /// What the registry would have of them.
     rows: Vec<AgentRow>,
+    /// How they are taken to end, in the same order.
+    outcomes: Vec<Outcome>,
     ids: BTreeSet<String>,
     /// Agents that are being planned.
     under_way: usize,
@@ -150,6 +153,12 @@ impl Plan {
     /// Returns what the registry would have of the agents that were planned.
     pub fn rows(&self) -> Vec<AgentRow> {
         self.state().rows.clone()
+    }
+
+    /// Returns the same with how each is taken to end.
+    pub fn ends(&self) -> Vec<(AgentRow, Outcome)> {
+        let state = self.state();
+        state.rows.iter().cloned().zip(state.outcomes.iter().cloned()).collect()
     }
 
     /// Reports whether something was not done that the rest of the script may build on.
