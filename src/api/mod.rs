@@ -65,7 +65,7 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     runtime.load_own::<()>(TEXT, (&agent, kit))?;
     runtime.publish("agent", agent)?;
     runtime.publish("git", git::module(runtime, host)?)?;
-    runtime.publish("github", github::module(lua)?)?;
+    runtime.publish("github", github::module(lua, host)?)?;
     runtime.publish("sh", sh::module(lua, host)?)?;
     runtime.publish("fs", fs::module(lua, host)?)?;
     runtime.publish("json", json::module(lua)?)?;
