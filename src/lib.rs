@@ -18,7 +18,7 @@
 //! ```
 //!
 //! Layers, each naming only what stands to its right (`tests/layers.rs`):
-//! `cli → api → vm → host → agent → model, tool → workspace → git → journal → process → config →
+//! `cli → api → vm → host → github, agent → model, tool → workspace → git → journal → process → config →
 //! event, error, media, schema`.
 
 pub mod agent;
@@ -31,6 +31,7 @@ pub mod error;
 pub mod event;
 pub mod files;
 pub mod git;
+pub mod github;
 pub mod host;
 pub mod http;
 pub mod journal;

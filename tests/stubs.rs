@@ -48,6 +48,12 @@ const OPTIONS: [(&str, &[&str]); 29] = [
     ),
     ("git.StatusOptions", &["git.status"]),
     ("git.WorktreeOptions", &["git.worktree"]),
+    ("github.CreatePullOptions", &["github.create_pull"]),
+    ("github.IssuesOptions", &["github.issues"]),
+    ("github.PullsOptions", &["github.pulls"]),
+    ("github.RepoOptions", &["github.comment", "github.diff", "github.pull"]),
+    ("github.ReviewComment", &["github.review: comments"]),
+    ("github.ReviewOptions", &["github.review"]),
     ("json.EncodeOptions", &["json.encode"]),
     ("sh.Options", &["sh"]),
     ("sh.Program", &["sh.run"]),
@@ -56,7 +62,7 @@ const OPTIONS: [(&str, &[&str]); 29] = [
 ];
 
 /// Kinds of results, and the classes that share their fields.
-const RESULTS: [(&str, &[&str]); 23] = [
+const RESULTS: [(&str, &[&str]); 27] = [
     ("outcome", &["agent.Outcome"]),
     ("settled item", &["agent.Settled"]),
     ("agent", &["agent.Row"]),
@@ -79,6 +85,10 @@ const RESULTS: [(&str, &[&str]); 23] = [
     ("file status", &["git.FileStatus"]),
     ("transfer", &["git.Transfer"]),
     ("ref change", &["git.RefChange"]),
+    ("pull", &["github.Pull"]),
+    ("issue", &["github.Issue"]),
+    ("comment", &["github.Comment"]),
+    ("review", &["github.Review"]),
     ("script run", &["test.Run"]),
 ];
 

@@ -70,7 +70,7 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     arguments::install(runtime, &agent)?;
     runtime.publish("agent", agent)?;
     runtime.publish("git", git::module(runtime, host)?)?;
-    runtime.publish("github", github::module(lua)?)?;
+    runtime.publish("github", github::module(lua, host)?)?;
     runtime.publish("sh", sh::module(lua, host)?)?;
     runtime.publish("fs", fs::module(lua, host)?)?;
     runtime.publish("json", json::module(lua)?)?;

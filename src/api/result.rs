@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::test;
 use crate::agent::outcome;
+use crate::github;
 use crate::vm::{error, value};
 
 /// Returns the fields that a kind of result may have.
@@ -83,6 +84,10 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "base_commit",
             "head_commit",
         ],
+        "pull" => &github::Pull::FIELDS,
+        "issue" => &github::Issue::FIELDS,
+        "comment" => &github::COMMENT,
+        "review" => &github::REVIEW,
         "script run" => test::FIELDS,
         "command result" => &["ok", "code", "stdout", "stderr"],
         "config" => &[

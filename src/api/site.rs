@@ -230,6 +230,10 @@ fn there(options: &Options, value: &LuaValue) -> Result<Start> {
     }
     let place = format!("`{}`: option `worktree`", options.function());
     let revision = plainly(revision::read(value, &place))?;
+    if let Some(pull) = &revision.pull {
+        let why = format_args!("is the pull request `{}`, which has no worktree", pull.name);
+        return Err(options.bad("worktree", why).hint("start from it: `base = pull`"));
+    }
     Ok(Start::There { branch: revision.rev, path: revision.worktree_path, lender: None })
 }
 

@@ -60,7 +60,7 @@ pub use merge::{
 pub use private::{Kept, Left};
 pub use reader::{Head, Reader};
 pub use recover::{Recovered, recover};
-pub use remote::{DEFAULT_LIMIT, Fetch, Fetched, Lease, Push, Pushed, RefChange};
+pub use remote::{Address, DEFAULT_LIMIT, Fetch, Fetched, Lease, Push, Pushed, RefChange, Remote};
 pub use repo::{Opening, Repo};
 pub use scope::Scope;
 pub use snapshot::{CommitMessage, Finished};

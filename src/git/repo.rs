@@ -16,6 +16,7 @@ use super::merge::Lanes;
 use super::pretend::Pretended;
 use super::private::Cached;
 use super::reader::Reader;
+use super::remote::Asked;
 use super::size::Sizes;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::journal::Store;
@@ -58,6 +59,7 @@ pub struct Repo {
     pub(super) ledger: OnceCell<Ledger>,
     pub(super) lanes: Lanes,
     pub(super) sizes: Sizes,
+    pub(super) asked: Asked,
 }
 
 impl Repo {
@@ -126,6 +128,7 @@ impl Repo {
             ledger: OnceCell::new(),
             lanes: Lanes::default(),
             sizes: Sizes::default(),
+            asked: Asked::default(),
         }))
     }
 

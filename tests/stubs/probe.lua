@@ -124,6 +124,16 @@ local taken = {
   ["git.status"] = options(git.status),
   ["git.worktree"] = options(git.worktree),
   ["git.worktrees"] = options(git.worktrees),
+  ["github.comment"] = options(github.comment, 1, "x"),
+  ["github.create_pull"] = options(github.create_pull),
+  ["github.diff"] = options(github.diff, 1),
+  ["github.issues"] = options(github.issues),
+  ["github.pull"] = options(github.pull, 1),
+  ["github.pulls"] = options(github.pulls),
+  ["github.review"] = options(github.review, 1),
+  ["github.review: comments"] = options(function(comment)
+    github.review(1, { comments = { comment } })
+  end),
   ["json.encode"] = options(json.encode, 1),
   ["sh"] = options(sh, "true"),
   ["sh.run"] = options(sh.run),
