@@ -287,3 +287,161 @@ fn up(out: &mut Vec<u8>, rows: usize) {
         out.extend(format!("\x1b[{rows}A").as_bytes());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// A terminal that is high enough for everything: lines, and where the cursor is.
+    struct Terminal {
+        lines: Vec<Vec<char>>,
+        at: (usize, usize),
+    }
+
+    impl Terminal {
+        fn take(&mut self, bytes: &[u8], columns: usize) {
+            let text = String::from_utf8(bytes.to_vec()).expect("text");
+            let mut rest = text.as_str();
+            while let Some(letter) = rest.chars().next() {
+                rest = &rest[letter.len_utf8()..];
+                match letter {
+                    '\r' => self.at.1 = 0,
+                    '\n' => self.at = (self.at.0 + 1, 0),
+                    '\x1b' => {
+                        let end = rest.find(|c: char| c.is_ascii_alphabetic()).expect("an end");
+                        self.steer(&rest[1..=end]);
+                        rest = &rest[end + 1..];
+                    }
+                    letter => {
+                        assert!(self.at.1 < columns, "a line is broken");
+                        let column = self.at.1;
+                        self.line().resize(column, ' ');
+                        self.line().push(letter);
+                        self.at.1 += 1;
+                    }
+                }
+                self.line();
+            }
+        }
+
+        /// Returns the line of the cursor, whose rest is empty in all that is written here.
+        fn line(&mut self) -> &mut Vec<char> {
+            let rows = self.lines.len().max(self.at.0 + 1);
+            self.lines.resize(rows, Vec::new());
+            &mut self.lines[self.at.0]
+        }
+
+        fn steer(&mut self, order: &str) {
+            match order.split_at(order.len() - 1) {
+                (rows, "A") => {
+                    let rows: usize = rows.parse().expect("a number");
+                    self.at.0 = self.at.0.checked_sub(rows).expect("not above the first line");
+                }
+                ("", "J") => {
+                    let column = self.at.1;
+                    self.line().truncate(column);
+                    self.lines.truncate(self.at.0 + 1);
+                }
+                ("", "K") => {
+                    let column = self.at.1;
+                    self.line().truncate(column);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+
+        fn text(&self) -> String {
+            let lines: Vec<String> = self.lines.iter().map(|line| line.iter().collect()).collect();
+            lines.join("\n")
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Print(String),
+        Say(String),
+        Show(usize),
+        Hide,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            "[a-z ]{0,6}(\n[a-z]{0,4}){0,2}".prop_map(Step::Print),
+            "\n?[A-Z]{1,6}\n".prop_map(Step::Say),
+            (0..5usize).prop_map(Step::Show),
+            Just(Step::Hide),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_printed_is_there_as_it_would_be_without_a_block(
+            steps in proptest::collection::vec(step(), 1..40),
+        ) {
+            let size = Size { columns: 500, rows: 100 };
+            let mut block = Block::EMPTY;
+            let mut terminal = Terminal { lines: Vec::new(), at: (0, 0) };
+            let (mut ended, mut begun) = (String::new(), String::new());
+            for (number, step) in steps.into_iter().enumerate() {
+                let mut out = Vec::new();
+                match step {
+                    Step::Print(text) => {
+                        block.print(text.as_bytes(), &mut out, size);
+                        begun.push_str(&text);
+                        if let Some(at) = begun.rfind('\n') {
+                            ended.extend(begun.drain(..=at));
+                        }
+                    }
+                    Step::Say(text) => {
+                        let is_fresh = begun.is_empty() && !block.shown.is_empty();
+                        block.say(&text, &mut out, size);
+                        ended += if is_fresh { text.trim_start() } else { &text };
+                    }
+                    Step::Show(count) => {
+                        let lines = (0..count).map(|line| format!("#{line} of {number}"));
+                        block.show(lines.collect(), &mut out, size);
+                    }
+                    Step::Hide => block.erase(&mut out, size),
+                }
+                terminal.take(&out, size.columns);
+                let mut expected = format!("{ended}{begun}");
+                if !block.shown.is_empty() {
+                    expected += if begun.is_empty() { "" } else { "\n" };
+                    expected += &block.lines.join("\n");
+                }
+                prop_assert_eq!(terminal.text(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_became_narrower_has_broken_the_lines() {
+        let (wide, narrow) = (Size { columns: 80, rows: 24 }, Size { columns: 20, rows: 24 });
+        let mut block = Block::EMPTY;
+        let mut out = Vec::new();
+        block.print(b"0123456789012345678901234", &mut out, wide);
+        block.show(vec!["x".repeat(50), "y".repeat(10)], &mut out, wide);
+        assert_eq!(block.shown, [50, 10]);
+        let mut out = Vec::new();
+        block.erase(&mut out, narrow);
+        // Two rows of the begun line, three and one of the block; the cursor is in the last.
+        assert_eq!(out, b"\x1b[5A\r\x1b[J0123456789012345678901234");
+    }
+
+    #[test]
+    fn what_prints_much_does_not_wait_for_the_block() {
+        let size = Size { columns: 80, rows: 24 };
+        let mut block = Block::EMPTY;
+        let mut out = Vec::new();
+        block.show(vec!["here".to_owned()], &mut out, size);
+        for _ in 0..1000 {
+            block.print(b"line\n", &mut out, size);
+        }
+        let drawn = String::from_utf8_lossy(&out).matches("here").count();
+        assert_eq!(drawn, usize::from(BURST) + 1);
+        block.show(vec!["here".to_owned()], &mut out, size);
+        assert!(out.ends_with(b"here\x1b[K"), "it comes back");
+    }
+}

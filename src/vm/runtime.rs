@@ -235,6 +235,26 @@ fn set_package_path(lua: &Lua, script_dir: &Path) -> LuaResult<()> {
     lua.globals().get::<LuaTable>("package")?.set("path", path)
 }
 
+/// Adds what connects the script with the standard streams.
+fn streams(lua: &Lua, setup: &Setup, raw: &LuaTable) -> LuaResult<()> {
+    for (name, way) in [("write", &setup.write), ("complain", &setup.complain)] {
+        let way = Rc::clone(way);
+        let write = move |_: &Lua, text: LuaString| {
+            way(&text.as_bytes());
+            Ok(())
+        };
+        raw.set(name, lua.create_function(write)?)?;
+    }
+    if let Some(reading) = setup.reading.clone() {
+        let tell = move |_: &Lua, begins: bool| {
+            reading(begins);
+            Ok(())
+        };
+        raw.set("reading", lua.create_function(tell)?)?;
+    }
+    Ok(())
+}
+
 /// What the prelude is given.
 fn raw(
     lua: &Lua,
@@ -311,21 +331,7 @@ fn raw(
         "task_id",
         lua.create_function(|_, ()| Ok(Task::current().map_or(0, |task| task.id())))?,
     )?;
-    for (name, way) in [("write", &setup.write), ("complain", &setup.complain)] {
-        let way = Rc::clone(way);
-        let write = move |_: &Lua, text: LuaString| {
-            way(&text.as_bytes());
-            Ok(())
-        };
-        raw.set(name, lua.create_function(write)?)?;
-    }
-    if let Some(reading) = setup.reading.clone() {
-        let tell = move |_: &Lua, begins: bool| {
-            reading(begins);
-            Ok(())
-        };
-        raw.set("reading", lua.create_function(tell)?)?;
-    }
+    streams(lua, setup, &raw)?;
     let (stopper, exit) = (root.stopper().clone(), Rc::clone(exit));
     raw.set(
         "exit",

@@ -164,12 +164,12 @@ impl Fleet {
 
     /// Takes note of what changes one agent.
     fn change(&mut self, event: &Event, now: Instant) {
-        let agent = match event {
-            Event::TurnFinished { agent, .. }
-            | Event::ToolFinished { agent, .. }
-            | Event::RetryScheduled { agent, .. }
-            | Event::Verified { agent, .. } => agent,
-            _ => return,
+        let (Event::TurnFinished { agent, .. }
+        | Event::ToolFinished { agent, .. }
+        | Event::RetryScheduled { agent, .. }
+        | Event::Verified { agent, .. }) = event
+        else {
+            return;
         };
         if let Some(agent) = self.agents.get_mut(agent) {
             agent.change(event, now);
@@ -319,5 +319,106 @@ fn shown(calls: &[ToolSummary]) -> String {
     match calls.len() {
         1 => call.trim_end().to_owned(),
         count => format!("{} (+{})", call.trim_end(), count - 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Usage;
+
+    fn queued(agent: &str) -> Event {
+        Event::AgentQueued { agent: agent.into(), label: format!("{agent}'s\nlabel") }
+    }
+
+    fn started(agent: &str) -> Event {
+        Event::AgentStarted {
+            agent: agent.into(),
+            label: format!("{agent}'s\nlabel"),
+            model: "acted".into(),
+            turns: 0,
+            max_turns: 20,
+            branch: None,
+            worktree_path: None,
+            base_commit: None,
+        }
+    }
+
+    fn answered(agent: &str, turn: u32, tools: &[&str]) -> Event {
+        let call = |tool: &&str| ToolSummary { tool: (*tool).into(), argument: "x".into() };
+        Event::TurnFinished {
+            agent: agent.into(),
+            turn,
+            calls: tools.iter().map(call).collect(),
+            usage: Usage { input_tokens: 100, output_tokens: 10, ..Usage::default() },
+            cost_usd: Some(0.5),
+        }
+    }
+
+    fn called(agent: &str, tool: &str) -> Event {
+        let (agent, tool) = (agent.into(), tool.into());
+        Event::ToolFinished { agent, turn: 1, tool, ok: true, duration_ms: 1 }
+    }
+
+    fn retries(agent: &str) -> Event {
+        Event::RetryScheduled {
+            agent: agent.into(),
+            attempt: 2,
+            delay_ms: 7_500,
+            status: None,
+            word: None,
+            reason: "over\x1bloaded".into(),
+        }
+    }
+
+    fn ids(view: &View) -> Vec<&str> {
+        view.rows.iter().map(|row| row.id.as_str()).collect()
+    }
+
+    #[test]
+    fn a_line_tells_what_its_agent_is_doing() {
+        let now = Instant::now();
+        let mut fleet = Fleet::new(now);
+        let mut after = |event: Event| {
+            fleet.note(&event, now);
+            let view = fleet.view(now + Duration::from_secs(2), 5);
+            let row = view.rows.first();
+            row.map(|row| format!("{:?} {} {}", row.doing.0, row.turn.0, row.doing.1))
+        };
+        assert_eq!(after(queued("a")), None);
+        let steps = [
+            (started("a"), "Thinks 1 thinking"),
+            (answered("a", 1, &["Read", "Grep"]), "Works 1 Read x (+1)"),
+            (called("a", "Read"), "Works 1 Grep x"),
+            (called("a", "Grep"), "Thinks 2 thinking"),
+            (retries("a"), "Struggles 2 retry 2 in 6 s: over loaded"),
+            (answered("a", 2, &[]), "Works 2 finishing"),
+        ];
+        for (event, expected) in steps {
+            assert_eq!(after(event).as_deref(), Some(expected));
+        }
+        let view = fleet.view(now, 5);
+        assert_eq!((view.running, view.tokens, view.rows[0].tokens), (1, 220, 220));
+        assert_eq!((view.rows[0].cost_usd, view.rows[0].label.as_str()), (Some(1.0), "a's label"));
+    }
+
+    #[test]
+    fn lines_stay_where_they_are_until_somebody_has_more_to_show() {
+        let (begin, mut now) = (Instant::now(), Instant::now());
+        let mut fleet = Fleet::new(begin);
+        for agent in ["a", "b", "c", "d"] {
+            now += Duration::from_secs(1);
+            fleet.note(&queued(agent), now);
+            fleet.note(&started(agent), now);
+        }
+        assert_eq!(ids(&fleet.view(now, 2)), ["c", "d"], "the newest, in their order");
+        fleet.note(&answered("a", 1, &["Read"]), now);
+        assert_eq!(ids(&fleet.view(now, 2)), ["c", "d"], "busy ones are as good as others");
+        fleet.note(&retries("b"), now);
+        assert_eq!(ids(&fleet.view(now, 2)), ["b", "d"], "in the place of one of them");
+        now += BUSY;
+        fleet.note(&answered("a", 2, &["Read"]), now);
+        assert_eq!(ids(&fleet.view(now, 2)), ["b", "a"], "and who was silent for long goes");
+        assert_eq!(ids(&fleet.view(now, 9)), ["b", "a", "c", "d"]);
     }
 }

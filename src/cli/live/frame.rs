@@ -1,5 +1,6 @@
 //! The block as lines of text that fit a terminal.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::fleet::{Mood, Row, View};
@@ -10,8 +11,8 @@ use crate::cli::width::{Size, fit, fit_label, left, right, width};
 
 /// The most agents that are looked at at once.
 const MOST: usize = 16;
-/// What an agent is doing needs as many columns, before numbers are left out for it.
-const DOING: usize = 20;
+/// The columns for what an agent is doing: before numbers are left out for it, and where there are enough.
+const DOING: (usize, usize) = (20, 72);
 /// The columns that numbers take at least, so that they do not push the rest about as they grow.
 const NUMBER: usize = 5;
 /// What stands between columns.
@@ -70,12 +71,12 @@ impl Plan {
             |plan| plan.label = plan.label.min(8),
         ];
         for leave_out in fewer {
-            if columns.saturating_sub(plan.taken()) >= DOING {
+            if columns.saturating_sub(plan.taken()) >= DOING.0 {
                 break;
             }
             leave_out(&mut plan);
         }
-        plan.doing = columns.saturating_sub(plan.taken());
+        plan.doing = columns.saturating_sub(plan.taken()).min(DOING.1);
         plan
     }
 
@@ -101,9 +102,9 @@ impl Plan {
             left(&fit_label(&row.label, self.label), self.label)
         );
         if self.turn > 0 {
-            line += &format!("{GAP}{dim}{}{reset}", right(&turn(row), self.turn));
+            let _ = write!(line, "{GAP}{dim}{}{reset}", right(&turn(row), self.turn));
         }
-        line += &format!("{GAP}{tint}{}", left(doing, self.doing));
+        let _ = write!(line, "{GAP}{tint}{}", left(doing, self.doing));
         if !tint.is_empty() {
             line += reset;
         }
@@ -113,8 +114,9 @@ impl Plan {
             (clock(row.elapsed), self.elapsed),
         ];
         for (number, columns) in numbers.iter().filter(|(_, columns)| *columns > 0) {
-            line += &format!("{GAP}{dim}{}{reset}", right(number, *columns));
+            let _ = write!(line, "{GAP}{dim}{}{reset}", right(number, *columns));
         }
+        line.truncate(line.trim_end().len());
         line
     }
 }
@@ -123,7 +125,7 @@ fn footer(view: &View, columns: usize, style: &Styles) -> String {
     let Styles { red, yellow, green, dim, reset, .. } = style;
     let mut running = format!("{} running", view.running);
     if view.rows.len() < view.running {
-        running += &format!(" ({} shown)", view.rows.len());
+        let _ = write!(running, " ({} shown)", view.rows.len());
     }
     let counts = [
         (view.queued, "", "queued"),
@@ -179,6 +181,7 @@ fn clock(time: Duration) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::cli::width::Size;
@@ -245,12 +248,22 @@ mod tests {
 
     #[test]
     fn three_agents_at_200_columns_are_told_in_full() {
-        insta::assert_snapshot!(shown(&three(), 200), @"");
+        insta::assert_snapshot!(shown(&three(), 200), @r"
+        ● agent-0003  migrate/authentication   4/20  Bash npm test -- auth --watch=false                                        3702  $0.0630  1m03s
+        ○ agent-0009  billing                 10/20  thinking                                                                  11.1k    $0.19     9s
+        ↻ agent-000c  日本語の説明を書く      13/20  retry 2 in 8 s: the provider is overloaded                                14.8k    $0.25  1h02m
+        3 running, 1 queued, 2 done, 1 failed · 84.2k tokens · $0.42 · 1m15s
+        ");
     }
 
     #[test]
     fn on_a_narrow_terminal_numbers_are_left_out() {
-        insta::assert_snapshot!(shown(&three(), 44), @"");
+        insta::assert_snapshot!(shown(&three(), 44), @r"
+        ● agent-0003  …ication  Bash npm test -- a…
+        ○ agent-0009  billing   thinking
+        ↻ agent-000c  …を書く   retry 2 in 8 s: th…
+        3 running, 1 queued, 2 done, 1 failed
+        ");
         for columns in 1..220 {
             shown(&three(), columns);
         }
@@ -258,13 +271,13 @@ mod tests {
 
     #[test]
     fn with_more_agents_than_lines_the_rest_is_counted() {
-        let rows = (0..capacity(Size { columns: 80, rows: 24 })).map(|number| {
-            row(number as u32, &format!("src/module_{number}"), (Mood::Thinks, "thinking"), 5)
+        let rows = (0..12).map(|number| {
+            row(number, &format!("src/module_{number}"), (Mood::Thinks, "thinking"), 5)
         });
         let view = View { rows: rows.collect(), running: 300, cancelled: 4, ..three() };
         let text = shown(&view, 80);
         assert_eq!(text.lines().count(), 13, "{text}");
-        insta::assert_snapshot!(text.lines().last().unwrap(), @"");
+        insta::assert_snapshot!(text.lines().last().unwrap(), @"300 running (12 shown), 1 queued, 2 done, 1 failed, 4 cancelled · $0.42 · 1m15s");
     }
 
     #[test]
