@@ -380,12 +380,15 @@ function print(...)
 end
 
 -- `io.write` and `io.stdout:write` go the way of `print`: one order, and a closed output is noticed.
-local stdout, files = io.stdout, getmetatable(io.stdout).__index
+-- `io.stderr:write` goes the way of warnings: not through a display that is there.
+local files = getmetatable(io.stdout).__index
 local file_write = files.write
-stdout:setvbuf("no")
+local ways = { [io.stdout] = raw.write, [io.stderr] = raw.complain }
+io.stdout:setvbuf("no")
 
 local function write(file, ...)
-  if file ~= stdout or io.type(file) ~= "file" then
+  local way = ways[file]
+  if not way or io.type(file) ~= "file" then
     return file_write(file, ...)
   end
   local parts = pack(...)
@@ -395,7 +398,7 @@ local function write(file, ...)
       error("bad argument #" .. i .. " to 'write' (string expected, got " .. kind .. ")", 3)
     end
   end
-  raw.write(table.concat(parts, "", 1, parts.n))
+  way(table.concat(parts, "", 1, parts.n))
   return file
 end
 
@@ -406,6 +409,43 @@ end
 
 function io.write(...)
   return (write(io.output(), ...))
+end
+
+-- Whoever is asked something on a terminal has it alone while they type.
+if raw.reading then
+  local file_read, stdin = files.read, io.stdin
+
+  local function read(file, ...)
+    if file ~= stdin then
+      return file_read(file, ...)
+    end
+    raw.reading(true)
+    local _ <close> = setmetatable({}, {
+      __close = function()
+        raw.reading(false)
+      end,
+    })
+    return file_read(file, ...)
+  end
+
+  function files.read(file, ...)
+    return read(file, ...)
+  end
+
+  function io.read(...)
+    return read(io.input(), ...)
+  end
+
+  local lines = io.lines
+  function io.lines(name, ...)
+    if name ~= nil or io.input() ~= stdin then
+      return lines(name, ...)
+    end
+    local formats = pack(...)
+    return function()
+      return read(stdin, table.unpack(formats, 1, formats.n))
+    end
+  end
 end
 
 function os.exit(code)

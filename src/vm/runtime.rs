@@ -35,10 +35,17 @@ pub(super) const OURS: &str = "=[agentlua]";
 /// Takes what a script prints.
 pub type Write = Rc<dyn Fn(&[u8])>;
 
+/// Is told when a script begins to read standard input, and when it has.
+pub type Reading = Rc<dyn Fn(bool)>;
+
 /// What a runtime is made with.
 pub struct Setup {
     /// Takes what the script prints.
     pub write: Write,
+    /// Takes what the script writes to standard error.
+    pub complain: Write,
+    /// Nothing where nobody wants to know.
+    pub reading: Option<Reading>,
     /// Where `require` looks first.
     pub script_dir: PathBuf,
     /// Returns the fields that a kind of result may have.
@@ -228,6 +235,26 @@ fn set_package_path(lua: &Lua, script_dir: &Path) -> LuaResult<()> {
     lua.globals().get::<LuaTable>("package")?.set("path", path)
 }
 
+/// Adds what connects the script with the standard streams.
+fn streams(lua: &Lua, setup: &Setup, raw: &LuaTable) -> LuaResult<()> {
+    for (name, way) in [("write", &setup.write), ("complain", &setup.complain)] {
+        let way = Rc::clone(way);
+        let write = move |_: &Lua, text: LuaString| {
+            way(&text.as_bytes());
+            Ok(())
+        };
+        raw.set(name, lua.create_function(write)?)?;
+    }
+    if let Some(reading) = setup.reading.clone() {
+        let tell = move |_: &Lua, begins: bool| {
+            reading(begins);
+            Ok(())
+        };
+        raw.set("reading", lua.create_function(tell)?)?;
+    }
+    Ok(())
+}
+
 /// What the prelude is given.
 fn raw(
     lua: &Lua,
@@ -304,14 +331,7 @@ fn raw(
         "task_id",
         lua.create_function(|_, ()| Ok(Task::current().map_or(0, |task| task.id())))?,
     )?;
-    let write = Rc::clone(&setup.write);
-    raw.set(
-        "write",
-        lua.create_function(move |_, text: LuaString| {
-            write(&text.as_bytes());
-            Ok(())
-        })?,
-    )?;
+    streams(lua, setup, &raw)?;
     let (stopper, exit) = (root.stopper().clone(), Rc::clone(exit));
     raw.set(
         "exit",
