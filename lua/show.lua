@@ -58,9 +58,6 @@ local FORMATS = {
     return tostring(#paths)
   end,
   since = day,
-  subtype = function(subtype)
-    return (subtype:gsub("^error_", ""))
-  end,
   time = day,
   total_cost_usd = look.money,
 }
@@ -339,21 +336,25 @@ local results = {}
 local show
 
 function results.outcome(outcome)
-  local status = FORMATS.subtype(rawget(outcome, "subtype") or "?")
-  local good = rawget(outcome, "ok")
+  local status = rawget(outcome, "subtype") or "?"
+  local good, branch, label = outcome.ok, outcome.branch, outcome.label
   local lines = facts {
-    { "label", rawget(outcome, "label") },
-    { "branch", rawget(outcome, "branch") },
+    { "label", label ~= branch and label or nil },
+    { "branch", branch },
     { "worktree", rawget(outcome, "worktree_path") },
     { "files", some_paths(rawget(outcome, "files_changed") or {}) },
     { "turns", effort_of(outcome) },
     { "cost", rawget(outcome, "total_cost_usd") and look.money(outcome.total_cost_usd) },
-    { "denied", #(rawget(outcome, "permission_denials") or {}) > 0 and #outcome.permission_denials },
+    {
+      "denied",
+      #(rawget(outcome, "permission_denials") or {}) > 0
+        and #outcome.permission_denials .. " calls",
+    },
   }
   table.insert(
     lines,
     1,
-    paint("bold", rawget(outcome, "id")) .. "  " .. paint(good and "green" or "red", status)
+    paint("bold", rawget(outcome, "id") or "?") .. "  " .. paint(good and "green" or "red", status)
   )
   local merges, structured = rawget(outcome, "merges"), rawget(outcome, "structured_output")
   if merges then
@@ -392,7 +393,10 @@ function results.diff(diff)
   end
   local head = look.patch(table.concat(lines, "\n", 1, MAX_PATCH))
   local rest = "… " .. #lines - MAX_PATCH .. " more lines; `print(_)` shows all of them"
-  return head .. paint("dim", rest) .. "\n" .. look.line(rawget(diff, "summary"):match("[^\n]*%s*$"))
+  return head
+    .. paint("dim", rest)
+    .. "\n"
+    .. look.line(rawget(diff, "summary"):match("[^\n]*%s*$"))
 end
 
 local MERGES = {
@@ -405,8 +409,7 @@ function results.merge(merge)
   local status = rawget(merge, "status")
   local text = MERGES[status]
   local lines = {
-    text
-        and paint("green", text:format(merge.into or "?", (merge.commit or "?"):sub(1, 10)))
+    text and paint("green", text:format(merge.into or "?", (merge.commit or "?"):sub(1, 10)))
       or paint("red", status .. (merge.reason and ": " .. merge.reason or "")),
   }
   for _, made in ipairs(merge.resolved or {}) do
@@ -477,8 +480,8 @@ local function leaf(value, depth)
   local name = kind_of(value)
   if name == "outcome" then
     local branch = rawget(value, "branch")
-    local words = rawget(value, "id") .. " " .. FORMATS.subtype(rawget(value, "subtype"))
-    return "<outcome " .. words .. (branch and " " .. branch or "") .. ">"
+    local text = (rawget(value, "id") or "?") .. " " .. (rawget(value, "subtype") or "?")
+    return "<outcome " .. text .. (branch and " " .. branch or "") .. ">"
   elseif name == "diff" then
     return ("<diff of %d files, +%d -%d>"):format(#value.files, value.additions, value.deletions)
   end

@@ -120,11 +120,15 @@ impl Help<'_> {
 
     /// Returns the page of a name whose module was left out, or a list of those that it may mean.
     fn of_short(&self, name: &str) -> Option<String> {
-        let is_meant = |full: &&String| {
-            full.rsplit(['.', ':']).next().is_some_and(|last| last.eq_ignore_ascii_case(name))
-        };
         let all = names(self.manual);
-        match all.iter().filter(is_meant).collect::<Vec<_>>()[..] {
+        let last = |full: &str| full.rsplit(['.', ':']).next().map(str::to_owned);
+        let mut meant: Vec<&String> =
+            all.iter().filter(|full| last(full).is_some_and(|last| last == name)).collect();
+        if meant.is_empty() {
+            let is_meant = |last: String| last.eq_ignore_ascii_case(name);
+            meant = all.iter().filter(|full| last(full).is_some_and(is_meant)).collect();
+        }
+        match meant[..] {
             [] => None,
             [one] => self.of(&one.replace(':', ".")),
             ref several => {
@@ -336,7 +340,7 @@ mod tests {
         assert!(page("query").unwrap().starts_with("agent.query(query)"));
         assert!(page("outcome").unwrap().starts_with("agent.Outcome\n"));
         assert!(page("await").unwrap().starts_with("task:await()"));
-        assert!(page("merge").unwrap().contains(":help git.merge"));
+        assert!(page("diff").unwrap().contains("  :help git.diff\n"));
         // `a` is a task in that session.
         assert!(page("a").unwrap().starts_with("agent.Task\n"));
         assert!(page("a:send").unwrap().starts_with("task:send(text)"));

@@ -164,7 +164,7 @@ mod tests {
         );
         assert_eq!(
             shown("a..b == [==[ ]] ]==] --[[ x ]] 'q\\'q'"),
-            "n:a .. n:b == s11:[==[ ]] ]==] c s31:'q\\'q'"
+            "n:a .. n:b == s12:[==[ ]] ]==] c s32:'q\\'q'"
         );
         assert_eq!(shown("f \"öpen"), "n:f s3:\"öpen…");
         assert_eq!(shown("f [[öpen"), "n:f s4:[[öpen…");

@@ -5,6 +5,7 @@
 //! and goes without an answer when that one is busy.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -42,7 +43,7 @@ const PROMPT: &str = "lua> ";
 const BANNER: &str = concat!(
     "agentlua ",
     env!("CARGO_PKG_VERSION"),
-    ", Lua 5.4. `:help` tells more, Tab completes, Ctrl-D leaves; a `local` lives on.\n"
+    ", Lua 5.4: `:help` tells more, Tab completes, Ctrl-D leaves\n"
 );
 /// How long Tab waits for Lua, git or the journal.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -92,6 +93,7 @@ impl Reader {
             live: self.lookup(),
             brackets: MatchingBracketHighlighter::new(),
             is_plain: stdout_styles().reset.is_empty(),
+            is_empty: Cell::new(true),
         }));
         remember(editor, &history);
         // Without a terminal there is no line to print above, and text goes out as it is.
@@ -119,7 +121,8 @@ impl Reader {
                     }
                 }
                 Err(ReadlineError::Interrupted) => {
-                    interrupts += 1;
+                    let is_empty = editor.helper().is_some_and(|prompt| prompt.is_empty.get());
+                    interrupts = if is_empty { interrupts + 1 } else { 0 };
                     if interrupts > 1 {
                         self.printer.say("`:quit` or Ctrl-D leaves\n");
                     }
@@ -254,6 +257,8 @@ struct Prompt {
     live: Lookup,
     brackets: MatchingBracketHighlighter,
     is_plain: bool,
+    /// Whether nothing is typed yet.
+    is_empty: Cell<bool>,
 }
 
 impl Helper for Prompt {}
@@ -270,6 +275,12 @@ impl Highlighter for Prompt {
 
 impl Hinter for Prompt {
     type Hint = String;
+
+    /// Hints at nothing; it is told of every change of the line.
+    fn hint(&self, line: &str, _: usize, _: &Context<'_>) -> Option<String> {
+        self.is_empty.set(line.is_empty());
+        None
+    }
 }
 
 impl Completer for Prompt {
