@@ -3,16 +3,16 @@
 use super::home::Home;
 use super::screen::Screen;
 
-/// Writes `notes.txt`, unless it is told to wait for ever or that there is no more to do.
+/// Writes a file of the prompt's name, unless the prompt tells it to work for ever.
 const MODEL: &str = r#"
 return agent.model {
   name = "player",
   reply = function(request)
-    local last = request.messages[#request.messages]
-    if last.role == "user" and last.text:find("for ever", 1, true) then
+    if request.prompt:find("for ever", 1, true) then
       agent.sleep(3600)
-    elseif last.role == "user" then
-      return { tools = { { name = "Write", input = { file_path = "notes.txt", content = last.text .. "\n" } } } }
+    elseif request.turn == 1 then
+      local input = { file_path = request.prompt .. ".txt", content = request.prompt .. "\n" }
+      return { tools = { { name = "Write", input = input } } }
     end
     return "wrote it\nas you asked"
   end,
@@ -39,7 +39,7 @@ fn a_fleet_is_driven_line_by_line() {
     screen.enters("a:status()");
     screen.shows_line("\"completed\"");
     screen.enters("a:await()");
-    screen.shows("  files    notes.txt");
+    screen.shows("  files    alpha.txt");
     screen.shows_line("  as you asked");
     screen.enters("git.diff(a)");
     screen.shows_line("+alpha");
@@ -58,8 +58,10 @@ fn a_fleet_is_driven_line_by_line() {
             && rows[2].contains("the branch `main` already exists")
     });
     screen.enters("_.x.outcome.files_changed");
-    screen.shows_line("{ \"notes.txt\" }");
-    screen.enters("_.fiels");
+    screen.shows_line("{ \"x.txt\" }");
+    screen.enters("r.x.outcom");
+    screen.shows_line("error: a settled item has no field `outcom`");
+    screen.shows_line("hint: did you mean `outcome`?");
     screen.enters(":agents");
     screen.shows("ID          STATUS     BRANCH");
     screen.enters("agent.remove(a)");

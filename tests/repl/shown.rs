@@ -55,7 +55,8 @@ fn values_look_like_what_they_are() {
         &home,
         "local t = { 1, name = 'x' } t.self = t\n\
          t\n\
-         agent.spawn(agent.sleep, 0)\n\
+         local task = agent.spawn(agent.sleep, 0) task:await()\n\
+         task\n\
          git.try_diff('nowhere')\n\
          { git.try_diff('nowhere') }\n\
          { error = select(2, git.try_diff('nowhere')) }\n\
@@ -68,7 +69,26 @@ fn values_look_like_what_they_are() {
          { { file = 'src/' .. ('a'):rep(30), line = 12 }, { file = 'src/' .. ('b'):rep(30), line = 7 } }\n\
          { { x = 1, y = 2 }, { x = 3, y = 4 } }\n",
     );
-    insta::assert_snapshot!(text.replace(|c: char| c == '\t', "\\t"), @"");
+    insta::assert_snapshot!(text, @r#"
+    { 1, name = "x", self = <cycle> }
+    <task /spawn#1 completed>
+    nil
+    git error: `nowhere` names no commit
+    { nil, <error git: `nowhere` names no commit> }
+    { error = <error git: `nowhere` names no commit> }
+    out
+    err
+    it ended with 3
+    it printed nothing, and went well
+    <module git>, which `:help git` tells more about
+    { <function repl:1>, <function> }
+    "\u{202E}\27[31m"
+    9000
+    #  FILE                                LINE
+    1  src/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  12
+    2  src/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  7
+    { { x = 1, y = 2 }, { x = 3, y = 4 } }
+    "#);
 }
 
 #[test]

@@ -351,9 +351,57 @@ mod tests {
 
     #[test]
     fn pages_read_well() {
-        insta::assert_snapshot!(page("git.merge.strategy").unwrap(), @"");
-        insta::assert_snapshot!(page("agent.try_timeout").unwrap(), @"");
-        insta::assert_snapshot!(page("git.Flag").unwrap(), @"");
-        insta::assert_snapshot!(page("agent.remove").unwrap(), @"");
+        insta::assert_snapshot!(page("git.merge.strategy").unwrap(), @r##"
+        git.merge.strategy: "merge"|"squash"|"ff"|"rebase"
+          How; `"rebase"` replays the branch's own commits on the target, as `git
+          rebase` does: without merge commits, and without those that change nothing
+          there (default: `"merge"`).
+        "##);
+        insta::assert_snapshot!(page("agent.try_timeout").unwrap(), @r##"
+        agent.try_timeout(seconds, fn, ...) → any
+          Is `agent.timeout`, and returns `nil, e` for a failure.
+
+        takes
+          seconds  number
+          fn       async fun(...): ...
+          ...      any
+
+        It waits, and other tasks go on meanwhile.
+        "##);
+        insta::assert_snapshot!(page("git.Flag").unwrap(), @r##"
+        git.Flag
+          Why a reviewer must look at a file.
+
+        one of
+          "hook"        A git hook, or what configures a program that runs them.
+          "ci"          What a server runs for a push.
+          "symlink"     A symlink that is new or points elsewhere than before.
+          "outside"     A symlink whose target, as it is written, lies outside the
+                        tree or in `.git`.
+          "executable"  A file that became a program.
+          "submodule"   A repository within the repository.
+          "attributes"  What makes git run filters, drivers and downloads.
+          "autorun"     What an editor, a shell or an agent runs or obeys when the
+                        folder is opened.
+        "##);
+        insta::assert_snapshot!(page("agent.remove").unwrap(), @r##"
+        agent.remove(agent, options?)
+          Removes the worktree of an agent that has ended, and its branch if it is
+          merged or empty. Raises when something would be lost, unless `force` is
+          given.
+
+        takes
+          agent    string|agent.Outcome|agent.Task: an id or the start of one, an
+                   outcome, a task
+          options  agent.RemoveOptions
+
+        options
+          force  Whether to remove what nothing else holds, too: unmerged commits and
+                 files that no commit has.
+
+        `:help agent.remove.force`: more of one.
+
+        It waits, and other tasks go on meanwhile.
+        "##);
     }
 }
