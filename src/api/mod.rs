@@ -15,6 +15,7 @@ pub mod log;
 pub mod model;
 pub mod objection;
 mod once;
+pub mod peek;
 mod plan;
 pub mod query;
 pub mod result;

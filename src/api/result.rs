@@ -114,6 +114,35 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
     }
 }
 
+/// Returns the class in the manual that a kind of result is.
+pub fn class(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "outcome" => "agent.Outcome",
+        "settled item" => "agent.Settled",
+        "agent" => "agent.Row",
+        "config" => "agent.Config",
+        "merge" => "git.Merge",
+        "conflict" => "git.Dispute",
+        "merge of a branch" => "git.BranchMerge",
+        "diff" => "git.Diff",
+        "file diff" => "git.FileDiff",
+        "diff flag" => "git.DiffFlag",
+        "clash" => "git.Clash",
+        "head" => "git.Head",
+        "branch" => "git.Branch",
+        "worktree entry" => "git.WorktreeEntry",
+        "commit" => "git.Commit",
+        "shown commit" => "git.ShownCommit",
+        "made commit" => "git.MadeCommit",
+        "status" => "git.Status",
+        "file status" => "git.FileStatus",
+        "transfer" => "git.Transfer",
+        "ref change" => "git.RefChange",
+        "command result" => "sh.Result",
+        _ => return None,
+    })
+}
+
 /// Turns an object into a result of a kind.
 pub fn table(lua: &Lua, kind: &str, fields: &Value) -> LuaResult<LuaTable> {
     match value::to_lua(lua, fields)? {

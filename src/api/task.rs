@@ -42,7 +42,7 @@ impl LuaUserData for Handle {
         methods.add_meta_method("__tostring", |_, this, ()| {
             let id = this.0.agent().and_then(|live| live.id.get().cloned());
             Ok(format!(
-                "task {} ({})",
+                "<task {} {}>",
                 id.unwrap_or_else(|| this.0.path().to_owned()),
                 this.0.status()
             ))

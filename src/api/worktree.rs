@@ -77,7 +77,8 @@ impl LuaUserData for Handle {
             }
         });
         methods.add_meta_method("__tostring", |_, this, ()| {
-            Ok(format!("worktree {} ({})", this.worktree.branch(), this.worktree.path().display()))
+            let (branch, path) = (this.worktree.branch(), this.worktree.path().display());
+            Ok(format!("<worktree {branch} {path}>"))
         });
     }
 }

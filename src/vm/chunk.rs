@@ -36,12 +36,14 @@ pub fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<LuaFunction> {
     })
 }
 
-/// Compiles a line of the REPL: an expression first, then statements.
+/// Compiles a line of the REPL: an expression first, then statements. Its globals are in `environment`.
 ///
 /// # Errors
 /// Usage for text that is neither.
-pub fn compile_line(lua: &Lua, source: &str) -> Result<LuaFunction> {
-    let load = |text: &str| lua.load(text).set_name("=repl").into_function();
+pub fn compile_line(lua: &Lua, source: &str, environment: &LuaTable) -> Result<LuaFunction> {
+    let load = |text: &str| {
+        lua.load(text).set_name("=repl").set_environment(environment.clone()).into_function()
+    };
     load(&format!("return {source}"))
         .or_else(|_| load(source))
         .map_err(|fault| syntax_error(&fault))

@@ -161,23 +161,9 @@ impl Runtime {
         self.lua.load(source).set_name(OURS).call(args)
     }
 
-    /// Shows a value as the REPL prints it. As a task, because `__tostring` is the script's code.
-    ///
-    /// # Errors
-    /// What nobody caught.
-    pub async fn inspect(&self, task: &Rc<Task>, value: LuaValue) -> Result<String, Box<Uncaught>> {
-        let shown =
-            self.run(task, self.inspect.clone(), LuaMultiValue::from_vec(vec![value])).await?;
-        Ok(match shown.iter().next() {
-            Some(LuaValue::String(text)) => text.to_string_lossy(),
-            _ => String::new(),
-        })
-    }
-
-    /// Makes the last result of the REPL the global `_`.
-    pub fn set_last_result(&self, value: Option<LuaValue>) {
-        // It fails only without memory, which the next line will say.
-        let _ = self.lua.globals().raw_set("_", value.unwrap_or(LuaValue::Nil));
+    /// Returns the function that shows values as text.
+    pub fn inspector(&self) -> &LuaFunction {
+        &self.inspect
     }
 
     /// Runs `function` as `task`, to its end and that of everything it started.
