@@ -23,7 +23,8 @@ pub struct Styles {
     pub reset: &'static str,
 }
 
-const PLAIN: Styles = Styles { red: "", yellow: "", green: "", bold: "", dim: "", reset: "" };
+/// No styles.
+pub const PLAIN: Styles = Styles { red: "", yellow: "", green: "", bold: "", dim: "", reset: "" };
 const COLOUR: Styles = Styles {
     red: "\x1b[1;31m",
     yellow: "\x1b[33m",
