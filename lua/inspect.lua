@@ -1,6 +1,7 @@
 -- Values as text that a person reads: sorted keys, cycles named, depth and length bounded.
 local MAX_DEPTH, MAX_ITEMS, WIDTH = 6, 100, 78
 
+---@type fun(value: any, seen: table, depth: integer, indent: string): string
 local show
 
 local function show_key(key)

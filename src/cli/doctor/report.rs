@@ -215,6 +215,19 @@ mod tests {
         );
         let text = report.text(&crate::cli::terminal::PLAIN, Some(52));
         let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
-        insta::assert_snapshot!(text, @"");
+        insta::assert_snapshot!(text, @r"
+        agentlua VERSION
+
+        machine
+          ok       git      2.50.1 (/usr/bin/git)
+          note     sandbox  none: a command of an agent has
+                            your rights
+
+        models
+          problem  model    no key is set
+                            hint: export ANTHROPIC_API_KEY=…
+
+        agents cannot work here: 1 problem
+        ");
     }
 }
