@@ -153,6 +153,7 @@ local callers = {
 }
 
 -- C functions that one can wait inside.
+---@type table<function, true>
 local transparent = { [error] = true, [rawpcall] = true, [rawxpcall] = true, [co_yield] = true }
 
 local function cannot_wait(name)
@@ -235,6 +236,7 @@ end
 -- run them later and from outside, or never.
 function coroutine.create(f)
   if type(f) ~= "function" then
+    ---@cast f any
     return co_create(f)
   end
   return co_create(function(...)
@@ -526,13 +528,14 @@ function require(name)
   })
   local tried = {}
   for _, searcher in ipairs(searchers) do
+    ---@cast searcher function
     local loader, extra = searcher(name)
     if type(loader) == "function" then
       local value = loader(name, extra)
       if value ~= nil then
         loaded[name] = value
       elseif loaded[name] == nil then
-        loaded[name] = true
+        loaded[name] = true --[[@as any]]
       end
       return loaded[name], extra
     elseif type(loader) == "string" then

@@ -256,7 +256,7 @@ local function winner_of(items, opts)
   end
   local ours = getmetatable(last) == kit.Error
   local e = new_error(
-    ours and last.kind or "tool",
+    ours and last and last.kind or "tool",
     #group.keys .. " of " .. #group.keys .. " items failed, the last with: " .. tostring(last)
   )
   e.errors = errors

@@ -131,7 +131,7 @@ fn every_command_runs_or_says_that_it_is_not_built() {
     let home = repository();
     for line in COMMANDS {
         let words: Vec<&str> = line.split(' ').collect();
-        let built = !["check", "doctor", "init", "completions"].contains(&words[0]);
+        let built = words[0] != "check";
         let expected = if built { Verdict::Works } else { Verdict::Later };
         let help = verdict(line, &home.run(&[words[0], "--help"]));
         assert_eq!(help, expected, "{line}");
@@ -139,7 +139,8 @@ fn every_command_runs_or_says_that_it_is_not_built() {
         if line == "agents --watch" {
             continue;
         }
-        let ran = home.run(&words);
+        // Without a key `doctor` finds a problem.
+        let ran = Ran::of(home.command(&words).env("OPENAI_API_KEY", "none"));
         // There is nothing that they could do it to.
         let nothing = match (words[0], words.len()) {
             ("rm" | "logs" | "diff" | "merge" | "send" | "stop", _) => Some("has the id `agent-1`"),

@@ -131,7 +131,7 @@
 ---What the final answer has to be: a JSON Schema, or short, `{ score = "integer", note = "string?", findings = { { file = "string" } } }`; a schema of a list or of another value that is no object is wrapped for the model and unwrapped again. What does not fit goes back to the agent, five times at most, then it fails with `error_structured_output` (default: none).
 ---@field schema? table
 ---What decides whether the work is good when the agent says that it is done: a command, run in its worktree with its environment, or a function of the outcome so far and the worktree (nil without one), which says no by raising, by `false` or `nil, why`, or by a table whose `ok` is false. A no goes back to the agent. A command is run once before the agent begins too, for its base commit, in a worktree that goes again; agents with the same base share that (default: none).
----@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): ...)
+---@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): any, string?)
 ---How often `verify` may fail before the agent fails with `error_verify` (default: 3).
 ---@field verify_attempts? integer
 
@@ -195,8 +195,8 @@
 ---@field stop_reason? string
 ---Calls that the rules refused.
 ---@field permission_denials agent.Denial[]
----What verification came to; nil without `verify`.
----@field verify? agent.Verification
+---What verification came to; nil of a query without `verify`.
+---@field verify agent.Verification
 
 ---What verification came to.
 ---@class agent.Verification
@@ -741,7 +741,6 @@ function agent.try_query(query) end
 ---@param item agent.Query|string|fun(...): ...
 ---@param ... any What the function is called with.
 ---@return agent.Task
----@nodiscard
 ---@overload fun(prompt: string): agent.Task
 function agent.spawn(item, ...) end
 

@@ -4,14 +4,18 @@
 //! standard error.
 
 pub mod agents;
+mod completions;
 mod detach;
 pub mod diagnostic;
 mod diff;
+mod doctor;
 pub mod gc;
+mod init;
 mod launch;
 mod live;
 mod logs;
 pub mod look;
+mod man;
 mod merge;
 pub mod output;
 pub mod plan;
@@ -93,9 +97,12 @@ enum Verb {
     Check(Later),
     /// Run the `*_test.lua` files here, or those that are named
     Test(Test),
-    Doctor(Later),
-    Init(Later),
-    Completions(Later),
+    /// Tell what this machine and this repository allow, and what is missing
+    Doctor(doctor::Doctor),
+    /// Set a project up: what editors know of agentlua, and a first script
+    Init(init::Init),
+    /// Print completions for a shell, or the man page
+    Completions(completions::Completions),
 }
 
 /// The arguments of a verb that is not built yet, whatever they are, `--help` among them.
@@ -428,9 +435,9 @@ fn dispatch(cli: Cli, background: Option<&detach::Background>) -> Result<i32, Er
         Verb::Gc(gc) => gc::main(&gc),
         Verb::Check(later) => later.refuse("check"),
         Verb::Test(test) => test::main(&test),
-        Verb::Doctor(later) => later.refuse("doctor"),
-        Verb::Init(later) => later.refuse("init"),
-        Verb::Completions(later) => later.refuse("completions"),
+        Verb::Doctor(doctor) => doctor::main(&doctor),
+        Verb::Init(init) => init::main(&init),
+        Verb::Completions(completions) => completions::main(&completions),
     }
 }
 

@@ -336,7 +336,7 @@ fn no_repository(dir: &Path, said: &str) -> Error {
     Error::new(Kind::Git, format!("git cannot open the repository at `{dir}`: {said}"))
 }
 
-fn require_version(line: &str) -> Result<()> {
+pub(super) fn require_version(line: &str) -> Result<()> {
     let numbers = line.trim_start_matches("git version ");
     let mut parts = numbers.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let version = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
