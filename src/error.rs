@@ -104,13 +104,23 @@ pub struct Error {
     pub at: Option<String>,
     /// Further fields that scripts read by name (`outcome`, `merge`, `errors`).
     details: Option<Box<Map<String, Value>>>,
+    /// What `at` is a position in, where that is known.
+    text: Option<Arc<[u8]>>,
     source: Option<Arc<anyhow::Error>>,
 }
 
 impl Error {
     /// Makes an error of a kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, at: None, details: None, source: None }
+        Self {
+            kind,
+            message: message.into(),
+            hint: None,
+            at: None,
+            details: None,
+            text: None,
+            source: None,
+        }
     }
 
     /// Makes a usage error.
@@ -149,6 +159,18 @@ impl Error {
         self
     }
 
+    /// Adds the source text that `at` is a position in: of what is no file, or may have been changed.
+    #[must_use]
+    pub fn within(mut self, text: impl Into<Arc<[u8]>>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// Returns the source text that `at` is a position in, if it is known.
+    pub fn text(&self) -> Option<&[u8]> {
+        self.text.as_deref()
+    }
+
     /// Returns the field `name`, if it was added.
     pub fn detail(&self, name: &str) -> Option<&Value> {
         self.details.as_deref().and_then(|details| details.get(name))
@@ -164,13 +186,26 @@ impl Error {
         let Some(source) = &self.source else { return Vec::new() };
         let mut causes: Vec<String> = Vec::new();
         for cause in source.chain() {
-            let text = cause.to_string();
+            let text = plain(&cause.to_string());
             if !self.message.contains(&text) && causes.last() != Some(&text) {
                 causes.push(text);
             }
         }
         causes
     }
+}
+
+/// Returns what the system says as a clause: without its number, without a capital.
+fn plain(text: &str) -> String {
+    let Some((said, number)) = text.rsplit_once(" (os error ") else { return text.to_owned() };
+    if !number.ends_with(')') {
+        return text.to_owned();
+    }
+    let start = said.rfind(": ").map_or(0, |colon| colon + 2);
+    let (before, clause) = said.split_at(start);
+    let mut letters = clause.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    before.chars().chain(first).chain(letters).collect()
 }
 
 impl fmt::Display for Error {

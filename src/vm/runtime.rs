@@ -293,12 +293,14 @@ fn raw(
     )?;
     raw.set(
         "note",
-        lua.create_function(|_, (value, traceback): (LuaValue, LuaString)| {
-            if let Ok(task) = Task::current() {
-                task.note(&value, traceback.to_string_lossy());
-            }
-            Ok(())
-        })?,
+        lua.create_function(
+            |_, (value, traceback, text): (LuaValue, LuaString, Option<LuaString>)| {
+                if let Ok(task) = Task::current() {
+                    task.note(&value, traceback.to_string_lossy(), text);
+                }
+                Ok(())
+            },
+        )?,
     )?;
     raw.set(
         "task_id",
