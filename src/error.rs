@@ -102,25 +102,23 @@ pub struct Error {
     pub hint: Option<String>,
     /// The script position it was raised at, such as `review.lua:12`.
     pub at: Option<String>,
+    more: Option<Box<More>>,
+    source: Option<Arc<anyhow::Error>>,
+}
+
+/// What few errors have: apart, so that a result stays small.
+#[derive(Clone, Debug, Default)]
+struct More {
     /// Further fields that scripts read by name (`outcome`, `merge`, `errors`).
-    details: Option<Box<Map<String, Value>>>,
+    details: Map<String, Value>,
     /// What `at` is a position in, where that is known.
     text: Option<Arc<[u8]>>,
-    source: Option<Arc<anyhow::Error>>,
 }
 
 impl Error {
     /// Makes an error of a kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            hint: None,
-            at: None,
-            details: None,
-            text: None,
-            source: None,
-        }
+        Self { kind, message: message.into(), hint: None, at: None, more: None, source: None }
     }
 
     /// Makes a usage error.
@@ -148,7 +146,7 @@ impl Error {
     /// Adds a field that scripts can read, such as `outcome`.
     #[must_use]
     pub fn with(mut self, field: &str, value: Value) -> Self {
-        self.details.get_or_insert_default().insert(field.to_owned(), value);
+        self.more.get_or_insert_default().details.insert(field.to_owned(), value);
         self
     }
 
@@ -162,23 +160,23 @@ impl Error {
     /// Adds the source text that `at` is a position in: of what is no file, or may have been changed.
     #[must_use]
     pub fn within(mut self, text: impl Into<Arc<[u8]>>) -> Self {
-        self.text = Some(text.into());
+        self.more.get_or_insert_default().text = Some(text.into());
         self
     }
 
     /// Returns the source text that `at` is a position in, if it is known.
     pub fn text(&self) -> Option<&[u8]> {
-        self.text.as_deref()
+        self.more.as_deref().and_then(|more| more.text.as_deref())
     }
 
     /// Returns the field `name`, if it was added.
     pub fn detail(&self, name: &str) -> Option<&Value> {
-        self.details.as_deref().and_then(|details| details.get(name))
+        self.more.as_deref().and_then(|more| more.details.get(name))
     }
 
     /// Returns the added fields.
     pub fn details(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.details.iter().flat_map(|details| details.iter())
+        self.more.iter().flat_map(|more| more.details.iter())
     }
 
     /// Returns the messages of the causes, nearest first, leaving out what the message already says.

@@ -18,6 +18,7 @@ mod typed;
 
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::slice::from_ref;
 
 use super::terminal::{Styles, columns, say, styles};
 use crate::error::{Error, Kind};
@@ -61,7 +62,7 @@ pub fn finding(finding: &Finding<'_>) -> String {
     };
     let mut block = format!("{head}: {bold}{}{reset}\n", finding.message);
     let _ = writeln!(block, "  {dim}at{reset} {}:{line}:{column}", finding.file);
-    excerpt::write(&mut block, &text, line, &[finding.range.clone()], width(), &style);
+    excerpt::write(&mut block, &text, line, from_ref(&finding.range), width(), &style);
     write_hint(&mut block, finding.hint, &style);
     block
 }
@@ -140,7 +141,7 @@ fn write_source(block: &mut String, error: &Error, is_ours: bool, width: usize, 
     let text = Text::new(source);
     // The end of a text is where its last word ends.
     let line = if error.message.ends_with("<eof>") { line.min(text.last_line()) } else { line };
-    let marks = mark::marks(&text, line, &error.message, is_ours);
+    let marks = mark::marks(&text, line, error, is_ours);
     excerpt::write(block, &text, line, &marks, width, style);
 }
 
@@ -195,11 +196,10 @@ fn read(path: &str) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
-/// Returns the line that `file:12` names, if the file is there.
-pub(super) fn source_line(at: &str) -> Option<(usize, String)> {
-    let (path, number) = place(at)?;
-    let source = read(path)?;
-    let text = Text::new(&source);
-    let line: String = text.at(text.line(number)?).chars().take(160).collect();
-    Some((number, super::terminal::printable(&line)))
+/// Returns the source line of an error that came from elsewhere, with its caret; nothing without a file.
+/// `is_ours` tells whether a function of ours has raised it, and not Lua or the script.
+pub(super) fn source(error: &Error, is_ours: bool, style: &Styles) -> String {
+    let mut block = String::new();
+    write_source(&mut block, error, is_ours, WIDTH, style);
+    block
 }

@@ -49,7 +49,7 @@ pub fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<LuaFunction> {
     };
     keep(lua, name, source).map_err(|fault| Error::internal(fault.to_string()))?;
     lua.load(text).set_name(format!("@{name}")).into_function().map_err(|fault| {
-        let mut error = syntax_error(&fault).within(source);
+        let mut error = syntax_error(&fault, source).within(source);
         // Lua cuts long paths at the front.
         if let Some((_, line)) = error.at.as_deref().and_then(|at| at.rsplit_once(':')) {
             error.at = Some(format!("{name}:{line}"));
@@ -67,7 +67,7 @@ pub fn compile_line(lua: &Lua, source: &str) -> Result<LuaFunction> {
     keep(lua, "repl", source.as_bytes()).map_err(|fault| Error::internal(fault.to_string()))?;
     load(&format!("return {source}"))
         .or_else(|_| load(source))
-        .map_err(|fault| syntax_error(&fault).within(source.as_bytes()))
+        .map_err(|fault| syntax_error(&fault, source.as_bytes()).within(source.as_bytes()))
 }
 
 /// Compiles without running, in a small Lua state of its own, for threads that have no other.
@@ -98,43 +98,49 @@ impl Syntax {
     }
 }
 
-fn syntax_error(fault: &LuaError) -> Error {
+fn syntax_error(fault: &LuaError, source: &[u8]) -> Error {
     let LuaError::SyntaxError { message, .. } = fault else {
         return Error::new(Kind::Internal, fault.to_string());
     };
-    refused(message.lines().next().unwrap_or_default())
+    refused(message.lines().next().unwrap_or_default(), source)
 }
 
-/// Turns the compiler's `file.lua:3: unexpected symbol near 'x'` into an error.
-pub fn refused(message: &str) -> Error {
+/// Turns the compiler's `file.lua:3: unexpected symbol near 'x'` about `source` into an error.
+pub fn refused(message: &str, source: &[u8]) -> Error {
     let (mut at, mut message) = split_position(message);
-    // Lua tells of a `goto` without its label at the end of the block.
-    if let Some((said, line)) = message.clone().split_once(" for <goto> at line ") {
-        at = at
-            .map(|at| at.rsplit_once(':').map_or(at.clone(), |(name, _)| format!("{name}:{line}")));
-        message = format!("{said} for `goto`");
+    // Lua tells of these at the end of the block.
+    if let Some((said, number)) = message.rsplit_once(" at line ")
+        && number.bytes().all(|digit| digit.is_ascii_digit())
+    {
+        at = at.and_then(|at| Some(format!("{}:{number}", at.rsplit_once(':')?.0)));
+        message = said.replace("<goto>", "`goto`");
     }
+    let number = at.as_ref().and_then(|at| at.rsplit_once(':')?.1.parse::<usize>().ok());
+    let lines = source.split(|byte| *byte == b'\n');
+    let line = number.and_then(|number| lines.clone().nth(number.checked_sub(1)?));
+    let line = String::from_utf8_lossy(line.unwrap_or_default());
     let mut error = Error::usage(message);
     error.at = at;
-    match advice(&error.message) {
+    match advice(&error.message, &line) {
         Some(hint) => error.hint(hint),
         None => error,
     }
 }
 
 /// Returns what helps against a mistake that people bring from other languages.
-fn advice(message: &str) -> Option<&'static str> {
-    let near = message.rsplit_once(" near ").map(|(_, token)| token.trim_matches('\''));
-    Some(match near? {
-        "!" | "!=" => "Lua writes `~=` for unequal and `not x` for the opposite",
-        "+" | "-" if message.starts_with("unexpected symbol") => {
-            "Lua has no `++` and no `+=`: write `x = x + 1`"
-        }
-        "&" | "|" if message.starts_with("unexpected symbol") => "Lua writes `and` and `or`",
-        "continue" => {
+fn advice(message: &str, line: &str) -> Option<&'static str> {
+    let near = message.rsplit_once(" near ").map(|(_, token)| token.trim_matches('\''))?;
+    let has = |operator: &str| line.contains(operator);
+    let words = || line.split(|letter: char| !letter.is_alphanumeric());
+    Some(match near {
+        "!" => "Lua writes `~=` for unequal and `not x` for the opposite",
+        "+" if has("++") || has("+=") => "Lua has no `++` and no `+=`: write `x = x + 1`",
+        "-" | "*" | "/" | "." if has(&format!("{near}=")) => "write it out: `x = x - 1`",
+        "&" | "|" if has("&&") || has("||") => "Lua writes `and` and `or`",
+        "=" if message.starts_with("'then' expected") => "Lua compares with `==`",
+        _ if words().any(|word| word == "continue") => {
             "Lua has no `continue`: `goto continue`, with `::continue::` before the loop's `end`"
         }
-        "=" if message.starts_with("'then' expected") => "Lua compares with `==`",
         "<eof>" if message.starts_with("'end' expected") => {
             "each `function`, `if`, `for`, `while` and `do` has an `end`"
         }

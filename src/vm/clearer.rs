@@ -15,7 +15,7 @@ const TABLES: [&str; 12] =
 pub fn of_text(lua: &Lua, message: &str) -> Option<Error> {
     if let Some(rest) = message.strip_prefix("error loading module '") {
         let (_, refused) = rest.split_once(":\n")?;
-        let error = chunk::refused(refused.trim());
+        let error = chunk::refused(refused.trim(), b"");
         return error.at.is_some().then_some(error);
     }
     let (name, rest) = message.strip_prefix("module '")?.split_once("' not found:")?;
@@ -53,8 +53,11 @@ pub fn misspelt(lua: &Lua, error: &Error) -> Option<String> {
             .filter_map(|(key, _)| key.to_string().ok())
             .collect()
     };
-    let near =
-        |names: Vec<String>| nearest(name, names.iter().map(String::as_str)).map(str::to_owned);
+    let near = |names: Vec<String>| {
+        let near = nearest(name, names.iter().map(String::as_str))?;
+        // Short names are like many.
+        (likeness(name, near) > 0.85 && near != name).then(|| near.to_owned())
+    };
     let globals = lua.globals();
     if sort == "global" {
         let mut known = names(&globals);
@@ -74,12 +77,11 @@ fn line(error: &Error) -> Option<String> {
     let (path, number) = error.at.as_deref()?.rsplit_once(':')?;
     let number: usize = number.parse().ok()?;
     let file;
-    let text = match error.text() {
-        Some(text) => text,
-        None => {
-            file = std::fs::read(path).ok()?;
-            &file
-        }
+    let text = if let Some(text) = error.text() {
+        text
+    } else {
+        file = std::fs::read(path).ok()?;
+        &file
     };
     let line = text.split(|byte| *byte == b'\n').nth(number.checked_sub(1)?)?;
     Some(String::from_utf8_lossy(line).into_owned())

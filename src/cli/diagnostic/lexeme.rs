@@ -49,8 +49,8 @@ pub fn lexemes(text: &str) -> Vec<Lexeme> {
         let (class, length) = if letter.is_ascii_whitespace() {
             at += 1;
             continue;
-        } else if rest.starts_with("--") {
-            let long = long_bracket(&rest[2..]).map(|length| length + 2);
+        } else if let Some(comment) = rest.strip_prefix("--") {
+            let long = long_bracket(comment).map(|length| length + 2);
             at += long.unwrap_or_else(|| rest.find('\n').unwrap_or(rest.len()));
             continue;
         } else if letter == b'_' || letter.is_ascii_alphabetic() {

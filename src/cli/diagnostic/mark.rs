@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::text::{Call, Text};
+use crate::error::Error;
 use crate::suggest::snake_case;
 use crate::vm::chunk::Syntax;
 
@@ -18,14 +19,16 @@ const RAISERS: [&str; 3] = ["error", "assert", "require"];
 /// Words of messages about the value that an option has.
 const OF_VALUES: [&str; 5] = ["must be", "is empty", "is not", "names no", "already exists"];
 
-/// Returns what `message` is about, for an error at `line`.
+/// Returns what an error at `line` is about.
 /// `is_ours` tells whether a function of ours has raised it, and not Lua or the script.
-pub fn marks(text: &Text<'_>, line: usize, message: &str, is_ours: bool) -> Vec<Place> {
+pub fn marks(text: &Text<'_>, line: usize, error: &Error, is_ours: bool) -> Vec<Place> {
+    let message = error.message.as_str();
     if is_ours && is_syntax(message) {
         return of_syntax(text, line, message);
     }
     let of_lua = if is_ours { None } else { of_lua(text, line, message) };
-    of_lua.or_else(|| of_call(text, line, message, is_ours)).into_iter().collect()
+    let hint = error.hint.as_deref().unwrap_or_default();
+    of_lua.or_else(|| of_call(text, line, (message, hint), is_ours)).into_iter().collect()
 }
 
 /// Returns the texts in backticks.
@@ -121,7 +124,12 @@ fn argument(text: &Text<'_>, call: &Call, number: usize) -> Option<Place> {
 }
 
 /// Finds what one of our messages names in the call that it is about, else the call.
-fn of_call(text: &Text<'_>, line: usize, message: &str, is_ours: bool) -> Option<Place> {
+fn of_call(
+    text: &Text<'_>,
+    line: usize,
+    (message, hint): (&str, &str),
+    is_ours: bool,
+) -> Option<Place> {
     let Some(call) = call_of(text, line, message, is_ours) else {
         return word_on(text, line, message);
     };
@@ -136,13 +144,16 @@ fn of_call(text: &Text<'_>, line: usize, message: &str, is_ours: bool) -> Option
         return Some(place);
     }
     if let Some(words) = item_of(text, &call, message) {
-        let first =
-            words.clone().take_while(|index| !matches!(text.word(*index), "(" | "{")).count();
-        item = text.place(words.start..words.start + first.max(1));
+        // Of a call what is called; a table whole.
+        let opens = |index: &usize| matches!(text.word(*index), "(" | "{");
+        let callee = words.clone().take_while(|index| !opens(index)).count();
+        let shown = if callee == 0 { words.clone() } else { words.start..words.start + callee };
+        item = text.place(shown);
         within = words;
     }
     let is_function = |word: &str| last_part(word) == untried(last_part(&call.path));
-    for word in named(message).filter(|word| !is_function(word)) {
+    // What a hint says to change comes last: `raise max_turns`.
+    for word in named(message).chain(named(hint)).filter(|word| !is_function(word)) {
         if let Some(place) = within_call(text, within.clone(), word, message) {
             return Some(place);
         }
@@ -238,7 +249,7 @@ fn is_syntax(message: &str) -> bool {
     (message.contains(" near ") && message.ends_with(['\'', '>']))
         || message.starts_with("attempt to assign to const variable")
         || message.ends_with(" for `goto`")
-        || message.starts_with("break outside a loop")
+        || message.starts_with("break outside ")
 }
 
 /// Finds the word that the compiler stumbled over, and the one that it wants closed.
@@ -270,6 +281,7 @@ fn of_syntax(text: &Text<'_>, line: usize, message: &str) -> Vec<Place> {
         return marks;
     }
     let quoted = between(message, " variable '", "'").or_else(|| between(message, " label '", "'"));
+    let quoted = quoted.or(message.starts_with("break outside ").then_some("break"));
     if let Some(name) = quoted {
         let mut words = text.words_of(line);
         let found = words.find(|index| text.word(*index) == name && text.word(index + 1) == "=");

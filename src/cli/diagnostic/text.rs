@@ -7,7 +7,7 @@ use super::lexeme::{Class, Lexeme, is_keyword, lexemes};
 
 /// A text whose words are known.
 pub struct Text<'a> {
-    text: Cow<'a, str>,
+    whole: Cow<'a, str>,
     lines: Vec<Range<usize>>,
     words: Vec<Lexeme>,
 }
@@ -33,13 +33,13 @@ pub struct Element {
 impl<'a> Text<'a> {
     /// Reads bytes; those that are no UTF-8 are replaced.
     pub fn new(bytes: &'a [u8]) -> Self {
-        let text = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-        Self { lines: lines(&text), words: lexemes(&text), text }
+        let whole = String::from_utf8_lossy(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
+        Self { lines: lines(&whole), words: lexemes(&whole), whole }
     }
 
     /// Returns what stands at a place.
     pub fn at(&self, range: Range<usize>) -> &str {
-        self.text.get(range).unwrap_or_default()
+        self.whole.get(range).unwrap_or_default()
     }
 
     /// Returns the place of a line, from 1, without its end.
@@ -54,7 +54,7 @@ impl<'a> Text<'a> {
 
     /// Returns the number of the last line that says something.
     pub fn last_line(&self) -> usize {
-        let said = self.lines.iter().rposition(|line| !self.text[line.clone()].trim().is_empty());
+        let said = self.lines.iter().rposition(|line| !self.whole[line.clone()].trim().is_empty());
         said.map_or(1, |index| index + 1)
     }
 
@@ -67,7 +67,7 @@ impl<'a> Text<'a> {
 
     /// Returns a word.
     pub fn word(&self, index: usize) -> &str {
-        self.words.get(index).map_or("", |word| &self.text[word.range.clone()])
+        self.words.get(index).map_or("", |word| &self.whole[word.range.clone()])
     }
 
     /// Returns what a word is.

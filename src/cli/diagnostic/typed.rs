@@ -44,36 +44,30 @@ pub fn mistyped(fault: &clap::Error) -> Error {
         }
         _ => said(fault),
     });
-    match hint(fault, &verb) {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    error.hint(hint(fault, &verb))
 }
 
 /// Returns the next thing to type.
-fn hint(fault: &clap::Error, verb: &str) -> Option<String> {
+fn hint(fault: &clap::Error, verb: &str) -> String {
     let first = |kind| texts(fault, kind).into_iter().next();
     let near = first(ContextKind::SuggestedSubcommand)
         .map(|name| format!("agentlua {name}"))
         .or_else(|| first(ContextKind::SuggestedArg).map(|name| flag(&name).to_owned()))
         .or_else(|| first(ContextKind::SuggestedValue));
-    if let Some(near) = near {
-        return Some(format!("did you mean `{near}`?"));
-    }
     let allowed = texts(fault, ContextKind::ValidValue);
-    if !allowed.is_empty() {
-        let allowed: Vec<_> = allowed.iter().map(|value| format!("`{value}`")).collect();
-        return Some(format!("it is one of {}", allowed.join(", ")));
-    }
-    if fault.kind() == ErrorKind::InvalidSubcommand {
-        return Some(
-            "`agentlua --help` lists the commands; a script runs with `agentlua run`".into(),
-        );
-    }
-    Some(match usage(fault) {
-        Some(usage) if fault.kind() == ErrorKind::MissingRequiredArgument => usage,
+    let is_missing = fault.kind() == ErrorKind::MissingRequiredArgument;
+    match (near, usage(fault)) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        _ if !allowed.is_empty() => {
+            let allowed: Vec<_> = allowed.iter().map(|value| format!("`{value}`")).collect();
+            format!("it is one of {}", allowed.join(", "))
+        }
+        _ if fault.kind() == ErrorKind::InvalidSubcommand => {
+            "`agentlua --help` lists the commands; a script runs with `agentlua run`".to_owned()
+        }
+        (None, Some(usage)) if is_missing => usage,
         _ => format!("`{verb} --help` lists what there is"),
-    })
+    }
 }
 
 /// Returns the texts that clap knows about one side of the mistake.
@@ -91,7 +85,7 @@ fn texts(fault: &clap::Error, kind: ContextKind) -> Vec<String> {
 fn usage(fault: &clap::Error) -> Option<String> {
     let text = texts(fault, ContextKind::Usage).into_iter().next()?;
     let line = text.lines().next()?.trim_start_matches("Usage:").trim();
-    Some(line.replace('<', "").replace('>', "").replace("[ARGS]...", "[ARG…]"))
+    Some(line.replace(['<', '>'], "").replace("[ARGS]...", "[ARG…]"))
 }
 
 /// Returns the command that was typed: `agentlua run`.
