@@ -128,10 +128,23 @@ local function whole_traceback()
   return text
 end
 
+-- The text of the innermost script function, where that was made by `load` from a string.
+local function loaded_text()
+  for level = 3, 40 do
+    local frame = getinfo(level, "S")
+    local first = frame and frame.source:sub(1, 1)
+    if first == "@" or not first or frame.source == "=repl" then
+      return nil
+    elseif first ~= "=" then
+      return frame.source
+    end
+  end
+end
+
 -- The message handler of every task: the value stays as it is, its traceback is noted beside it.
 local function handler(e)
   e = own(e)
-  raw.note(e, whole_traceback())
+  raw.note(e, whole_traceback(), loaded_text())
   return e
 end
 

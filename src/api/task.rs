@@ -136,8 +136,9 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
         .function("start", {
             let main = main.clone();
             move |lua, mut args| {
-                let (group, key, body) = (group(&mut args)?, args.any(), args.callable("body")?);
-                group.start(lua, &main, key, body, args.rest());
+                let (group, key, subject) = (group(&mut args)?, args.any(), args.any());
+                let body = args.callable("body")?;
+                group.start(lua, &main, (key, subject), body, args.rest());
                 Ok(())
             }
         })?
@@ -209,7 +210,7 @@ fn deadline(
 ) -> Returned<LuaAnyUserData> {
     let (limit, body) = (args.seconds("seconds")?, args.callable("fn")?);
     let group = Group::new(Task::current()?, "timeout", "agent.timeout".to_owned());
-    let task = group.start(lua, main, LuaValue::Nil, body, args.rest());
+    let task = group.start(lua, main, (LuaValue::Nil, LuaValue::Nil), body, args.rest());
     let stopper = task.stopper().clone();
     host.spawn(async move {
         tokio::select! {

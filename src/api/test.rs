@@ -137,7 +137,7 @@ fn describe(uncaught: &Uncaught) -> Value {
         "message": error.to_string(),
         "hint": error.hint,
         "at": error.at,
-        "items": items,
+        "items": items.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "frames": frames[again..],
     })
 }

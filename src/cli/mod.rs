@@ -386,9 +386,14 @@ pub fn main() -> i32 {
     let cli = match Cli::try_parse_from(typed) {
         Ok(cli) => cli,
         Err(fault) => {
-            let _ = fault.print();
-            refused(&fault);
-            return fault.exit_code();
+            if !fault.use_stderr() {
+                let _ = fault.print();
+                return fault.exit_code();
+            }
+            let error = diagnostic::mistyped(&fault);
+            diagnostic::print(&error);
+            refused(&error);
+            return error.kind.exit_code();
         }
     };
     match dispatch(cli, background.as_ref()) {
@@ -401,14 +406,11 @@ pub fn main() -> i32 {
 }
 
 /// Tells the program that waits for the end of a run that there will be none.
-fn refused(fault: &clap::Error) {
+fn refused(error: &Error) {
     let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if fault.use_stderr() && typed.first().is_some_and(|verb| verb == "run" || verb == "resume") {
-        let text = fault.to_string();
-        let message = text.lines().next().unwrap_or_default();
-        let error = Error::usage(message.strip_prefix("error: ").unwrap_or(message));
+    if typed.first().is_some_and(|verb| verb == "run" || verb == "resume") {
         let variable = std::env::var("AGENTLUA_OUTPUT_FORMAT").ok();
-        output::refuse(&typed, variable.as_deref(), &error);
+        output::refuse(&typed, variable.as_deref(), error);
     }
 }
 

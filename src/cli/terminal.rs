@@ -79,6 +79,13 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
+/// Returns the columns of the terminal on standard error; nothing without one.
+pub fn columns() -> Option<usize> {
+    let stderr = io::stderr();
+    let size = rustix::termios::tcgetwinsize(&stderr).ok().filter(|_| stderr.is_terminal())?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// Returns the columns and lines of the terminal on standard output; nothing without one.
 pub fn size() -> Option<(usize, usize)> {
     let stdout = io::stdout();

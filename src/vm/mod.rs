@@ -19,6 +19,7 @@ pub mod args;
 pub mod bridge;
 pub mod callback;
 pub mod chunk;
+pub mod clearer;
 pub mod error;
 mod fingerprint;
 pub mod group;

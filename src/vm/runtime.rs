@@ -306,10 +306,8 @@ fn raw(
     )?;
     raw.set(
         "note",
-        lua.create_function(|_, (value, traceback): (LuaValue, LuaString)| {
-            if let Ok(task) = Task::current() {
-                task.note(&value, traceback.to_string_lossy());
-            }
+        lua.create_function(|_, told| {
+            note(told);
             Ok(())
         })?,
     )?;
@@ -341,4 +339,11 @@ fn raw(
         lua.create_function(move |_, kind: String| Ok(fields(&kind).to_vec()))?,
     )?;
     Ok(raw)
+}
+
+/// Notes where an error was raised, and in which text, if that was loaded from a string.
+fn note((value, traceback, text): (LuaValue, LuaString, Option<LuaString>)) {
+    if let Ok(task) = Task::current() {
+        task.note(&value, traceback.to_string_lossy(), text);
+    }
 }
