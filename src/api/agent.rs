@@ -18,10 +18,11 @@ use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 /// What the manual has and this version lacks.
 pub const LATER: [&str; 3] = ["get", "args", "phase"];
 
-const REMOVE: Shape =
+pub(super) const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
 
-const LIST: Shape = Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
+pub(super) const LIST: Shape =
+    Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
 
 /// Makes the module.
 #[expect(clippy::too_many_lines, reason = "a list of functions, each a few lines")]

@@ -11,7 +11,7 @@ use super::launch::{Around, Asked, Launch};
 use super::output::{End, Fault, Output};
 use super::signals::Signalled;
 use super::terminal::{Stdout, say};
-use super::{detach, diagnostic, plan, progress, session, signals};
+use super::{check, detach, diagnostic, plan, progress, session, signals};
 use crate::agent::Subtype;
 use crate::agent::tally::Tally;
 use crate::api;
@@ -54,6 +54,11 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
     let signalled = signals::watch(workers.handle(), root.stopper(), output)?;
     let around = Around { environment: &environment, here: &here, workers: &workers, output };
     let launch = Launch::settle(asked, &around)?;
+    if let Some(error) = check::before_run(&launch.script) {
+        let code = error.kind.exit_code();
+        output.finish(&End { code, error: Some((&error).into()), ..End::default() });
+        return Ok(code);
+    }
     if launch.is_dry() {
         output.reserve()?;
     } else if launch.detach {
