@@ -14,6 +14,7 @@ const OPENERS: [&str; 7] = ["_G", "_ENV", "load", "loadfile", "dofile", "loadstr
 const LOADERS: [&str; 3] = ["loaded", "preload", "searchers"];
 
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they are facts")]
 pub(super) struct Facts {
     /// Globals that are assigned.
     pub assigned: BTreeSet<String>,
@@ -72,7 +73,7 @@ impl Facts {
                 && named.path.last().is_some_and(|(name, _)| *name == "error");
             let Some(path) = catalog.path(reading, index) else { continue };
             if path.fields.is_empty() {
-                if named.how == How::Passed && !aliases.contains(&index) {
+                if matches!(named.how, How::Passed | How::Given) && !aliases.contains(&index) {
                     self.loose.insert(path.module.to_owned());
                 }
                 continue;

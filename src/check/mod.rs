@@ -7,6 +7,7 @@
 //!
 //! It knows nothing of a terminal, and of Lua the interpreter only how to compile.
 
+mod calls;
 mod catalog;
 mod facts;
 mod known;
@@ -15,6 +16,7 @@ mod options;
 mod program;
 mod reader;
 mod reading;
+mod results;
 mod text;
 mod value;
 
@@ -30,7 +32,7 @@ use text::Span;
 
 /// Room for trees as deep as Lua allows, and for long sums, which are deeper; only what is used of it
 /// is taken.
-const STACK: usize = 512 << 20;
+const STACK: usize = 256 << 20;
 
 /// A file to look at.
 #[derive(Clone, Debug)]
@@ -124,7 +126,8 @@ fn look(scripts: &[Script]) -> Vec<Finding> {
         for (file, reading) in program.files.iter().zip(&readings) {
             let look = Look { file, reading, facts: &facts, catalog: &catalog };
             found.extend(names::findings(&look));
-            found.extend(options::findings(&look));
+            found.extend(calls::findings(&look));
+            found.extend(results::findings(&look));
         }
         // In the order of the files, the script first; a module that two scripts share is told once.
         let order = |finding: &Finding| {

@@ -73,11 +73,11 @@ impl Look<'_> {
         }
         let visible = named.visible.iter().map(|local| locals[*local].name);
         let assigned = self.facts.assigned.iter().map(String::as_str);
-        let mut names: Vec<&str> = visible.chain(assigned).collect();
+        let mut others: Vec<&str> = visible.chain(assigned).collect();
         for global in known::globals() {
-            names.push(global);
+            others.push(global);
         }
-        if let Some(near) = nearest(name, names) {
+        if let Some(near) = nearest(name, others) {
             return Some(format!("did you mean `{near}`?"));
         }
         let of = known::MODULES.iter().find(|module| self.catalog.has(module, name))?;
@@ -135,9 +135,11 @@ impl Look<'_> {
     }
 
     /// Returns the class of what a call of agentlua's returns.
-    fn result_of(&self, value: &Expression, first: usize) -> Option<String> {
+    pub(super) fn result_of(&self, value: &Expression, first: usize) -> Option<String> {
         let Expression::FunctionCall(call) = value else { return None };
-        if self.reading.uses[first].how != How::Called || call.suffixes().count() > 2 {
+        let named = &self.reading.uses[first];
+        // The name, its fields, and the call: nothing behind that.
+        if named.how != How::Called || call.suffixes().count() != named.path.len() + 1 {
             return None;
         }
         let function = self.catalog.function(&self.catalog.path(self.reading, first)?)?;
@@ -146,7 +148,7 @@ impl Look<'_> {
         self.catalog.manual.class(class).map(|class| class.name.clone())
     }
 
-    fn class_has(&self, class: &str, field: &str) -> bool {
+    pub(super) fn class_has(&self, class: &str, field: &str) -> bool {
         let manual = &self.catalog.manual;
         let Some(class) = manual.class(class) else { return true };
         let mut methods = class.variable.iter().flat_map(|variable| manual.members(variable));

@@ -1,195 +1,51 @@
-//! Calls of agentlua's functions: options that there are not, values of the wrong type, what is
-//! missing, and queries that are called where they have to be passed.
+//! Tables of options: names that there are not, values of the wrong type, and what is missing.
 
 use std::collections::BTreeSet;
 
-use full_moon::ast::{Expression, Field, FunctionArgs, TableConstructor};
-use full_moon::node::Node;
+use full_moon::ast::{Expression, Field, TableConstructor};
 
-use super::reading::{Call, How};
+use super::calls::Visit;
 use super::text::{self, Span};
 use super::value::{self, Value};
-use super::{Finding, Look, Severity};
 use crate::api::shapes;
 use crate::error::Error;
-use crate::manual::{Class, Function, Type};
+use crate::manual::{Class, Function, Manual, Type};
 use crate::suggest::nearest;
 use crate::vm::Shape;
 
-/// Functions that take items, which are queries and no calls.
-const OF_ITEMS: [&str; 4] = ["agent.all", "agent.all_settled", "agent.race", "agent.iter"];
-
 /// Classes of tables within options, and the names of their shapes.
-const NESTED: [(&str, &str); 6] = [
+const NESTED: [(&str, &str); 7] = [
     ("agent.Query", "agent.query"),
     ("agent.TeamOptions", "agent.query"),
     ("agent.WorktreeOptions", "agent.query: worktree"),
     ("agent.WorktreeDefaults", "agent.config: worktree"),
     ("agent.Hooks", "agent.query: hooks"),
     ("agent.HookMatcher", "agent.query: hooks: matcher"),
+    ("sh.Options", "sh"),
 ];
 
-/// Returns what is wrong with the calls of a file.
-pub(super) fn findings(look: &Look<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for call in &look.reading.calls {
-        let Some(function) = look.callee(call) else { continue };
-        let mut visit = Visit { look, call, within: 0, found: Vec::new() };
-        visit.within = look.reading.uses[call.callee].within;
-        visit.call(function);
-        findings.append(&mut visit.found);
-    }
-    findings
-}
-
-impl<'a> Look<'a> {
-    /// Returns the function that a call is of, unless the script has put another in its place.
-    fn callee(&self, call: &Call<'_>) -> Option<&'a Function> {
-        if self.reading.uses[call.callee].how != How::Called {
-            return None;
-        }
-        let path = self.catalog.path(self.reading, call.callee)?;
-        let function = self.catalog.function(&path)?;
-        (!self.facts.replaced.contains(&function.name)).then_some(function)
-    }
-
-    /// Reports whether a value is a call of `agent.query`.
-    fn is_query(&self, value: &Expression) -> bool {
-        let Expression::FunctionCall(called) = value else { return false };
-        let mut calls = self.reading.calls.iter();
-        called.suffixes().count() <= 2
-            && calls.any(|call| {
-                let named = &self.reading.uses[call.callee];
-                called.start_position() == named.name.start_position()
-                    && self.callee(call).is_some_and(|function| {
-                        ["agent.query", "agent.try_query"].contains(&function.name.as_str())
-                    })
-            })
-    }
-}
-
-/// A call that is looked at.
-struct Visit<'a> {
-    look: &'a Look<'a>,
-    call: &'a Call<'a>,
-    within: usize,
-    found: Vec<Finding>,
-}
-
 /// A table of options that is looked at.
-struct Table<'a> {
+pub(super) struct Table<'a> {
     /// The shape, or the name of a function that takes only `limit`.
-    shape: Result<&'static Shape, String>,
-    class: &'a Class,
+    pub shape: Result<&'static Shape, String>,
+    pub class: &'a Class,
     /// Goes before each message: `agent.all`: item 1.
-    place: Option<String>,
+    pub place: Option<String>,
     /// Whether options that a merge decides about are refused.
-    of_team: bool,
+    pub of_team: bool,
 }
 
 impl<'a> Visit<'a> {
-    fn complain(&mut self, span: Span, place: Option<&str>, mut error: Error) {
-        if let Some(place) = place {
-            error.message = format!("{place}: {}", error.message);
-        }
-        let mocked = self.look.facts.mocked;
-        let severity = if mocked { Severity::Warning } else { Severity::Error };
-        self.found.push(self.look.finding(self.within, span, severity, error));
-    }
-
-    fn call(&mut self, function: &'a Function) {
-        // As messages name it: a twin is the function that it is the twin of.
-        let name = function.twin_of().unwrap_or_else(|| function.name.clone());
-        let args: Vec<&Expression> = match self.call.args {
-            FunctionArgs::Parentheses { arguments, .. } => arguments.iter().collect(),
-            FunctionArgs::TableConstructor(table) => {
-                return self.first_table(&name, function, table);
-            }
-            _ => return,
-        };
-        for (index, arg) in args.iter().enumerate() {
-            match Value::of(arg) {
-                Value::Table(table) if index == 0 => self.first_table(&name, function, table),
-                Value::Table(table) => {
-                    if let Some(class) = self.options_of(function, index) {
-                        self.options(&name, class, table);
-                    }
-                }
-                value => self.argument(&name, function, index, arg, value),
-            }
-        }
-        if let (true, Some(first)) = (OF_ITEMS.contains(&&*name), args.first())
-            && self.look.is_query(first)
-        {
-            let why = format!("`{name}` was given an outcome, not a table of items");
-            self.complain(Span::of_node(*first), None, already_run(why));
-        }
-    }
-
-    /// Looks at an argument that is no table.
-    fn argument(
-        &mut self,
-        name: &str,
-        function: &Function,
-        index: usize,
-        arg: &Expression,
-        value: Value<'_>,
-    ) {
-        let manual = &self.look.catalog.manual;
-        let Some(param) = function.params.get(index) else { return };
-        let (Some(actual), true) = (value.type_name(), param.name != "...") else { return };
-        // Overloads take other things in the same place; all that is known of a query is said here.
-        let overloaded = !function.overloads.is_empty() && name != "agent.query";
-        let absent = matches!(value, Value::Nil);
-        if overloaded || absent || value.fits(&param.ty, manual) {
-            return;
-        }
-        let expected = value::words(&param.ty, manual);
-        let error = Error::usage(format!(
-            "`{name}`: argument {} (`{}`) must be {expected}, not {actual}",
-            index + 1,
-            param.name
-        ));
-        self.complain(Span::of_node(arg), None, error);
-    }
-
     /// Returns the class of options that a function takes in a place.
-    fn options_of(&self, function: &'a Function, index: usize) -> Option<&'a Class> {
+    pub(super) fn options_of(&self, function: &'a Function, index: usize) -> Option<&'a Class> {
         let manual = &self.look.catalog.manual;
         let param = function.params.get(index)?;
         let tables = manual.tables(&param.ty);
         tables.into_iter().find(|class| self.shape_of(class, function).is_some())
     }
 
-    /// Looks at a table that is the first argument: items, options, or a query.
-    fn first_table(&mut self, name: &str, function: &'a Function, table: &'a TableConstructor) {
-        if OF_ITEMS.contains(&name) {
-            return self.items(name, table);
-        }
-        let class = self.options_of(function, 0).or_else(|| {
-            // Options alone, as in `git.fetch { prune = true }`.
-            let alone =
-                function.overloads.iter().any(|overload| overload.contains("fun(options: "));
-            let index = function.params.iter().position(|param| param.name == "options")?;
-            self.options_of(function, index).filter(|_| alone)
-        });
-        match class {
-            Some(class) => self.options(name, class, table),
-            None => {
-                let Some(param) = function.params.first() else { return };
-                let manual = &self.look.catalog.manual;
-                let fits = Value::Table(table).fits(&param.ty, manual);
-                if !fits && function.overloads.is_empty() {
-                    let expected = value::words(&param.ty, manual);
-                    let name = format!("`{name}`: argument 1 (`{}`)", param.name);
-                    let error = Error::usage(format!("{name} must be {expected}, not table"));
-                    self.complain(Span::of(table.braces().tokens().0), None, error);
-                }
-            }
-        }
-    }
-
-    fn options(&mut self, name: &str, class: &'a Class, table: &'a TableConstructor) {
+    /// Looks at a table of options of a function.
+    pub(super) fn options(&mut self, name: &str, class: &'a Class, table: &'a TableConstructor) {
         let place = (name == "agent.spawn").then(|| format!("`{name}`"));
         let shape = self.shape_named(&class.name, name);
         if let Some(shape) = shape {
@@ -206,7 +62,12 @@ impl<'a> Visit<'a> {
         self.shape_named(&class.name, &name)
     }
 
-    fn shape_named(&self, class: &str, function: &str) -> Option<Result<&'static Shape, String>> {
+    /// Returns the shape of a class of options; an error is a function that takes only `limit`.
+    pub(super) fn shape_named(
+        &self,
+        class: &str,
+        function: &str,
+    ) -> Option<Result<&'static Shape, String>> {
         let shapes = &self.look.catalog.shapes;
         if class == "agent.GroupOptions" {
             return Some(Err(function.to_owned()));
@@ -216,72 +77,21 @@ impl<'a> Visit<'a> {
         shapes.get(nested.unwrap_or(function)).copied().map(Ok).filter(|_| is_options)
     }
 
-    /// Looks at items: queries, prompts, functions, tasks.
-    fn items(&mut self, name: &str, table: &'a TableConstructor) {
-        let query = self.look.catalog.manual.class("agent.Query");
-        let (mut number, mut named) = (0, None);
-        for field in table.fields().iter() {
-            let (key, value) = match field {
-                Field::NameKey { key, value, .. } => {
-                    named = Some(key);
-                    (format!("`{}`", text::name(key)), &**value)
-                }
-                Field::NoKey(value) => {
-                    number += 1;
-                    (number.to_string(), value)
-                }
-                Field::ExpressionKey { value, .. } => ("there".to_owned(), &**value),
-                _ => continue,
-            };
-            let place = format!("`{name}`: item {key}");
-            let span = Span::of_node(value);
-            match Value::of(value) {
-                Value::Table(spec) => {
-                    let shape = self.shape_named("agent.Query", name);
-                    if let (Some(class), Some(shape)) = (query, shape) {
-                        let place = Some(place);
-                        self.table(spec, &Table { shape, class, place, of_team: false });
-                    }
-                }
-                other @ (Value::Flag(_) | Value::Number(_)) => {
-                    let actual = other.type_name().unwrap_or_default();
-                    let error = Error::usage(format!("{place} is a {actual}"));
-                    let hint = "items are query tables, prompts, functions or tasks";
-                    self.complain(span, None, error.hint(hint));
-                }
-                Value::Unknown if self.look.is_query(value) => {
-                    let why = format!("{place} is an outcome, not a query");
-                    self.complain(span, None, already_run(why));
-                }
-                _ => {}
-            }
-        }
-        if let (Some(key), true) = (named, number > 0) {
-            let why = "items are a list or have names, not both";
-            let error = Error::usage(format!("`{name}`: {why} (`{}`)", text::name(key)));
-            self.complain(Span::of(key), None, error);
-        }
-    }
-
     /// Looks at a table of options.
-    fn table(&mut self, table: &'a TableConstructor, of: &Table<'_>) {
+    pub(super) fn table(&mut self, table: &'a TableConstructor, of: &Table<'_>) {
         let place = of.place.as_deref();
         let function = of.shape.as_ref().map_or_else(String::as_str, |shape| shape.function);
         let fields = self.look.catalog.manual.fields(of.class);
         let (mut seen, mut number, mut complete) = (BTreeSet::new(), 0, true);
-        for field in table.fields().iter() {
+        for field in table.fields() {
             let (written, token, value) = match field {
                 Field::NameKey { key, value, .. } => (text::name(key), key, &**value),
-                Field::ExpressionKey { key, value, .. } => match &**key {
-                    Expression::String(token) => match text::string(token) {
-                        Some(written) => (written, token, &**value),
-                        None => continue,
-                    },
-                    _ => {
-                        complete = false;
-                        continue;
-                    }
-                },
+                Field::ExpressionKey { key, value, .. } => {
+                    complete = false;
+                    let Expression::String(token) = &**key else { continue };
+                    let Some(written) = text::string(token) else { continue };
+                    (written, token, &**value)
+                }
                 Field::NoKey(value) => {
                     number += 1;
                     if !matches!(Value::of(value), Value::Nil | Value::Unknown) {
@@ -409,7 +219,7 @@ impl<'a> Visit<'a> {
 
     /// Looks at a list of strings.
     fn strings(&mut self, of: &Table<'_>, function: &str, name: &str, table: &TableConstructor) {
-        for field in table.fields().iter() {
+        for field in table.fields() {
             let span = match field {
                 Field::NoKey(value) => match Value::of(value) {
                     Value::Text(_) | Value::Unknown | Value::Nil => continue,
@@ -426,7 +236,7 @@ impl<'a> Visit<'a> {
     /// Looks at MCP servers, each a program or a host.
     fn servers(&mut self, of: &Table<'_>, function: &str, table: &'a TableConstructor) {
         let manual = &self.look.catalog.manual;
-        for field in table.fields().iter() {
+        for field in table.fields() {
             let Field::NameKey { key, value, .. } = field else { continue };
             let Value::Table(server) = Value::of(value) else { continue };
             let kind = server.fields().iter().find_map(|field| match field {
@@ -468,7 +278,7 @@ fn resolve(of: &Table<'_>, written: &str) -> Result<String, Error> {
 }
 
 /// Returns the words that a type is one of.
-fn choices(ty: &Type, manual: &crate::manual::Manual) -> Vec<String> {
+fn choices(ty: &Type, manual: &Manual) -> Vec<String> {
     let mut words = Vec::new();
     for choice in ty.choices() {
         match choice {
@@ -492,8 +302,4 @@ fn is_named(field: &Field, name: &str) -> bool {
 
 fn has_key(table: &TableConstructor, name: &str) -> bool {
     table.fields().iter().any(|field| is_named(field, name))
-}
-
-fn already_run(why: String) -> Error {
-    Error::usage(why).hint("`agent.query` has already run it: pass the query's table alone")
 }

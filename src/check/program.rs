@@ -94,7 +94,12 @@ impl Program {
             self.open = true;
             return Vec::new();
         }
-        let Some(ast) = text::parse(source).filter(|_| source.len() <= LARGEST) else {
+        // Definitions for editors are no scripts.
+        if source.starts_with(b"---@meta") {
+            return Vec::new();
+        }
+        let small = source.len() <= LARGEST;
+        let Some(ast) = small.then(|| text::parse(source)).flatten() else {
             self.open = true;
             return Vec::new();
         };

@@ -66,15 +66,15 @@ impl<'a> Reader<'a> {
             Stmt::GenericFor(each) => {
                 self.all(each.expressions().iter());
                 self.scopes.push(Vec::new());
-                for name in each.names().iter() {
+                for name in each.names() {
                     self.declare(name, Init::Unknown);
                 }
                 self.statements(each.block());
                 self.scopes.pop();
             }
             Stmt::NumericFor(each) => {
-                for bound in [Some(each.start()), Some(each.end()), each.step()] {
-                    bound.into_iter().for_each(|bound| self.value(bound, How::Operand));
+                for bound in [each.start(), each.end()].into_iter().chain(each.step()) {
+                    self.value(bound, How::Operand);
                 }
                 self.scopes.push(Vec::new());
                 self.declare(each.index_variable(), Init::Unknown);
@@ -88,7 +88,9 @@ impl<'a> Reader<'a> {
                     self.value(other.condition(), How::Tested);
                     self.block(other.block());
                 }
-                choice.else_block().into_iter().for_each(|block| self.block(block));
+                if let Some(block) = choice.else_block() {
+                    self.block(block);
+                }
             }
             Stmt::While(each) => {
                 self.value(each.condition(), How::Tested);
@@ -110,7 +112,7 @@ impl<'a> Reader<'a> {
         for (index, value) in values.iter().enumerate() {
             self.named_value(value, assignment.variables().iter().nth(index).and_then(name_of));
         }
-        for variable in assignment.variables().iter() {
+        for variable in assignment.variables() {
             match variable {
                 Var::Name(name) => self.mention(name, Vec::new(), How::Assigned),
                 Var::Expression(chain) => {
@@ -159,7 +161,7 @@ impl<'a> Reader<'a> {
         let parent = std::mem::replace(&mut self.function, self.reading.functions.len());
         self.reading.functions.push(Function { parent: Some(parent), name, guard });
         self.scopes.push(Vec::new());
-        for parameter in body.parameters().iter() {
+        for parameter in body.parameters() {
             if let Parameter::Name(name) = parameter {
                 self.declare(name, Init::Unknown);
             }
@@ -285,15 +287,13 @@ impl<'a> Reader<'a> {
 
     fn args(&mut self, args: &'a FunctionArgs, callee: Option<usize>) {
         let guard = callee.map_or(Guard::Perhaps, |callee| self.catches(callee));
-        // `type(x)` asks, and does no more.
-        let asks = callee.map(|callee| &self.reading.uses[callee]).is_some_and(|named| {
-            named.target == Target::Global
-                && named.path.is_empty()
-                && text::name(named.name) == "type"
-        });
+        let how = match callee.map(|callee| &self.reading.uses[callee]) {
+            Some(named) if guard == Guard::None => given_to(named),
+            _ => How::Passed,
+        };
         match args {
             FunctionArgs::Parentheses { arguments, .. } => {
-                for argument in arguments.iter() {
+                for argument in arguments {
                     if let Expression::Function(function) = argument {
                         self.body(function.body(), None, guard, false);
                         continue;
@@ -304,7 +304,7 @@ impl<'a> Reader<'a> {
                         let before = self.reading.caught.entry(name).or_default();
                         *before = guard.max(*before);
                     }
-                    self.value(argument, if asks { How::Tested } else { How::Passed });
+                    self.value(argument, how);
                 }
             }
             FunctionArgs::TableConstructor(table) => self.fields(table.fields().iter()),
@@ -355,6 +355,17 @@ impl<'a> Reader<'a> {
         }
         let within = self.function;
         self.reading.uses.push(Use { name, target, path, how, within, visible });
+    }
+}
+
+/// Returns what giving a value to a function of Lua's or of agentlua's does with it.
+fn given_to<'a>(named: &Use<'_>) -> How<'a> {
+    match (named.target, text::name(named.name)) {
+        // It asks, and does no more.
+        (Target::Global, "type") => How::Tested,
+        // These change what they are given.
+        (Target::Global, "rawset" | "setmetatable" | "table") => How::Passed,
+        _ => How::Given,
     }
 }
 

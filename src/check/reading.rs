@@ -56,7 +56,9 @@ pub(super) enum How<'a> {
     /// It is only asked whether it is there.
     Tested,
     Assigned,
-    /// Anything else: passed on, returned, kept.
+    /// It is given to a function of Lua's or of agentlua's.
+    Given,
+    /// Anything else: returned, kept, given to the script's own functions.
     Passed,
 }
 

@@ -28,10 +28,10 @@ pub(super) struct Check {
     /// Scripts, and folders to search; `-` reads one from standard input
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
-    /// Print JSON: a list of { file, line, column, `end_column`, severity, message, hint }
+    /// Print JSON: a list of findings, each with its file, line, column and severity
     #[arg(long)]
     json: bool,
-    /// Print a line for each finding: FILE:LINE:COLUMN: error: what is wrong
+    /// Print a line for each finding, as compilers do
     #[arg(long, conflicts_with = "json")]
     short: bool,
 }
