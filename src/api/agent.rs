@@ -18,10 +18,11 @@ use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 /// The most letters of the name of a phase.
 const LONGEST_PHASE: usize = 200;
 
-const REMOVE: Shape =
+pub(super) const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
 
-const LIST: Shape = Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
+pub(super) const LIST: Shape =
+    Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
 
 /// Makes the module.
 #[expect(clippy::too_many_lines, reason = "a list of functions, each a few lines")]

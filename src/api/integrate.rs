@@ -20,7 +20,7 @@ use crate::host::plan;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape, Task};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     function: "agent.integrate",
     known: &[
         "branches",

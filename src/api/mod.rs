@@ -23,6 +23,7 @@ pub mod revision;
 pub mod schema;
 pub mod settings;
 pub mod sh;
+pub mod shapes;
 pub mod site;
 pub mod task;
 pub mod team;

@@ -18,7 +18,7 @@ use crate::vm::{Options, Raised, Shape};
 const OF_WORKTREES: [&str; 5] = ["branch", "base", "scope", "dirty", "commit"];
 
 /// What the table `worktree` of a query takes.
-const TABLE: Shape = Shape {
+pub(super) const TABLE: Shape = Shape {
     function: "agent.query: worktree",
     known: &["sparse", "include", "setup", "submodules", "virtual"],
     later: &[],
@@ -30,7 +30,7 @@ const TABLE: Shape = Shape {
 };
 
 /// What the table `worktree` of the settings takes.
-const DEFAULTS: Shape = Shape {
+pub(super) const DEFAULTS: Shape = Shape {
     function: "agent.config: worktree",
     known: &["include", "setup"],
     later: &[],

@@ -24,7 +24,7 @@ use crate::vm::{Args, Module, Options, Shape, Task};
 /// The methods of worktree handles.
 const METHODS: &str = "agentlua.worktree methods";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     function: "git.worktree",
     known: &[
         "branch",

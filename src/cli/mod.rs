@@ -4,6 +4,7 @@
 //! standard error.
 
 pub mod agents;
+mod check;
 mod completions;
 mod detach;
 pub mod diagnostic;
@@ -94,7 +95,8 @@ enum Verb {
     Resume(Resume),
     /// Remove what ended agents left and is merged or empty, and say why for each
     Gc(Gc),
-    Check(Later),
+    /// Look for mistakes in scripts, without running them
+    Check(check::Check),
     /// Run the `*_test.lua` files here, or those that are named
     Test(Test),
     /// Tell what this machine and this repository allow, and what is missing
@@ -435,7 +437,7 @@ fn dispatch(cli: Cli, background: Option<&detach::Background>) -> Result<i32, Er
         Verb::Runs(runs) => runs::main(&runs),
         Verb::Resume(resume) => run::main(&resume.asked(background)),
         Verb::Gc(gc) => gc::main(&gc),
-        Verb::Check(later) => later.refuse("check"),
+        Verb::Check(check) => check::main(&check),
         Verb::Test(test) => test::main(&test),
         Verb::Doctor(doctor) => doctor::main(&doctor),
         Verb::Init(init) => init::main(&init),

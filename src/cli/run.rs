@@ -12,7 +12,7 @@ use super::live::Display;
 use super::output::{End, Fault, Output};
 use super::signals::Signalled;
 use super::terminal::{Stdout, is_stderr_live, say};
-use super::{detach, diagnostic, plan, progress, session, signals};
+use super::{check, detach, diagnostic, plan, progress, session, signals};
 use crate::agent::Subtype;
 use crate::agent::tally::Tally;
 use crate::api;
@@ -55,6 +55,11 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
     let signalled = signals::watch(workers.handle(), root.stopper(), output)?;
     let around = Around { environment: &environment, here: &here, workers: &workers, output };
     let launch = Launch::settle(asked, &around)?;
+    if let Some(error) = check::before_run(&launch.script) {
+        let code = error.kind.exit_code();
+        output.finish(&End { code, error: Some((&error).into()), ..End::default() });
+        return Ok(code);
+    }
     if launch.is_dry() {
         output.reserve()?;
     } else if launch.detach {

@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape};
 
-const DIFF: Shape = Shape {
+pub(in crate::api) const DIFF: Shape = Shape {
     function: "git.diff",
     known: &["from", "to", "paths", "staged", "repo"],
     later: &[],

@@ -24,7 +24,7 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Raised, Runtime, Shape, Task};
 use script::{Call, Outlet, Script};
 
-const MERGE: Shape = Shape {
+pub(in crate::api) const MERGE: Shape = Shape {
     function: "git.merge",
     known: &[
         "branch",
@@ -41,7 +41,7 @@ const MERGE: Shape = Shape {
     instead: &[("squash", "use `strategy = \"squash\"`"), ("ff", "use `strategy = \"ff\"`")],
 };
 
-const CONFLICTS: Shape =
+pub(in crate::api) const CONFLICTS: Shape =
     Shape { function: "git.conflicts", known: &["repo"], later: &[], instead: &[] };
 
 /// What to merge, as the script said it.
