@@ -10,7 +10,7 @@ use crate::vm::Shape;
 pub use super::team::refusal as team_refusal;
 
 /// All shapes.
-const ALL: [&Shape; 33] = [
+const ALL: [&Shape; 41] = [
     &agent::LIST,
     &agent::REMOVE,
     &fs::REMOVE,
@@ -27,6 +27,14 @@ const ALL: [&Shape; 33] = [
     &git::status::COMMIT,
     &git::status::ROOT,
     &git::status::STATUS,
+    &github::COMMENT,
+    &github::DIFF,
+    &github::ISSUES,
+    &github::PULL,
+    &github::PULLS,
+    &github::create::CREATE,
+    &github::review::COMMENT,
+    &github::review::REVIEW,
     &integrate::SHAPE,
     &json::ENCODE,
     &model::SHAPE,
@@ -53,12 +61,4 @@ pub const SERVERS: [&Shape; 2] = [&query::servers::PROGRAM, &query::servers::HOS
 /// `agent.query: worktree`. Of servers there are two, see [`SERVERS`].
 pub fn all() -> BTreeMap<&'static str, &'static Shape> {
     ALL.iter().map(|shape| (shape.function, *shape)).collect()
-}
-
-/// Returns the functions that the manual names and this version lacks.
-pub fn later() -> Vec<String> {
-    let of = |module: &str, names: &[&str]| -> Vec<String> {
-        names.iter().map(|name| format!("{module}.{name}")).collect()
-    };
-    [of("agent", &agent::LATER), of("github", &github::LATER)].concat()
 }

@@ -45,11 +45,6 @@ impl Catalog {
             let class = manual.module(page.name);
             of.extend(class.into_iter().flat_map(|class| manual.fields(class).into_keys()));
         }
-        for name in shapes::later() {
-            if let Some((module, name)) = name.split_once('.') {
-                members.entry(module.to_owned()).or_default().insert(name.to_owned());
-            }
-        }
         for (library, names) in known::LIBRARIES {
             members.insert(library.to_owned(), names.split(' ').map(str::to_owned).collect());
         }

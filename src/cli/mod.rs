@@ -107,14 +107,6 @@ enum Verb {
     Completions(completions::Completions),
 }
 
-/// The arguments of a verb that is not built yet, whatever they are, `--help` among them.
-#[derive(Args)]
-#[command(about = "Not built yet", hide = true, disable_help_flag = true)]
-struct Later {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    rest: Vec<OsString>,
-}
-
 #[derive(Args)]
 #[command(override_usage = "agentlua run [OPTIONS] <SCRIPT> [ARG]...")]
 struct Run {
@@ -442,12 +434,5 @@ fn dispatch(cli: Cli, background: Option<&detach::Background>) -> Result<i32, Er
         Verb::Doctor(doctor) => doctor::main(&doctor),
         Verb::Init(init) => init::main(&init),
         Verb::Completions(completions) => completions::main(&completions),
-    }
-}
-
-impl Later {
-    fn refuse(&self, verb: &str) -> Result<i32, Error> {
-        let _ = &self.rest;
-        Err(Error::not_built(format_args!("`agentlua {verb}`")))
     }
 }
