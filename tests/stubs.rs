@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 29] = [
+const OPTIONS: [(&str, &[&str]); 35] = [
     ("agent.ArgsOptions", &["agent.args"]),
     ("agent.Argument", &["agent.args: argument"]),
     ("agent.Query", &["agent.query"]),
