@@ -18,6 +18,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/home.rs"]
+#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 #[path = "docs/page.rs"]
 mod page;
@@ -46,8 +47,7 @@ const WAITING: &[(&str, &str)] = &[
     ("init", "$ init --help"),
     ("doctor", "$ doctor --help"),
     ("completions", "$ completions --help"),
-    // How errors are drawn, and the session: `:help`, and locals that live on.
-    ("errors", "$ run absent.lua --no-such-flag"),
+    // The session's commands.
     ("repl", "$ repl"),
 ];
 

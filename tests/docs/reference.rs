@@ -89,14 +89,18 @@ impl Reference {
         headings
     }
 
-    /// Returns the functions of a page; twins are told with their own.
+    /// Returns the functions of a page, methods last; twins are told with their own.
     fn functions<'a>(&'a self, page: &'a str) -> impl Iterator<Item = &'a Function> {
-        stubs_of(&self.manual, page).flat_map(|stub| &stub.entries).filter_map(
-            |entry| match entry {
-                Entry::Function(function) if self.original(function).is_none() => Some(function),
+        let entries = || stubs_of(&self.manual, page).flat_map(|stub| &stub.entries);
+        let functions = move |methods: bool| {
+            entries().filter_map(move |entry| match entry {
+                Entry::Function(function) => Some(function).filter(|function| {
+                    function.name.contains(':') == methods && self.original(function).is_none()
+                }),
                 _ => None,
-            },
-        )
+            })
+        };
+        functions(false).chain(functions(true))
     }
 
     /// Returns what a twin is the twin of.
@@ -293,9 +297,7 @@ impl Reference {
             Type::Map(key, value) if **key == Type::Name("string".to_owned()) => {
                 format!("{} by name", self.ty(value, page))
             }
-            Type::Map(key, value) => {
-                format!("{} by {}", self.ty(value, page), self.ty(key, page))
-            }
+            Type::Map(_, value) => format!("table of ({})", self.ty(value, page)),
             Type::Function(text) => format!("`{}`", text.replace("async ", "")),
             Type::Union(types) => {
                 let words: Vec<String> = types.iter().map(|ty| self.ty(ty, page)).collect();
