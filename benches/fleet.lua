@@ -1,7 +1,9 @@
 -- N agents at once on one task: `fleet.lua COUNT PROMPT` for agents with worktrees of their own,
 -- `fleet.lua COUNT PROMPT FOLDER` for agents in FOLDER/1, FOLDER/2, … that are there already.
 
-local count, prompt, folder = math.tointeger(arg[1]), arg[2], arg[3]
+local count, prompt = math.tointeger(arg[1]), arg[2]
+---@type string?
+local folder = arg[3]
 
 local queries = {}
 for i = 1, count do

@@ -1,4 +1,5 @@
 -- Whether two values are the same all the way down, and where they are not: `agentlua.test`.
+---@type fun(value: any): string
 local inspect = ...
 
 -- What is shown at most: places in tables, lines of a difference, unchanged lines around a change.

@@ -63,6 +63,7 @@ end
 
 function os.remove(name)
   if type(name) ~= "string" then
+    ---@cast name any
     return remove(name)
   end
   local file, why, code = open(kit.found(name) or GONE)

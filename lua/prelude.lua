@@ -128,10 +128,23 @@ local function whole_traceback()
   return text
 end
 
+-- The text of the innermost script function, where that was made by `load` from a string.
+local function loaded_text()
+  for level = 3, 40 do
+    local frame = getinfo(level, "S")
+    local first = frame and frame.source:sub(1, 1)
+    if first == "@" or not first or frame.source == "=repl" then
+      return nil
+    elseif first ~= "=" then
+      return frame.source
+    end
+  end
+end
+
 -- The message handler of every task: the value stays as it is, its traceback is noted beside it.
 local function handler(e)
   e = own(e)
-  raw.note(e, whole_traceback())
+  raw.note(e, whole_traceback(), loaded_text())
   return e
 end
 
@@ -153,6 +166,7 @@ local callers = {
 }
 
 -- C functions that one can wait inside.
+---@type table<function, true>
 local transparent = { [error] = true, [rawpcall] = true, [rawxpcall] = true, [co_yield] = true }
 
 local function cannot_wait(name)
@@ -235,6 +249,7 @@ end
 -- run them later and from outside, or never.
 function coroutine.create(f)
   if type(f) ~= "function" then
+    ---@cast f any
     return co_create(f)
   end
   return co_create(function(...)
@@ -380,12 +395,15 @@ function print(...)
 end
 
 -- `io.write` and `io.stdout:write` go the way of `print`: one order, and a closed output is noticed.
-local stdout, files = io.stdout, getmetatable(io.stdout).__index
+-- `io.stderr:write` goes the way of warnings: not through a display that is there.
+local files = getmetatable(io.stdout).__index
 local file_write = files.write
-stdout:setvbuf("no")
+local ways = { [io.stdout] = raw.write, [io.stderr] = raw.complain }
+io.stdout:setvbuf("no")
 
 local function write(file, ...)
-  if file ~= stdout or io.type(file) ~= "file" then
+  local way = ways[file]
+  if not way or io.type(file) ~= "file" then
     return file_write(file, ...)
   end
   local parts = pack(...)
@@ -395,7 +413,7 @@ local function write(file, ...)
       error("bad argument #" .. i .. " to 'write' (string expected, got " .. kind .. ")", 3)
     end
   end
-  raw.write(table.concat(parts, "", 1, parts.n))
+  way(table.concat(parts, "", 1, parts.n))
   return file
 end
 
@@ -406,6 +424,43 @@ end
 
 function io.write(...)
   return (write(io.output(), ...))
+end
+
+-- Whoever is asked something on a terminal has it alone while they type.
+if raw.reading then
+  local file_read, stdin = files.read, io.stdin
+
+  local function read(file, ...)
+    if file ~= stdin then
+      return file_read(file, ...)
+    end
+    raw.reading(true)
+    local _ <close> = setmetatable({}, {
+      __close = function()
+        raw.reading(false)
+      end,
+    })
+    return file_read(file, ...)
+  end
+
+  function files.read(file, ...)
+    return read(file, ...)
+  end
+
+  function io.read(...)
+    return read(io.input(), ...)
+  end
+
+  local lines = io.lines
+  function io.lines(name, ...)
+    if name ~= nil or io.input() ~= stdin then
+      return lines(name, ...)
+    end
+    local formats = pack(...)
+    return function()
+      return read(stdin, table.unpack(formats, 1, formats.n))
+    end
+  end
 end
 
 function os.exit(code)
@@ -486,13 +541,14 @@ function require(name)
   })
   local tried = {}
   for _, searcher in ipairs(searchers) do
+    ---@cast searcher function
     local loader, extra = searcher(name)
     if type(loader) == "function" then
       local value = loader(name, extra)
       if value ~= nil then
         loaded[name] = value
       elseif loaded[name] == nil then
-        loaded[name] = true
+        loaded[name] = true --[[@as any]]
       end
       return loaded[name], extra
     elseif type(loader) == "string" then

@@ -117,7 +117,8 @@ function Group:fill()
     self.index = self.index + 1
     self.running = self.running + 1
     local key = self.keys[self.index]
-    groups.start(self.raw, key, self.run[self.index], self.items and self.items[key], key)
+    local item = self.items and self.items[key]
+    groups.start(self.raw, key, self.subjects[key], self.run[self.index], item, key)
   end
 end
 
@@ -131,13 +132,15 @@ function Group:next()
   return key, ok, value
 end
 
-local function open(kind, keys, run, opts, items)
+-- `subjects` are what the script gave, for their names in errors; `items` what `run` is called with.
+local function open(kind, keys, run, opts, subjects, items)
   local name = "agent." .. kind
   return setmetatable({
     raw = groups.new(kind, name),
     farewell = "the other items of `" .. name .. "` are no longer needed",
     keys = keys,
     run = run,
+    subjects = subjects,
     items = items,
     limit = limit_of(name, opts),
     index = 0,
@@ -152,7 +155,7 @@ local function open_items(kind, items, opts)
   for i, key in ipairs(keys) do
     run[i] = runner(name, items[key], key)
   end
-  return open(kind, keys, run, opts)
+  return open(kind, keys, run, opts, items)
 end
 
 local function open_list(kind, list, fn, opts)
@@ -165,7 +168,7 @@ local function open_list(kind, list, fn, opts)
   for i in ipairs(keys) do
     run[i] = fn
   end
-  return open(kind, keys, run, opts, list)
+  return open(kind, keys, run, opts, list, list)
 end
 
 -- Returns the values under their keys; the first failure raises, and closing cancels the rest.
@@ -256,7 +259,7 @@ local function winner_of(items, opts)
   end
   local ours = getmetatable(last) == kit.Error
   local e = new_error(
-    ours and last.kind or "tool",
+    ours and last and last.kind or "tool",
     #group.keys .. " of " .. #group.keys .. " items failed, the last with: " .. tostring(last)
   )
   e.errors = errors

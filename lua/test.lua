@@ -15,6 +15,7 @@ local MAX_LINES = 12
 local test = {}
 local setups, failed = {}, false
 -- The name of the case that runs.
+---@type string?
 local running
 -- How many cases there were, for the names of their folders.
 local count = 0
@@ -183,13 +184,13 @@ function Context.error(fn, wanted, what)
     )
   end
   wanted = check_wanted(wanted)
-  local ok, e = pcall(fn)
+  local ok, e = pcall(fn --[[@as function]])
   if ok then
     fail(what, "no error was raised")
   elseif checks[e] or getmetatable(e) == Skipped then
     error(e, 0)
   end
-  local kind = getmetatable(e) == kit.Error and e.kind or nil
+  local kind = getmetatable(e) == kit.Error and e and e.kind or nil
   if wanted.kind and wanted.kind ~= kind then
     fail(
       what,
@@ -259,7 +260,7 @@ function Repo:write(path, text)
     usage("a file of a repository is named by its path inside it, not `" .. tostring(path) .. "`")
   end
   local whole = self.path .. "/" .. path
-  fs.mkdir(whole:match("^(.*)/"))
+  fs.mkdir(whole:match("^(.*)/") or self.path)
   fs.write(whole, text)
   if text:sub(1, 2) == "#!" then
     raw.shell(self.home, self.path, 'chmod +x "$FILE"', { env = { FILE = whole } })
@@ -392,13 +393,13 @@ function test.case(name, fn)
       type = "end",
       status = status,
       duration_ms = took,
-      reason = status == "skipped" and e.why and legible(e.why) or nil,
+      reason = status == "skipped" and e and e.why and legible(e.why) or nil,
       error = status == "failed" and raw.describe(e) or nil,
     }
   elseif status == "failed" then
     error(e, 0)
   else
-    local why = status == "skipped" and e.why and ": " .. e.why or ""
+    local why = status == "skipped" and e and e.why and ": " .. e.why or ""
     print((status == "passed" and "ok    " or "skip  ") .. name .. why .. " (" .. took .. " ms)")
   end
 end

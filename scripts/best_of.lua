@@ -18,6 +18,7 @@ for i = 1, n do
   tries["try " .. i] = { prompt = task, worktree = true }
 end
 
+---@type agent.Outcome[]
 local candidates = {}
 for name, outcome, err in agent.iter(tries) do
   if not outcome then
@@ -57,7 +58,7 @@ local verdict = agent.query {
     { n = #candidates, task = task, shown = table.concat(shown, "\n\n") }
   ),
 }
-local choice = math.tointeger(verdict.result:match("%d+"))
+local choice = math.tointeger(verdict.result:match("%d+")) or 1
 local best = candidates[choice] or candidates[1]
 for _, outcome in ipairs(candidates) do
   if outcome ~= best then

@@ -6,6 +6,7 @@
 //! permissions: none of those is among its keys.
 
 mod money;
+mod origin;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use serde::Deserialize;
 
 use crate::error::{Error, Kind, Result, ResultExt};
 pub use money::{PriceSetting, Prices, usd};
+pub use origin::{Origin, Said, VARIABLES, said};
 
 /// Longer durations are taken for mistakes: ten years.
 pub const LONGEST_SECONDS: u64 = 10 * 365 * 24 * 3600;

@@ -102,15 +102,23 @@ pub struct Error {
     pub hint: Option<String>,
     /// The script position it was raised at, such as `review.lua:12`.
     pub at: Option<String>,
-    /// Further fields that scripts read by name (`outcome`, `merge`, `errors`).
-    details: Option<Box<Map<String, Value>>>,
+    more: Option<Box<More>>,
     source: Option<Arc<anyhow::Error>>,
+}
+
+/// What few errors have: apart, so that a result stays small.
+#[derive(Clone, Debug, Default)]
+struct More {
+    /// Further fields that scripts read by name (`outcome`, `merge`, `errors`).
+    details: Map<String, Value>,
+    /// What `at` is a position in, where that is known.
+    text: Option<Arc<[u8]>>,
 }
 
 impl Error {
     /// Makes an error of a kind.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None, at: None, details: None, source: None }
+        Self { kind, message: message.into(), hint: None, at: None, more: None, source: None }
     }
 
     /// Makes a usage error.
@@ -138,7 +146,7 @@ impl Error {
     /// Adds a field that scripts can read, such as `outcome`.
     #[must_use]
     pub fn with(mut self, field: &str, value: Value) -> Self {
-        self.details.get_or_insert_default().insert(field.to_owned(), value);
+        self.more.get_or_insert_default().details.insert(field.to_owned(), value);
         self
     }
 
@@ -149,14 +157,26 @@ impl Error {
         self
     }
 
+    /// Adds the source text that `at` is a position in: of what is no file, or may have been changed.
+    #[must_use]
+    pub fn within(mut self, text: impl Into<Arc<[u8]>>) -> Self {
+        self.more.get_or_insert_default().text = Some(text.into());
+        self
+    }
+
+    /// Returns the source text that `at` is a position in, if it is known.
+    pub fn text(&self) -> Option<&[u8]> {
+        self.more.as_deref().and_then(|more| more.text.as_deref())
+    }
+
     /// Returns the field `name`, if it was added.
     pub fn detail(&self, name: &str) -> Option<&Value> {
-        self.details.as_deref().and_then(|details| details.get(name))
+        self.more.as_deref().and_then(|more| more.details.get(name))
     }
 
     /// Returns the added fields.
     pub fn details(&self) -> impl Iterator<Item = (&String, &Value)> {
-        self.details.iter().flat_map(|details| details.iter())
+        self.more.iter().flat_map(|more| more.details.iter())
     }
 
     /// Returns the messages of the causes, nearest first, leaving out what the message already says.
@@ -164,13 +184,26 @@ impl Error {
         let Some(source) = &self.source else { return Vec::new() };
         let mut causes: Vec<String> = Vec::new();
         for cause in source.chain() {
-            let text = cause.to_string();
+            let text = plain(&cause.to_string());
             if !self.message.contains(&text) && causes.last() != Some(&text) {
                 causes.push(text);
             }
         }
         causes
     }
+}
+
+/// Returns what the system says as a clause: without its number, without a capital.
+fn plain(text: &str) -> String {
+    let Some((said, number)) = text.rsplit_once(" (os error ") else { return text.to_owned() };
+    if !number.ends_with(')') {
+        return text.to_owned();
+    }
+    let start = said.rfind(": ").map_or(0, |colon| colon + 2);
+    let (before, clause) = said.split_at(start);
+    let mut letters = clause.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    before.chars().chain(first).chain(letters).collect()
 }
 
 impl fmt::Display for Error {

@@ -87,7 +87,9 @@ pub enum Event {
         agent: String,
         label: String,
         model: String,
+        /// Turns of earlier lives.
         turns: u32,
+        max_turns: u32,
         branch: Option<String>,
         worktree_path: Option<PathBuf>,
         base_commit: Option<String>,

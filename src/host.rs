@@ -4,7 +4,9 @@
 mod asking;
 mod cassette;
 pub mod gc;
+mod github;
 pub mod integrate;
+pub mod known;
 pub mod merge;
 mod models;
 pub mod onlooker;
@@ -25,13 +27,14 @@ pub mod worktrees;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::agent::{Fleet, Subtype, id};
 use crate::config::{Config, Settings};
 use crate::error::{Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::git::Repo;
+use crate::github::Github;
 use crate::journal::{NewRun, RunRow, Store};
 use crate::model::Model;
 use crate::process::{Processes, env};
@@ -75,6 +78,7 @@ pub struct Host {
     /// The worktrees that the script made for itself and has not closed.
     worktrees: Mutex<worktrees::Open>,
     steps: steps::Steps,
+    github: OnceLock<Arc<Github>>,
 }
 
 /// What a host is made with.
@@ -143,6 +147,7 @@ impl Host {
             hearing: requests::Hearing::since_now(),
             worktrees: Mutex::default(),
             steps: steps::Steps::default(),
+            github: OnceLock::new(),
         }))
     }
 

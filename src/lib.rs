@@ -18,11 +18,12 @@
 //! ```
 //!
 //! Layers, each naming only what stands to its right (`tests/layers.rs`):
-//! `cli → api → vm → host → agent → model, tool → workspace → git → journal → process → config →
-//! event, error, media, schema`.
+//! `cli → check → api → vm → host → github, agent → model, tool → workspace → git → journal → process →
+//! config → event, error, media, schema`.
 
 pub mod agent;
 pub mod api;
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod crash;
@@ -31,6 +32,7 @@ pub mod error;
 pub mod event;
 pub mod files;
 pub mod git;
+pub mod github;
 pub mod host;
 pub mod http;
 pub mod journal;

@@ -7,6 +7,8 @@
 mod home;
 
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 
 use agentlua::agent::outcome::{FIELDS, Subtype};
@@ -90,6 +92,20 @@ fn verdict(what: &str, ran: &Ran) -> Verdict {
     }
 }
 
+/// Serves an API at which there is nothing, and returns its address.
+fn nobody_there() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let asked = stream.read(&mut [0; 4096]);
+            let answer = "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            let _ = asked.and_then(|_| stream.write_all(answer.as_bytes()));
+        }
+    });
+    format!("http://{address}")
+}
+
 fn repository() -> Home {
     let home = Home::new();
     home.write("main.lua", "print 'ran'");
@@ -115,7 +131,7 @@ fn every_command_runs_or_says_that_it_is_not_built() {
     let home = repository();
     for line in COMMANDS {
         let words: Vec<&str> = line.split(' ').collect();
-        let built = !["check", "doctor", "init", "completions"].contains(&words[0]);
+        let built = words[0] != "check";
         let expected = if built { Verdict::Works } else { Verdict::Later };
         let help = verdict(line, &home.run(&[words[0], "--help"]));
         assert_eq!(help, expected, "{line}");
@@ -123,7 +139,8 @@ fn every_command_runs_or_says_that_it_is_not_built() {
         if line == "agents --watch" {
             continue;
         }
-        let ran = home.run(&words);
+        // Without a key `doctor` finds a problem.
+        let ran = Ran::of(home.command(&words).env("OPENAI_API_KEY", "none"));
         // There is nothing that they could do it to.
         let nothing = match (words[0], words.len()) {
             ("rm" | "logs" | "diff" | "merge" | "send" | "stop", _) => Some("has the id `agent-1`"),
@@ -252,7 +269,9 @@ fn settings_without_a_flag_are_known() {
 #[test]
 fn every_name_in_lua_works_or_says_that_it_is_not_built() {
     let home = repository();
-    let ran = home.script(include_str!("contract/api.lua"));
+    home.write("main.lua", include_str!("contract/api.lua"));
+    let mut command = home.command(&["run", "main.lua"]);
+    let ran = Ran::of(command.env("GITHUB_API_URL", nobody_there()));
     let mut found = BTreeMap::from([("works", 0), ("later", 0)]);
     let mut wrong = Vec::new();
     for line in ran.stdout.lines() {
@@ -264,7 +283,7 @@ fn every_name_in_lua_works_or_says_that_it_is_not_built() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(found["works"] > 100 && found["later"] > 10, "{found:?}");
+    assert!(found["works"] > 100 && found["later"] > 0, "{found:?}");
 }
 
 #[test]

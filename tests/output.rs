@@ -166,9 +166,15 @@ fn a_run_that_does_not_begin_says_so_too() {
     let home = Home::new();
     home.write("main.lua", "");
     for (args, message) in [
-        (&["--output-format", "json", "--bogus", "main.lua"][..], "unexpected argument '--bogus'"),
-        (&["--concurrency", "x", "--output-format=stream-json", "main.lua"], "invalid value 'x'"),
-        (&["--output-format", "json"], "required arguments"),
+        (
+            &["--output-format", "json", "--bogus", "main.lua"][..],
+            "`agentlua run` has no option `--bogus`",
+        ),
+        (
+            &["--concurrency", "x", "--output-format=stream-json", "main.lua"],
+            "`--concurrency` cannot be `x`: it is a number",
+        ),
+        (&["--output-format", "json"], "`agentlua run` needs `SCRIPT`"),
         (&["--output-format", "json", "missing.lua"], "cannot read the script `missing.lua`"),
         (&["--output-format", "json", "--concurrency", "0", "main.lua"], "`concurrency` must be"),
         (&["--output-format", "json", "--resume=run-1", "main.lua"], "no run here has the id"),

@@ -253,7 +253,7 @@ fn errors_that_nobody_caught() {
     home.write(&format!("{deep}/bad.lua"), "x = = 1");
     let ran = home.run(&["run", &format!("{deep}/main.lua")]);
     let expected = format!(
-        "error: far\n  at {deep}/main.lua:2\n  2 |   error('far')\n  from main chunk ({deep}/main.lua:4)\n"
+        "error: far\n  at {deep}/main.lua:2\n  2 |   error('far')\n    |   ^^^^^\n  from main chunk ({deep}/main.lua:4)\n"
     );
     assert_eq!(ran.stderr, expected);
     let ran = home.run(&["run", &format!("{deep}/bad.lua")]);
@@ -270,11 +270,11 @@ fn errors_that_nobody_caught() {
         ("\ncoroutine.wrap(function()\n  error('in')\nend)()", "error: in\n  at main.lua:3\n"),
         (
             "local ok, e = pcall(error, { n = 1 })\nerror(e)",
-            "error: { n = 1 }\n  at main.lua:2\n  2 | error(e)\n",
+            "error: { n = 1 }\n  at main.lua:2\n  2 | error(e)\n    | ^^^^^\n",
         ),
         (
             "local ok, e = pcall(function() error('first') end)\n\nerror(e, 0)",
-            "error: first\n  at main.lua:1\n  1 | local ok, e = pcall(function() error('first') end)\n  from main chunk (main.lua:3)\n",
+            "error: first\n  at main.lua:1\n  1 | local ok, e = pcall(function() error('first') end)\n    |                                    ^^^^^\n  from main chunk (main.lua:3)\n",
         ),
         ("local s = ('x'):rep(3 << 29)", "error: not enough memory for the script\n"),
         (

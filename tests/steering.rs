@@ -538,7 +538,7 @@ fn what_hinders_a_run_in_the_background_is_said_at_once() {
             "the model `model.lua`: no model",
         ),
         (&["run", "--detach", "--resume=run-zz", "main.lua"], 2, "no run here has the id"),
-        (&["repl", "--detach"], 2, "unexpected argument"),
+        (&["repl", "--detach"], 2, "`agentlua repl` has no option `--detach`"),
     ] {
         let ran = home.run(args);
         assert_eq!((ran.code, ran.stdout.as_str()), (code, ""), "{}", ran.stderr);

@@ -20,7 +20,9 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 27] = [
+const OPTIONS: [(&str, &[&str]); 29] = [
+    ("agent.ArgsOptions", &["agent.args"]),
+    ("agent.Argument", &["agent.args: argument"]),
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),
@@ -46,6 +48,12 @@ const OPTIONS: [(&str, &[&str]); 27] = [
     ),
     ("git.StatusOptions", &["git.status"]),
     ("git.WorktreeOptions", &["git.worktree"]),
+    ("github.CreatePullOptions", &["github.create_pull"]),
+    ("github.IssuesOptions", &["github.issues"]),
+    ("github.PullsOptions", &["github.pulls"]),
+    ("github.RepoOptions", &["github.comment", "github.diff", "github.pull"]),
+    ("github.ReviewComment", &["github.review: comments"]),
+    ("github.ReviewOptions", &["github.review"]),
     ("json.EncodeOptions", &["json.encode"]),
     ("sh.Options", &["sh"]),
     ("sh.Program", &["sh.run"]),
@@ -54,7 +62,7 @@ const OPTIONS: [(&str, &[&str]); 27] = [
 ];
 
 /// Kinds of results, and the classes that share their fields.
-const RESULTS: [(&str, &[&str]); 23] = [
+const RESULTS: [(&str, &[&str]); 27] = [
     ("outcome", &["agent.Outcome"]),
     ("settled item", &["agent.Settled"]),
     ("agent", &["agent.Row"]),
@@ -77,15 +85,21 @@ const RESULTS: [(&str, &[&str]); 23] = [
     ("file status", &["git.FileStatus"]),
     ("transfer", &["git.Transfer"]),
     ("ref change", &["git.RefChange"]),
+    ("pull", &["github.Pull"]),
+    ("issue", &["github.Issue"]),
+    ("comment", &["github.Comment"]),
+    ("review", &["github.Review"]),
     ("script run", &["test.Run"]),
 ];
 
 /// Twins that the stubs leave out: the function fails by misuse only, which a twin raises too.
-const IDLE_TWINS: [&str; 20] = [
+const IDLE_TWINS: [&str; 22] = [
     "agent.try_all_settled",
+    "agent.try_args",
     "agent.try_iter",
     "agent.try_map_settled",
     "agent.try_model",
+    "agent.try_phase",
     "agent.try_sleep",
     "agent.try_text",
     "agent.try_tool",
@@ -216,7 +230,7 @@ fn every_function_is_in_both() {
         let name = name.replace("try_", "");
         let combinator = own.split(' ').any(|own| name.strip_prefix("agent.") == Some(own));
         let module = name.split('.').next().unwrap_or_default();
-        if ["test", "t", "repo"].contains(&module) {
+        if ["patterns", "test", "t", "repo"].contains(&module) {
             continue;
         }
         assert!(*waits == (function.waits || combinator), "`{name}` waits: {}", function.waits);

@@ -67,6 +67,7 @@ shop_test.lua: has the items
   the cart: not equal
   at shop_test.lua:4
   4 | t.equal(cart, { total = 300, items = { "tea", "cup" } }, "the cart")
+    | ^^^^^^^
     expected: { items = { "tea", "cup" }, total = 300 }
       actual: { items = { "tea", "pot" }, total = 300 }
     at items[2]: "pot" instead of "cup"
@@ -78,6 +79,7 @@ shop_test.lua: indexes nothing
   attempt to index a nil value (local 'x')
   at shop_test.lua:17
   17 | return x.y
+     |        ^
 
 2 passed, 2 failed, 1 skipped in 2 files (TIME)
 "#;
@@ -260,7 +262,7 @@ fn a_file_that_goes_wrong_fails_alone() {
     assert_eq!(told(5, None).0, "it ended with exit code 4");
     let ran = home.run(&["test", "b_test.lua"]);
     let told = "failures\n\nb_test.lua\n  error: after it\n    at b_test.lua:3\n    \
-                3 | error('after it')\n\n1 passed, 1 failed in 1 file (TIME)\n";
+                3 | error('after it')\n      | ^^^^^\n\n1 passed, 1 failed in 1 file (TIME)\n";
     assert!(timeless(&ran.stdout).ends_with(told), "{}", ran.stdout);
 }
 

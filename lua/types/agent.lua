@@ -1,5 +1,25 @@
 ---@meta agentlua.agent
 
+---What a script says of its arguments: a list of them, and what it does.
+---@class agent.ArgsOptions: agent.Argument[]
+---What the script does, for `--help` (default: nothing is said).
+---@field about? string
+
+---An argument of a script: a list of names, `"task"` for one that goes by its place and `"--limit"`, `"-n"` or both
+---for an option, and of its type: `"string"` (default), `"integer"`, `"number"`, `"boolean"`, `"file"` and
+---`"directory"` (which have to exist), or a list of the words that are allowed.
+---@class agent.Argument: (string|string[])[]
+---What it is when nothing is typed; a list with `many` (default: nil, `false` for a boolean, an empty list with `many`).
+---@field default? any
+---Whether it has to be typed (default: false).
+---@field required? boolean
+---Whether it may be typed several times, or of a place, all that follows; its field is a list (default: false).
+---@field many? boolean
+---What it is, for `--help` (default: nothing is said).
+---@field help? string
+---What `--help` calls its value (default: its name in capitals).
+---@field metavar? string
+
 ---What can be run: a query, a prompt, a function or a task.
 ---@alias agent.Item agent.Query|string|agent.Task|fun(...): ...
 
@@ -111,7 +131,7 @@
 ---What the final answer has to be: a JSON Schema, or short, `{ score = "integer", note = "string?", findings = { { file = "string" } } }`; a schema of a list or of another value that is no object is wrapped for the model and unwrapped again. What does not fit goes back to the agent, five times at most, then it fails with `error_structured_output` (default: none).
 ---@field schema? table
 ---What decides whether the work is good when the agent says that it is done: a command, run in its worktree with its environment, or a function of the outcome so far and the worktree (nil without one), which says no by raising, by `false` or `nil, why`, or by a table whose `ok` is false. A no goes back to the agent. A command is run once before the agent begins too, for its base commit, in a worktree that goes again; agents with the same base share that (default: none).
----@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): ...)
+---@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): any, string?)
 ---How often `verify` may fail before the agent fails with `error_verify` (default: 3).
 ---@field verify_attempts? integer
 
@@ -175,8 +195,8 @@
 ---@field stop_reason? string
 ---Calls that the rules refused.
 ---@field permission_denials agent.Denial[]
----What verification came to; nil without `verify`.
----@field verify? agent.Verification
+---What verification came to; nil of a query without `verify`.
+---@field verify agent.Verification
 
 ---What verification came to.
 ---@class agent.Verification
@@ -721,7 +741,6 @@ function agent.try_query(query) end
 ---@param item agent.Query|string|fun(...): ...
 ---@param ... any What the function is called with.
 ---@return agent.Task
----@nodiscard
 ---@overload fun(prompt: string): agent.Task
 function agent.spawn(item, ...) end
 
@@ -951,6 +970,37 @@ function agent.list(options) end
 ---@return agent.Error e
 function agent.try_list(options) end
 
+---Returns a handle on an agent by its id, of another process or an earlier run too: what it tells comes from the
+---journal of this repository, and what it asks is answered by the run that the agent belongs to. `await` returns
+---the outcome of one that has ended at once, or raises its error; `status` may also say `waiting` or `interrupted`;
+---`send`, `cancel` and `status` wait for the answer. Closing the handle leaves the agent alone.
+---
+---```lua
+---for _, row in ipairs(agent.list()) do
+---  if row.status == "running" then
+---    agent.get(row.id):send("Stop after this file.")
+---  end
+---end
+---```
+---@async
+---@param id string|agent.Outcome|agent.Task an id or the start of one, a `session_id`, an outcome, a task
+---@return agent.Task
+---@nodiscard
+function agent.get(id) end
+
+---Is `agent.get`, and returns `nil, e` when the journal cannot be read.
+---@async
+---@param id string|agent.Outcome|agent.Task
+---@return agent.Task? task
+---@return agent.Error e
+---@nodiscard
+function agent.try_get(id) end
+
+---Says that the script has come to another part of its work: a heading in the progress, and in `stream-json` a
+---`system` object of the subtype `phase`.
+---@param name string one line
+function agent.phase(name) end
+
 ---Removes the worktree of an agent that has ended, and its branch if it is merged or empty. Raises when something would be lost, unless `force` is given.
 ---@async
 ---@param agent string|agent.Outcome|agent.Task an id or the start of one, an outcome, a task
@@ -964,6 +1014,27 @@ function agent.remove(agent, options) end
 ---@return nil
 ---@return agent.Error? e
 function agent.try_remove(agent, options) end
+
+---Declares the arguments of the script, and returns what was typed for them: a table with a field for each, dashes
+---as underscores. Reading a field that is not declared is an error. What the declaration does not allow ends the
+---run with exit code 2 before anything starts; `--help` prints what is declared.
+---
+---```lua
+---local args = agent.args {
+---  about = "Reviews every open pull request.",
+---  { "branches", many = true, help = "local branches to review instead" },
+---  { "--post", "boolean", help = "post the reviews" },
+---  { "-n", "--limit", "integer", default = 10, help = "how many at most" },
+---  { "--strategy", { "merge", "squash" }, default = "merge" },
+---}
+---print(args.limit, args.post, #args.branches)
+---```
+---
+---It reads the global `arg`; in the REPL there is none, and all have their defaults.
+---@param declaration agent.ArgsOptions
+---@return table<string, any>
+---@nodiscard
+function agent.args(declaration) end
 
 ---Fills `${name}` and `${a.b}`, and strips common indentation. A missing name is an error.
 ---@param template string

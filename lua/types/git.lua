@@ -1,8 +1,8 @@
 ---@meta agentlua.git
 
----A branch or any revision; or an outcome, a task or a worktree, for its branch; or what an agent had
----after one of its turns, such as `agent-a3f2@turn:4`.
----@alias git.Revision string|agent.Outcome|agent.Task|git.Worktree
+---A branch or any revision; or an outcome, a task or a worktree, for its branch; or a pull request, which
+---is fetched if need be; or what an agent had after one of its turns, such as `agent-a3f2@turn:4`.
+---@alias git.Revision string|agent.Outcome|agent.Task|git.Worktree|github.Pull
 
 ---@class git.RepoOptions
 ---The repository to work on (default: the one of `agent.config`, else the one around where agentlua was started).

@@ -1,6 +1,7 @@
 ---@meta
 
----A task in the background, made by `agent.spawn`. Closing it cancels it.
+---A task in the background, made by `agent.spawn`, or an agent that `agent.get` has found. Closing it cancels it, if
+---it was spawned.
 ---@class agent.Task
 ---The agent's id; nil for a function, and before the agent has one.
 ---@field id? string
@@ -34,7 +35,8 @@ function task:events() end
 ---@return boolean
 function task:send(text) end
 
----Returns what the task is doing.
----@return "queued"|"running"|"completed"|"failed"|"cancelled"
+---Returns what the task is doing. Only an agent of `agent.get` may be `waiting`, or `interrupted`: its process is gone
+---and it had not ended.
+---@return "queued"|"running"|"waiting"|"completed"|"failed"|"cancelled"|"interrupted"
 ---@nodiscard
 function task:status() end

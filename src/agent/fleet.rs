@@ -398,6 +398,7 @@ impl Fleet {
             label: query.label.clone(),
             model: query.model.name().to_owned(),
             turns: order.again.as_ref().map_or(0, |again| again.row.turns),
+            max_turns: query.limits.max_turns,
             branch: worktree.map(|w| w.branch().to_owned()),
             worktree_path: worktree.map(|w| w.path().to_owned()),
             base_commit: worktree.map(|w| w.base_commit().to_owned()),

@@ -181,6 +181,32 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Makes that of an agent that did nothing, and cost nothing.
+    pub fn without_work(id: String, label: &str, subtype: Subtype) -> Self {
+        Self {
+            subtype,
+            error: None,
+            result: String::new(),
+            structured_output: None,
+            id,
+            session_id: String::new(),
+            label: label.to_owned(),
+            branch: None,
+            worktree_path: None,
+            base_commit: None,
+            head_commit: None,
+            files_changed: Vec::new(),
+            num_turns: 0,
+            duration_ms: 0,
+            duration_api_ms: 0,
+            usage: Usage::default(),
+            total_cost_usd: Some(0.0),
+            stop_reason: None,
+            permission_denials: Vec::new(),
+            verify: None,
+        }
+    }
+
     /// Reports whether the agent succeeded.
     pub fn ok(&self) -> bool {
         self.subtype == Subtype::Success

@@ -11,7 +11,6 @@ use super::outcome::{Outcome, Subtype};
 use super::session::Ending;
 use super::tidings;
 use crate::error::{Error, Result};
-use crate::event::Usage;
 use crate::git::Worktree;
 
 /// A worktree that went because nothing had changed.
@@ -88,26 +87,5 @@ pub(super) fn outcome_of(
 
 /// Makes the outcome of one that never came to that.
 pub(super) fn unstarted(order: &Order, id: String, subtype: Subtype, error: Error) -> Outcome {
-    Outcome {
-        subtype,
-        error: Some(error),
-        result: String::new(),
-        session_id: String::new(),
-        id,
-        label: order.query.label.clone(),
-        branch: None,
-        worktree_path: None,
-        base_commit: None,
-        head_commit: None,
-        files_changed: Vec::new(),
-        num_turns: 0,
-        duration_ms: 0,
-        duration_api_ms: 0,
-        usage: Usage::default(),
-        total_cost_usd: Some(0.0),
-        stop_reason: None,
-        permission_denials: Vec::new(),
-        structured_output: None,
-        verify: None,
-    }
+    Outcome { error: Some(error), ..Outcome::without_work(id, &order.query.label, subtype) }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mlua::prelude::*;
 
 use super::query::{self, Models};
-use super::{budget, integrate, model, once, result, settings, task, tool};
+use super::{budget, integrate, known, model, once, result, settings, task, tool};
 use crate::agent::fleet::Live;
 use crate::error::{Error, Kind};
 use crate::event::{Event, Level};
@@ -15,13 +15,14 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 
-/// What the manual has and this version lacks.
-pub const LATER: [&str; 3] = ["get", "args", "phase"];
+/// The most letters of the name of a phase.
+const LONGEST_PHASE: usize = 200;
 
-const REMOVE: Shape =
+pub(super) const REMOVE: Shape =
     Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
 
-const LIST: Shape = Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
+pub(super) const LIST: Shape =
+    Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
 
 /// Makes the module.
 #[expect(clippy::too_many_lines, reason = "a list of functions, each a few lines")]
@@ -112,6 +113,24 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     };
     let module = {
         let host = Arc::clone(host);
+        module.waiting("get", move |lua, mut args| {
+            let host = Arc::clone(&host);
+            async move {
+                let id = agent_id(&mut args)?;
+                known::get(&lua, &host, &id).await
+            }
+        })?
+    };
+    let module = {
+        let host = Arc::clone(host);
+        module.function("phase", move |_, mut args| {
+            let name = phase_name(&mut args)?;
+            host.events().emit(Event::Phase { run: host.fleet().run_id().to_owned(), name });
+            Ok(())
+        })?
+    };
+    let module = {
+        let host = Arc::clone(host);
         module.joining("remove", move |lua, _, mut args| {
             let host = Arc::clone(&host);
             async move {
@@ -130,7 +149,7 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let module = integrate::install(module, runtime, host)?;
     let module = once::install(module, runtime, host)?;
     keep_check(runtime, host, &models)?;
-    let table = module.later(&LATER)?.build();
+    let table = module.build();
     table.set("budget", budget::table(lua, host)?)?;
     Ok(table)
 }
@@ -144,14 +163,26 @@ fn agent_id(args: &mut Args) -> Returned<String> {
             Some(id) => Ok(id),
             None => Err(args.wrong("agent", "an id, an outcome or a task", &value).into()),
         },
-        _ => match task::of(&value) {
-            Some(task) => match task.agent().and_then(|live| live.id.get().cloned()) {
-                Some(id) => Ok(id),
-                None => Err(Error::usage("`agent.remove`: the task has no agent (yet)").into()),
-            },
+        _ => match task::named(&value) {
+            Some(task) => Ok(task.id.ok_or_else(|| {
+                Error::usage(format!("`{}`: the task has no agent (yet)", args.function()))
+            })?),
             None => Err(args.wrong("agent", "an id, an outcome or a task", &value).into()),
         },
     }
+}
+
+/// Reads the name of a part of the script's work.
+fn phase_name(args: &mut Args) -> Returned<String> {
+    let name = args.string("name")?;
+    let name = name.trim();
+    let wrong = match name {
+        "" => "is empty",
+        _ if name.contains(char::is_control) => "must be one line of text",
+        _ if name.chars().count() > LONGEST_PHASE => "is longer than 200 letters",
+        _ => return Ok(name.to_owned()),
+    };
+    Err(Error::usage(format!("`{}`: `name` {wrong}", args.function())).into())
 }
 
 fn removal_options(lua: &Lua, args: &mut Args) -> Returned<bool> {

@@ -11,7 +11,7 @@ use crate::files;
 use crate::host::Host;
 use crate::vm::{Module, Options, Shape, value};
 
-const REMOVE: Shape =
+pub(super) const REMOVE: Shape =
     Shape { function: "fs.remove", known: &["recursive"], later: &[], instead: &[] };
 
 /// Makes the module.

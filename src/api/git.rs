@@ -2,9 +2,9 @@
 
 pub mod diff;
 pub(in crate::api) mod merge;
-mod remote;
-mod show;
-mod status;
+pub(super) mod remote;
+pub(super) mod show;
+pub(super) mod status;
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -24,13 +24,14 @@ use crate::journal::AgentFilter;
 use crate::vm::bridge::{Raised, Returned};
 use crate::vm::{Args, Module, Options, Runtime, Shape, Task};
 
-const BRANCHES: Shape =
+pub(super) const BRANCHES: Shape =
     Shape { function: "git.branches", known: &["repo"], later: &[], instead: &[] };
 
-const WORKTREES: Shape =
+pub(super) const WORKTREES: Shape =
     Shape { function: "git.worktrees", known: &["repo"], later: &[], instead: &[] };
 
-const HEAD: Shape = Shape { function: "git.head", known: &["repo"], later: &[], instead: &[] };
+pub(super) const HEAD: Shape =
+    Shape { function: "git.head", known: &["repo"], later: &[], instead: &[] };
 
 /// Makes the module.
 pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {

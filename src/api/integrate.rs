@@ -20,7 +20,7 @@ use crate::host::plan;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Raised, Runtime, Shape, Task};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     function: "agent.integrate",
     known: &[
         "branches",
@@ -263,8 +263,6 @@ fn agent_of(value: &LuaValue) -> Result<Option<String>> {
         LuaValue::Table(table) => table
             .raw_get::<Option<String>>("id")
             .map_err(|fault| Error::internal(fault.to_string())),
-        other => Ok(task::of(other)
-            .and_then(|task| task.agent())
-            .and_then(|live| live.id.get().cloned())),
+        other => Ok(task::named(other).and_then(|task| task.id)),
     }
 }

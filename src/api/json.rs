@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::error::{Error, Kind, Result};
 use crate::vm::{Module, Options, Shape, value};
 
-const ENCODE: Shape =
+pub(super) const ENCODE: Shape =
     Shape { function: "json.encode", known: &["indent"], later: &[], instead: &[] };
 
 /// Makes the module.

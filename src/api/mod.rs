@@ -2,6 +2,7 @@
 //! below, a plain table out. A decision about the domain does not belong here.
 
 pub mod agent;
+mod arguments;
 pub mod budget;
 mod events;
 pub mod fs;
@@ -9,10 +10,12 @@ pub mod git;
 pub mod github;
 pub mod integrate;
 pub mod json;
+mod known;
 pub mod log;
 pub mod model;
 pub mod objection;
 mod once;
+pub mod peek;
 mod plan;
 pub mod query;
 pub mod result;
@@ -20,6 +23,7 @@ pub mod revision;
 pub mod schema;
 pub mod settings;
 pub mod sh;
+pub mod shapes;
 pub mod site;
 pub mod task;
 pub mod team;
@@ -40,6 +44,8 @@ use crate::vm::Runtime;
 const TASKS: &str = include_str!("../../lua/tasks.lua");
 /// `agent.text`, written in Lua.
 const TEXT: &str = include_str!("../../lua/text.lua");
+/// `require "agentlua.patterns"`, written in Lua for people to read.
+const PATTERNS: &str = include_str!("../../lua/patterns.lua");
 
 /// Puts every global in its place.
 ///
@@ -63,13 +69,24 @@ fn build(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<()> {
     let agent = agent::module(runtime, host)?;
     runtime.load_own::<()>(TASKS, (&agent, task::groups(runtime, host)?, kit))?;
     runtime.load_own::<()>(TEXT, (&agent, kit))?;
+    arguments::install(runtime, &agent)?;
     runtime.publish("agent", agent)?;
     runtime.publish("git", git::module(runtime, host)?)?;
-    runtime.publish("github", github::module(lua)?)?;
+    runtime.publish("github", github::module(lua, host)?)?;
     runtime.publish("sh", sh::module(lua, host)?)?;
     runtime.publish("fs", fs::module(lua, host)?)?;
     runtime.publish("json", json::module(lua)?)?;
     runtime.publish("log", log::module(lua, host)?)?;
     test::offer(lua, host, kit)?;
+    offer_patterns(lua)?;
     plan::install(runtime, host)
+}
+
+/// Makes the patterns a module that can be required; nothing is loaded before it is.
+fn offer_patterns(lua: &Lua) -> LuaResult<()> {
+    let preload: LuaTable = lua.globals().get::<LuaTable>("package")?.get("preload")?;
+    let load = lua.create_function(|lua, _: LuaMultiValue| {
+        lua.load(PATTERNS).set_name("=[agentlua]").eval::<LuaTable>()
+    })?;
+    preload.set("agentlua.patterns", load)
 }

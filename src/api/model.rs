@@ -23,7 +23,7 @@ use crate::vm::{Callback, Options, Runtime, Shape, Task, chunk};
 /// The wire format of its replies.
 pub(super) const WIRE: &str = "lua";
 
-const SHAPE: Shape =
+pub(super) const SHAPE: Shape =
     Shape { function: "agent.model", known: &["name", "reply"], later: &[], instead: &[] };
 
 /// A model as the script wrote it.

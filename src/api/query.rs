@@ -3,12 +3,12 @@
 mod dirs;
 mod effort;
 mod finish;
-mod hooks;
+pub(super) mod hooks;
 mod listen;
 pub(super) mod money;
 mod past;
 mod permission;
-mod servers;
+pub(super) mod servers;
 
 use std::cell::RefCell;
 use std::path::PathBuf;

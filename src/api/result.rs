@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::test;
 use crate::agent::outcome;
+use crate::github;
 use crate::vm::{error, value};
 
 /// Returns the fields that a kind of result may have.
@@ -83,6 +84,10 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "base_commit",
             "head_commit",
         ],
+        "pull" => &github::Pull::FIELDS,
+        "issue" => &github::Issue::FIELDS,
+        "comment" => &github::COMMENT,
+        "review" => &github::REVIEW,
         "script run" => test::FIELDS,
         "command result" => &["ok", "code", "stdout", "stderr"],
         "config" => &[
@@ -107,6 +112,35 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
         ],
         _ => &[],
     }
+}
+
+/// Returns the class in the manual that a kind of result is.
+pub fn class(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "outcome" => "agent.Outcome",
+        "settled item" => "agent.Settled",
+        "agent" => "agent.Row",
+        "config" => "agent.Config",
+        "merge" => "git.Merge",
+        "conflict" => "git.Dispute",
+        "merge of a branch" => "git.BranchMerge",
+        "diff" => "git.Diff",
+        "file diff" => "git.FileDiff",
+        "diff flag" => "git.DiffFlag",
+        "clash" => "git.Clash",
+        "head" => "git.Head",
+        "branch" => "git.Branch",
+        "worktree entry" => "git.WorktreeEntry",
+        "commit" => "git.Commit",
+        "shown commit" => "git.ShownCommit",
+        "made commit" => "git.MadeCommit",
+        "status" => "git.Status",
+        "file status" => "git.FileStatus",
+        "transfer" => "git.Transfer",
+        "ref change" => "git.RefChange",
+        "command result" => "sh.Result",
+        _ => return None,
+    })
 }
 
 /// Turns an object into a result of a kind.

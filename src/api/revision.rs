@@ -1,4 +1,5 @@
-//! Wherever a branch or revision is taken, an outcome, a task or a worktree may stand for it.
+//! Wherever a branch or revision is taken, an outcome, a task, a worktree or a pull request may stand for
+//! it.
 
 use mlua::prelude::*;
 use serde_json::json;
@@ -21,12 +22,64 @@ pub struct Revision {
     pub worktree_path: Option<std::path::PathBuf>,
     /// Whether it is an outcome whose work stands in its worktree alone (`commit = false`).
     pub uncommitted: bool,
+    /// The pull request, where it is one.
+    pub pull: Option<Pull>,
+}
+
+/// A pull request, as a revision.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    /// What messages call it: `owner/name#7`.
+    pub name: String,
+    /// The branch that it is for, as a revision.
+    pub base: String,
+    /// The message of its merge, as GitHub writes it.
+    pub merged: String,
+    /// That of a commit with all it brings.
+    pub squashed: String,
 }
 
 impl Revision {
     fn plain(rev: String) -> Self {
-        Self { rev, base_commit: None, head_commit: None, worktree_path: None, uncommitted: false }
+        Self {
+            rev,
+            base_commit: None,
+            head_commit: None,
+            worktree_path: None,
+            uncommitted: false,
+            pull: None,
+        }
     }
+
+    fn of_pull(table: &LuaTable, number: i64, head_sha: &str, place: &str) -> Returned<Self> {
+        let text = |name: &str| -> Returned<String> {
+            let value = table.raw_get::<Option<String>>(name)?;
+            value.ok_or_else(|| {
+                Error::usage(format!("{place} is a pull request without `{name}`")).into()
+            })
+        };
+        let (repo, base_ref, base_sha) = (text("repo")?, text("base_ref")?, text("base_sha")?);
+        let owner = table.raw_get::<Option<String>>("head_repo")?.unwrap_or_else(|| repo.clone());
+        let owner = owner.split('/').next().unwrap_or_default();
+        let (head_ref, title) = (text("head_ref")?, text("title")?);
+        let name = format!("{repo}#{number}");
+        let merged = format!("Merge pull request #{number} from {owner}/{head_ref}\n\n{title}\n");
+        let (base, squashed) =
+            (format!("{repo}#{base_ref}@{base_sha}"), format!("{title} (#{number})"));
+        let pull = Pull { name, base, merged, squashed };
+        Ok(Self { pull: Some(pull), ..Self::plain(format!("{repo}#{number}@{head_sha}")) })
+    }
+
+    /// Returns what messages call it.
+    pub fn name(&self) -> String {
+        self.pull.as_ref().map_or_else(|| self.rev.clone(), |pull| pull.name.clone())
+    }
+}
+
+/// Reports whether a table is a pull request, also one that has been JSON.
+pub fn is_pull(table: &LuaTable) -> bool {
+    let has = |name: &str| table.raw_get::<LuaValue>(name).is_ok_and(|value| !value.is_nil());
+    has("number") && has("head_sha")
 }
 
 impl Revision {
@@ -57,6 +110,10 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
             }
             Ok(Revision::plain(text))
         }
+        LuaValue::Table(table) if is_pull(table) => {
+            let (number, head) = (table.raw_get("number")?, table.raw_get::<String>("head_sha")?);
+            Revision::of_pull(table, number, &head, place)
+        }
         LuaValue::Table(table) => match table.raw_get::<Option<String>>("branch")? {
             Some(branch) => {
                 let base_commit: Option<String> = table.raw_get("base_commit")?;
@@ -71,6 +128,7 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                     worktree_path: table
                         .raw_get::<Option<String>>("worktree_path")?
                         .map(Into::into),
+                    pull: None,
                 })
             }
             None => {
@@ -90,11 +148,11 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
                     head_commit: None,
                     worktree_path: Some(handle.path().to_owned()),
                     uncommitted: false,
+                    pull: None,
                 });
             }
-            if let Some(task) = task::of(value) {
-                let branch = task.agent().and_then(|live| live.branch.get().cloned());
-                return match branch {
+            if let Some(task) = task::named(value) {
+                return match task.branch {
                     Some(branch) => Ok(Revision::plain(branch)),
                     None => {
                         Err(Error::usage(format!("{place} is a task that has no branch (yet)"))
@@ -105,7 +163,7 @@ pub fn read(value: &LuaValue, place: &str) -> Returned<Revision> {
             Err(Error::usage(format!("{place} is no revision")).into())
         }
         other => Err(Error::usage(format!(
-            "{place} must be a branch, a revision, an outcome, a task or a worktree, not {}",
+            "{place} must be a branch, a revision, an outcome, a task, a worktree or a pull request, not {}",
             type_of(other)
         ))
         .into()),

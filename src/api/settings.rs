@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::host::Host;
 use crate::vm::{Options, Raised, Shape};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     function: "agent.config",
     known: &[
         "model",

@@ -24,14 +24,14 @@ use crate::process::{Ended, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Shape, Task, error};
 
-const SHELL: Shape = Shape {
+pub(super) const SHELL: Shape = Shape {
     function: "sh",
     known: &["cwd", "env", "stdin", "timeout", "once"],
     later: &[],
     instead: &[],
 };
 
-const PROGRAM: Shape = Shape {
+pub(super) const PROGRAM: Shape = Shape {
     function: "sh.run",
     known: &["cmd", "args", "cwd", "env", "stdin", "timeout", "once"],
     later: &[],

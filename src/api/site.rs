@@ -18,7 +18,7 @@ use crate::vm::{Options, Raised, Shape};
 const OF_WORKTREES: [&str; 5] = ["branch", "base", "scope", "dirty", "commit"];
 
 /// What the table `worktree` of a query takes.
-const TABLE: Shape = Shape {
+pub(super) const TABLE: Shape = Shape {
     function: "agent.query: worktree",
     known: &["sparse", "include", "setup", "submodules", "virtual"],
     later: &[],
@@ -30,7 +30,7 @@ const TABLE: Shape = Shape {
 };
 
 /// What the table `worktree` of the settings takes.
-const DEFAULTS: Shape = Shape {
+pub(super) const DEFAULTS: Shape = Shape {
     function: "agent.config: worktree",
     known: &["include", "setup"],
     later: &[],
@@ -223,15 +223,17 @@ fn there(options: &Options, value: &LuaValue) -> Result<Start> {
             lender: Some(handle.id().to_owned()),
         });
     }
-    if let Some(task) = task::of(value)
-        && matches!(task.status(), "running" | "queued")
-    {
+    if task::named(value).is_some_and(|task| task.works) {
         return Err(options
             .bad("worktree", "is a task that has not ended")
             .hint("wait for it with `task:await()`"));
     }
     let place = format!("`{}`: option `worktree`", options.function());
     let revision = plainly(revision::read(value, &place))?;
+    if let Some(pull) = &revision.pull {
+        let why = format_args!("is the pull request `{}`, which has no worktree", pull.name);
+        return Err(options.bad("worktree", why).hint("start from it: `base = pull`"));
+    }
     Ok(Start::There { branch: revision.rev, path: revision.worktree_path, lender: None })
 }
 

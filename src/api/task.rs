@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
-use super::events;
+use super::{events, known};
 use crate::agent::inbox::Source;
+use crate::agent::live::Live;
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::vm::bridge::{Returned, cut_short};
@@ -41,7 +42,7 @@ impl LuaUserData for Handle {
         methods.add_meta_method("__tostring", |_, this, ()| {
             let id = this.0.agent().and_then(|live| live.id.get().cloned());
             Ok(format!(
-                "task {} ({})",
+                "<task {} {}>",
                 id.unwrap_or_else(|| this.0.path().to_owned()),
                 this.0.status()
             ))
@@ -56,13 +57,38 @@ fn cancel(task: &Task) {
     }
 }
 
-/// Reports whether a value is a task's handle.
+/// Reports whether a value is a handle on a task, or on an agent by its id.
 pub fn is_task(value: &LuaValue) -> bool {
-    of(value).is_some()
+    of(value).is_some() || known::of(value).is_some()
+}
+
+/// What is known of the agent behind a handle.
+pub struct Named {
+    /// Its id, if it has one yet.
+    pub id: Option<String>,
+    /// Its branch, if it has one yet.
+    pub branch: Option<String>,
+    /// Whether its task has not ended; of an agent by its id the registry has to be asked.
+    pub works: bool,
+}
+
+/// Returns what is known of the agent behind a handle, on a task or by its id.
+pub fn named(value: &LuaValue) -> Option<Named> {
+    if let Some((id, branch)) = known::of(value) {
+        return Some(Named { id: Some(id), branch, works: false });
+    }
+    let task = of(value)?;
+    let live = task.agent();
+    let known = |of: fn(&Live) -> Option<&String>| live.as_deref().and_then(of).cloned();
+    Some(Named {
+        id: known(|live| live.id.get()),
+        branch: known(|live| live.branch.get()),
+        works: matches!(task.status(), "running" | "queued"),
+    })
 }
 
 /// Returns the task behind a handle.
-pub fn of(value: &LuaValue) -> Option<Rc<Task>> {
+fn of(value: &LuaValue) -> Option<Rc<Task>> {
     let LuaValue::UserData(data) = value else { return None };
     data.borrow::<Handle>().ok().map(|handle| Rc::clone(&handle.0))
 }
@@ -98,6 +124,7 @@ fn kind_of(name: &str) -> &'static str {
 pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let lua = runtime.lua();
     lua.set_named_registry_value(METHODS, methods(lua)?)?;
+    known::install(lua, host)?;
     events::install(runtime)?;
     let main = runtime.main().clone();
     let module = Module::new(lua, "group")?
@@ -109,8 +136,9 @@ pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
         .function("start", {
             let main = main.clone();
             move |lua, mut args| {
-                let (group, key, body) = (group(&mut args)?, args.any(), args.callable("body")?);
-                group.start(lua, &main, key, body, args.rest());
+                let (group, key, subject) = (group(&mut args)?, args.any(), args.any());
+                let body = args.callable("body")?;
+                group.start(lua, &main, (key, subject), body, args.rest());
                 Ok(())
             }
         })?
@@ -182,7 +210,7 @@ fn deadline(
 ) -> Returned<LuaAnyUserData> {
     let (limit, body) = (args.seconds("seconds")?, args.callable("fn")?);
     let group = Group::new(Task::current()?, "timeout", "agent.timeout".to_owned());
-    let task = group.start(lua, main, LuaValue::Nil, body, args.rest());
+    let task = group.start(lua, main, (LuaValue::Nil, LuaValue::Nil), body, args.rest());
     let stopper = task.stopper().clone();
     host.spawn(async move {
         tokio::select! {

@@ -29,6 +29,16 @@ const DECIDED: [&str; 13] = [
     "schema",
 ];
 
+/// Returns what is wrong with an option of a query that the merge itself decides about.
+pub fn refusal(written: &str, place: &str) -> Option<Error> {
+    let name = snake_case(written);
+    DECIDED.contains(&&*name).then(|| {
+        let why = format!("{place}: `{name}` is not for agents that work on a merge");
+        Error::usage(why)
+            .hint("they work in a temporary worktree, and what its files are is the merge")
+    })
+}
+
 /// Reads the template of agents that work on merges. `place` names the option or function in errors;
 /// `setup` prepares their worktrees.
 ///
@@ -48,12 +58,9 @@ pub fn read(
     for pair in table.pairs::<LuaValue, LuaValue>() {
         let (key, value) = pair.map_err(fault)?;
         if let LuaValue::String(name) = &key
-            && let name = snake_case(&name.to_string_lossy())
-            && DECIDED.contains(&&*name)
+            && let Some(error) = refusal(&name.to_string_lossy(), place)
         {
-            let why = format!("{place}: `{name}` is not for agents that work on a merge");
-            return Err(Error::usage(why)
-                .hint("they work in a temporary worktree, and what its files are is the merge"));
+            return Err(error);
         }
         template.raw_set(key, value).map_err(fault)?;
     }

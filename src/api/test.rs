@@ -58,14 +58,14 @@ pub struct Told {
     pub fail_fast: bool,
 }
 
-const RUN: Shape = Shape {
+pub(super) const RUN: Shape = Shape {
     function: "t.run",
     known: &["model", "replay", "repo", "env", "flags", "stdin", "timeout"],
     later: &[],
     instead: &[("args", "arguments follow the script: t.run { \"x.lua\", \"argument\" }")],
 };
 
-const SHELL: Shape =
+pub(super) const SHELL: Shape =
     Shape { function: "repo:sh", known: &["env", "stdin", "timeout"], later: &[], instead: &[] };
 
 /// Output beyond this is not for a test to look at.
@@ -137,7 +137,7 @@ fn describe(uncaught: &Uncaught) -> Value {
         "message": error.to_string(),
         "hint": error.hint,
         "at": error.at,
-        "items": items,
+        "items": items.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "frames": frames[again..],
     })
 }

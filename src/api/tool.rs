@@ -21,7 +21,7 @@ use crate::tool::{Context, Tool, ToolError, ToolOutput};
 use crate::vm::bridge::Returned;
 use crate::vm::{Callback, Options, Runtime, Shape, Task};
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     function: "agent.tool",
     known: &["name", "description", "input", "run", "read_only"],
     later: &[],

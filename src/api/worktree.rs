@@ -24,7 +24,7 @@ use crate::vm::{Args, Module, Options, Shape, Task};
 /// The methods of worktree handles.
 const METHODS: &str = "agentlua.worktree methods";
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     function: "git.worktree",
     known: &[
         "branch",
@@ -77,7 +77,8 @@ impl LuaUserData for Handle {
             }
         });
         methods.add_meta_method("__tostring", |_, this, ()| {
-            Ok(format!("worktree {} ({})", this.worktree.branch(), this.worktree.path().display()))
+            let (branch, path) = (this.worktree.branch(), this.worktree.path().display());
+            Ok(format!("<worktree {branch} {path}>"))
         });
     }
 }

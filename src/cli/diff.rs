@@ -47,7 +47,7 @@ pub(super) fn main(diff: &Diff) -> Result<i32> {
 }
 
 /// Returns a patch for a terminal: coloured, with nothing in it that steers it.
-fn shown(patch: &str, style: &Styles) -> String {
+pub(super) fn shown(patch: &str, style: &Styles) -> String {
     let Styles { red, green, bold, dim, reset, .. } = style;
     let mut in_head = true;
     let coloured = patch.lines().map(|line| {

@@ -32,8 +32,8 @@ impl Run {
     pub(super) fn asked<'a>(&'a self, background: Option<&'a Background>) -> Asked<'a> {
         Asked {
             flags: &self.flags,
-            script: Some(&self.script),
-            args: &self.args,
+            script: self.script.first().map(Path::new),
+            args: self.script.get(1..).unwrap_or_default(),
             resume: self.resume.as_deref(),
             detach: self.detach,
             background,

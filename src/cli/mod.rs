@@ -4,13 +4,19 @@
 //! standard error.
 
 pub mod agents;
+mod check;
+mod completions;
 mod detach;
 pub mod diagnostic;
 mod diff;
+mod doctor;
 pub mod gc;
+mod init;
 mod launch;
+mod live;
 mod logs;
 pub mod look;
+mod man;
 mod merge;
 pub mod output;
 pub mod plan;
@@ -20,6 +26,7 @@ pub mod repl;
 pub mod rm;
 pub mod run;
 mod runs;
+mod screen;
 mod script;
 mod send;
 pub mod session;
@@ -30,6 +37,7 @@ pub mod table;
 pub mod terminal;
 mod test;
 mod watch;
+mod width;
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -87,12 +95,16 @@ enum Verb {
     Resume(Resume),
     /// Remove what ended agents left and is merged or empty, and say why for each
     Gc(Gc),
-    Check(Later),
+    /// Look for mistakes in scripts, without running them
+    Check(check::Check),
     /// Run the `*_test.lua` files here, or those that are named
     Test(Test),
-    Doctor(Later),
-    Init(Later),
-    Completions(Later),
+    /// Tell what this machine and this repository allow, and what is missing
+    Doctor(doctor::Doctor),
+    /// Set a project up: what editors know of agentlua, and a first script
+    Init(init::Init),
+    /// Print completions for a shell, or the man page
+    Completions(completions::Completions),
 }
 
 /// The arguments of a verb that is not built yet, whatever they are, `--help` among them.
@@ -104,6 +116,7 @@ struct Later {
 }
 
 #[derive(Args)]
+#[command(override_usage = "agentlua run [OPTIONS] <SCRIPT> [ARG]...")]
 struct Run {
     #[command(flatten)]
     flags: Flags,
@@ -114,11 +127,10 @@ struct Run {
     #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "")]
     resume: Option<String>,
-    /// The script; `-` reads it from standard input
-    script: PathBuf,
-    /// What the script finds in `arg[1]`, `arg[2]`…
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    args: Vec<OsString>,
+    /// The script, or `-` for standard input, and what it finds in `arg[1]`, `arg[2]`…: all that follows
+    /// is the script's, options too
+    #[arg(required = true, trailing_var_arg = true, value_name = "SCRIPT")]
+    script: Vec<OsString>,
 }
 
 #[derive(Args)]
@@ -376,9 +388,14 @@ pub fn main() -> i32 {
     let cli = match Cli::try_parse_from(typed) {
         Ok(cli) => cli,
         Err(fault) => {
-            let _ = fault.print();
-            refused(&fault);
-            return fault.exit_code();
+            if !fault.use_stderr() {
+                let _ = fault.print();
+                return fault.exit_code();
+            }
+            let error = diagnostic::mistyped(&fault);
+            diagnostic::print(&error);
+            refused(&error);
+            return error.kind.exit_code();
         }
     };
     match dispatch(cli, background.as_ref()) {
@@ -391,14 +408,11 @@ pub fn main() -> i32 {
 }
 
 /// Tells the program that waits for the end of a run that there will be none.
-fn refused(fault: &clap::Error) {
+fn refused(error: &Error) {
     let typed: Vec<OsString> = std::env::args_os().skip(1).collect();
-    if fault.use_stderr() && typed.first().is_some_and(|verb| verb == "run" || verb == "resume") {
-        let text = fault.to_string();
-        let message = text.lines().next().unwrap_or_default();
-        let error = Error::usage(message.strip_prefix("error: ").unwrap_or(message));
+    if typed.first().is_some_and(|verb| verb == "run" || verb == "resume") {
         let variable = std::env::var("AGENTLUA_OUTPUT_FORMAT").ok();
-        output::refuse(&typed, variable.as_deref(), &error);
+        output::refuse(&typed, variable.as_deref(), error);
     }
 }
 
@@ -423,11 +437,11 @@ fn dispatch(cli: Cli, background: Option<&detach::Background>) -> Result<i32, Er
         Verb::Runs(runs) => runs::main(&runs),
         Verb::Resume(resume) => run::main(&resume.asked(background)),
         Verb::Gc(gc) => gc::main(&gc),
-        Verb::Check(later) => later.refuse("check"),
+        Verb::Check(check) => check::main(&check),
         Verb::Test(test) => test::main(&test),
-        Verb::Doctor(later) => later.refuse("doctor"),
-        Verb::Init(later) => later.refuse("init"),
-        Verb::Completions(later) => later.refuse("completions"),
+        Verb::Doctor(doctor) => doctor::main(&doctor),
+        Verb::Init(init) => init::main(&init),
+        Verb::Completions(completions) => completions::main(&completions),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::stream::Stream;
 use super::terminal::{Stdout, keep_stdout, put_stdout, say};
@@ -24,7 +24,8 @@ use crate::config::Format;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Posted, Reporter, Usage};
 use crate::host::Host;
-use crate::vm::{Stopper, Uncaught};
+use crate::vm::trail::Item;
+use crate::vm::{Stopper, Uncaught, traceback};
 
 /// How long the last line may take when the process ends at once.
 const LAST_WORDS: Duration = Duration::from_millis(300);
@@ -89,9 +90,33 @@ impl End {
 pub struct Fault {
     /// Nothing for a value that the script itself raised.
     kind: Option<Kind>,
+    /// With its causes.
     message: String,
     hint: Option<String>,
     at: Option<String>,
+    /// The script's calls on the way, innermost first.
+    frames: Vec<Frame>,
+    /// The items of fan-outs on the way, innermost first.
+    items: Vec<Item>,
+    /// What it was because of, nearest first.
+    causes: Vec<String>,
+    /// What scripts read of it by name: `outcome`, `merge`, `errors`.
+    #[serde(flatten)]
+    details: Map<String, Value>,
+}
+
+/// A call of the script.
+#[derive(Clone, Serialize)]
+struct Frame {
+    function: String,
+    at: Option<String>,
+}
+
+impl From<&String> for Frame {
+    fn from(frame: &String) -> Self {
+        let function = frame.split(" (").next().unwrap_or_default().to_owned();
+        Self { function, at: traceback::position(frame) }
+    }
 }
 
 impl From<&Error> for Fault {
@@ -101,6 +126,10 @@ impl From<&Error> for Fault {
             message: error.to_string(),
             hint: error.hint.clone(),
             at: error.at.clone(),
+            frames: Vec::new(),
+            items: Vec::new(),
+            causes: error.causes(),
+            details: error.details().map(|(name, value)| (name.clone(), value.clone())).collect(),
         }
     }
 }
@@ -108,7 +137,12 @@ impl From<&Error> for Fault {
 impl From<&Uncaught> for Fault {
     fn from(uncaught: &Uncaught) -> Self {
         let fault = Self::from(&uncaught.error);
-        Self { kind: fault.kind.filter(|_| !uncaught.raw), ..fault }
+        Self {
+            kind: fault.kind.filter(|_| !uncaught.raw),
+            frames: uncaught.frames.iter().map(Frame::from).collect(),
+            items: uncaught.items.clone(),
+            ..fault
+        }
     }
 }
 

@@ -1,19 +1,17 @@
-//! Progress in plain lines on standard error, and the summary at the end.
+//! Progress in plain lines on standard error, and how numbers are shown in it.
 
-use std::fmt::Write as _;
-use std::path::Path;
+mod summary;
+
 use std::sync::Mutex;
 
-use super::terminal::{Print, Styles, printable, say, styles};
-use crate::agent::Subtype;
+pub use summary::summary;
+
+use super::terminal::{Print, Styles, printable, styles};
 use crate::agent::budget::usd;
-use crate::agent::tally::{Ended, Tally};
 use crate::event::{Event, Level, Posted, Reporter, ToolSummary, Usage};
 
 /// Tools named in one line of progress.
 const SHOWN_CALLS: usize = 3;
-/// Agents listed one by one in the summary; the rest is counted.
-const SHOWN_AGENTS: usize = 20;
 
 /// Prints events as lines.
 pub struct Plain {
@@ -29,7 +27,8 @@ impl Plain {
         Self { quiet, debug, style: styles(), print: Mutex::new(print) }
     }
 
-    fn line(&self, event: &Event) -> Option<String> {
+    /// Returns the line that tells of an event, if one does.
+    pub fn line(&self, event: &Event) -> Option<String> {
         let Styles { yellow, red, green, bold, dim, reset, .. } = self.style;
         Some(match event {
             Event::Message { level: Level::Debug, .. } if !self.debug => return None,
@@ -157,108 +156,6 @@ fn shown_calls(calls: &[ToolSummary]) -> String {
     shown.join(", ")
 }
 
-/// Prints what a run leaves behind; `again` is what goes on with it.
-pub fn summary(run: &str, tally: &Tally, quiet: bool, again: Option<&str>) {
-    if tally.ended.is_empty() {
-        return;
-    }
-    let failed =
-        tally.ended.iter().any(|agent| !agent.subtype.eq(&Subtype::Success) || agent.denials > 0);
-    if quiet && !failed {
-        return;
-    }
-    say(&render(run, tally, again, &styles()));
-}
-
-fn render(run: &str, tally: &Tally, again: Option<&str>, style: &Styles) -> String {
-    let Styles { bold, dim, reset, .. } = style;
-    let mut text = String::new();
-    let count =
-        |subtypes: &[Subtype]| tally.ended.iter().filter(|a| subtypes.contains(&a.subtype)).count();
-    let (done, cancelled) = (count(&[Subtype::Success]), count(&[Subtype::ErrorCancelled]));
-    let failed = tally.ended.len() - done - cancelled;
-    let mut counts = vec![format!("{done} done")];
-    if failed > 0 {
-        counts.push(format!("{failed} failed"));
-    }
-    if cancelled > 0 {
-        counts.push(format!("{cancelled} cancelled"));
-    }
-    let agents = if tally.ended.len() == 1 { "agent" } else { "agents" };
-    let _ = writeln!(
-        text,
-        "\n{bold}{} {agents}{reset}: {}{}{} {dim}({run}){reset}",
-        tally.ended.len(),
-        counts.join(", "),
-        tokens(&tally.usage, "; "),
-        spent(tally)
-    );
-    // Failures first: they are what somebody has to look at.
-    let (good, bad): (Vec<&Ended>, Vec<&Ended>) = tally
-        .ended
-        .iter()
-        .partition(|agent| agent.subtype == Subtype::Success && agent.denials == 0);
-    let listed: Vec<&Ended> =
-        bad.into_iter().chain(good.into_iter().filter(|agent| agent.branch.is_some())).collect();
-    for agent in listed.iter().take(SHOWN_AGENTS) {
-        let _ = writeln!(text, "  {}", agent_line(agent, style));
-    }
-    if listed.len() > SHOWN_AGENTS {
-        let _ =
-            writeln!(text, "  … {} more: `agentlua agents --wide`", listed.len() - SHOWN_AGENTS);
-    }
-    let landable = listed.iter().find(|agent| {
-        let branch = agent.branch.as_ref().filter(|branch| !tally.merged.contains(*branch));
-        branch.is_some() && agent.subtype == Subtype::Success && agent.files_changed > 0
-    });
-    if let Some(Ended { branch: Some(branch), repo: Some(repo), .. }) = landable
-        && repo.exists()
-    {
-        let git = git_for(repo);
-        let _ = writeln!(
-            text,
-            "{dim}look:{reset} {git} diff HEAD...{branch}\n{dim}land:{reset} {git} merge {branch}"
-        );
-    }
-    if let Some(again) = again {
-        let _ = writeln!(text, "{dim}go on:{reset} {again}");
-    }
-    text
-}
-
-/// Returns how git is called for a repository: plainly, where one stands in it.
-fn git_for(repo: &Path) -> String {
-    match std::env::current_dir() {
-        Ok(here) if here.starts_with(repo) => "git".to_owned(),
-        _ => format!("git -C {}", repo.display()),
-    }
-}
-
-fn agent_line(agent: &Ended, style: &Styles) -> String {
-    let Styles { red, yellow, green, dim, reset, .. } = style;
-    let mark = match agent.subtype {
-        Subtype::Success => format!("{green}done{reset}"),
-        Subtype::ErrorCancelled => format!("{yellow}cancelled{reset}"),
-        _ => format!("{red}failed{reset}"),
-    };
-    let mut line = format!("{} {mark} {}", agent.id, printable(&agent.label));
-    if let Some(branch) = &agent.branch {
-        if *branch != agent.label {
-            let _ = write!(line, " {dim}on{reset} {branch}");
-        }
-        let _ = write!(line, " ({})", files(agent.files_changed));
-    }
-    let told = matches!(agent.subtype, Subtype::Success | Subtype::ErrorCancelled);
-    if let (Some(message), false) = (&agent.message, told) {
-        let _ = write!(line, ": {}", printable(message));
-    }
-    if agent.denials > 0 {
-        let calls = if agent.denials == 1 { "call" } else { "calls" };
-        let _ = write!(line, "; {yellow}{} denied {calls}{reset}", agent.denials);
-    }
-    line
-}
-
 /// Returns how many files have changed.
 pub fn files(count: usize) -> String {
     match count {
@@ -280,18 +177,6 @@ fn tokens(usage: &Usage, before: &str) -> String {
 /// Returns what an agent cost; nothing when that is unknown or nothing.
 fn cost(cost: Option<f64>) -> String {
     cost.filter(|cost| *cost > 0.0).map(|cost| format!(", {}", usd(cost))).unwrap_or_default()
-}
-
-/// Returns what a run cost, and of which models that is unknown.
-fn spent(tally: &Tally) -> String {
-    let mut text = String::new();
-    if tally.cost_usd > 0.0 {
-        let _ = write!(text, "; {}", usd(tally.cost_usd));
-    }
-    if !tally.unpriced.is_empty() {
-        let _ = write!(text, "; cost unknown for {}", printable(&tally.unpriced.join(", ")));
-    }
-    text
 }
 
 /// Shows a count as `842`, `12.3k` or `4.1M`.
@@ -323,48 +208,6 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const PLAIN: Styles = Styles { red: "", yellow: "", green: "", bold: "", dim: "", reset: "" };
-
-    fn ended(id: &str, subtype: Subtype, branch: Option<&str>) -> Ended {
-        Ended {
-            id: id.into(),
-            label: "auth".into(),
-            subtype,
-            message: (subtype != Subtype::Success).then(|| "the model\nrefused".into()),
-            branch: branch.map(Into::into),
-            repo: Some("/".into()),
-            worktree_path: None,
-            files_changed: usize::from(branch.is_some()),
-            denials: usize::from(subtype == Subtype::ErrorRefusal),
-            outcome: std::sync::Arc::default(),
-            excused: false,
-        }
-    }
-
-    #[test]
-    fn the_summary_names_every_failure_first_and_what_to_type() {
-        let tally = Tally {
-            ended: vec![
-                ended("agent-0001", Subtype::Success, Some("fix/auth")),
-                ended("agent-0002", Subtype::Success, None),
-                ended("agent-0003", Subtype::ErrorRefusal, None),
-                ended("agent-0004", Subtype::ErrorCancelled, None),
-            ],
-            usage: Usage { input_tokens: 12_345, output_tokens: 67, ..Usage::default() },
-            ..Tally::default()
-        };
-        insta::assert_snapshot!(render("run-1", &tally, Some("agentlua resume run-1"), &PLAIN), @r"
-
-        4 agents: 2 done, 1 failed, 1 cancelled; 12.3k tokens in, 67 out (run-1)
-          agent-0003 failed auth: the model refused; 1 denied call
-          agent-0004 cancelled auth
-          agent-0001 done auth on fix/auth (1 file changed)
-        look: git diff HEAD...fix/auth
-        land: git merge fix/auth
-        go on: agentlua resume run-1
-        ");
-    }
 
     #[test]
     fn numbers_are_short() {

@@ -3,19 +3,20 @@
 //! Reading a line blocks, so rustyline has a thread of its own and Lua keeps the main one; tasks that
 //! were started before go on while somebody types. Ctrl-C cancels the evaluation and not the REPL.
 
-use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+mod command;
+mod complete;
+mod help;
+mod history;
+mod lexer;
+mod locals;
+mod place;
+mod prompt;
+
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rustyline::completion::Completer;
-use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
-use rustyline::history::DefaultHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{Behavior, Editor, Helper};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -23,36 +24,24 @@ use tokio_util::sync::CancellationToken;
 use super::output::End;
 use super::printer::Printer;
 use super::signals::{self, Signalled};
-use super::terminal::{Modes, say};
-use super::{Flags, diagnostic, progress, session};
-use crate::api;
+use super::terminal::{self, Modes, Styles, say};
+use super::{Flags, diagnostic, diff, progress, session};
+use crate::agent::budget;
+use crate::api::{self, peek};
 use crate::config::{self, Format};
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::{Event, Events};
 use crate::host::Host;
 use crate::journal::NewRun;
-use crate::vm::Stopper;
-use crate::vm::{Runtime, Task, Uncaught, Values, chunk};
+use crate::vm::session::{Look, Session};
+use crate::vm::{Runtime, Stopper, Task, Uncaught, Values};
+use prompt::{Reader, Request};
 
-const PROMPT: &str = "lua> ";
-const BANNER: &str = concat!(
-    "agentlua ",
-    env!("CARGO_PKG_VERSION"),
-    ", Lua 5.4. Ctrl-D leaves; `_` is the last result; a `local` lives for one line.\n"
-);
 /// An evaluation that does not stop is given up, with everything else, at this many Ctrl-C.
 const PATIENCE: u32 = 3;
 
 /// The evaluation that Ctrl-C cancels.
 type Evaluating = Arc<Mutex<Option<Stopper>>>;
-
-/// What the reading thread sends.
-enum Request {
-    /// A line to evaluate; the other end waits for the end of it.
-    Line(String, blocking::Sender<()>),
-    /// The end of the input.
-    End,
-}
 
 /// Runs the REPL and returns the exit code.
 pub(super) fn main(flags: &Flags) -> Result<i32> {
@@ -86,14 +75,19 @@ pub(super) fn main(flags: &Flags) -> Result<i32> {
     let modes = Modes::of_terminal();
     // Whether the session ends while somebody types.
     let typing = Arc::new(AtomicBool::new(false));
-    let read = {
-        let (printer, typing) = (printer.clone(), Arc::clone(&typing));
-        move || {
-            std::thread::Builder::new()
-                .name("readline".to_owned())
-                .spawn(move || read_lines(&requests, &printer, history.as_deref(), &typing))
-                .or_kind(Kind::Io, || "cannot start the reading thread")
-        }
+    let reader = Reader {
+        requests,
+        printer: printer.clone(),
+        history,
+        typing: Arc::clone(&typing),
+        host: Arc::clone(&host),
+        workers: workers.handle().clone(),
+    };
+    let read = move || {
+        std::thread::Builder::new()
+            .name("readline".to_owned())
+            .spawn(move || reader.read())
+            .or_kind(Kind::Io, || "cannot start the reading thread")
     };
     let served = session::on_lua_thread(serve(&host, &workers, read, incoming, &printer));
     printer.flush();
@@ -147,14 +141,23 @@ async fn serve(
         script: "repl".to_owned(),
         resumed: false,
     });
-    while let Some(Request::Line(line, done)) = tokio::select! {
+    let session = Session::new(&runtime, &look())?;
+    while let Some(request) = tokio::select! {
         request = incoming.recv() => request,
         () = root.stopper().token().cancelled() => None,
     } {
-        evaluate(&runtime, &root, &evaluating, printer, &line).await;
-        printer.end_line();
-        printer.flush();
-        let _ = done.send(());
+        match request {
+            Request::Line(line, done) => {
+                evaluate(&runtime, &session, &root, &evaluating, printer, &line).await;
+                printer.end_line();
+                printer.flush();
+                let _ = done.send(());
+            }
+            Request::Look(path, answer) => {
+                let _ = answer.send(peek::peek(&session, &path));
+            }
+            Request::End => break,
+        }
     }
     // Tasks belong to the session: they end with it, and agents keep what they did.
     root.stopper().stop(Error::new(Kind::Cancelled, "the session has ended"));
@@ -167,15 +170,38 @@ async fn serve(
     Ok(code)
 }
 
+/// Returns how values look on this screen.
+fn look() -> Look {
+    let Styles { red, yellow, green, bold, dim, reset } = terminal::stdout_styles();
+    Look {
+        styles: vec![
+            ("red", red),
+            ("yellow", yellow),
+            ("green", green),
+            ("bold", bold),
+            ("dim", dim),
+            ("reset", reset),
+        ],
+        columns: || terminal::size().map_or(80, |(columns, _)| columns),
+        patch: |text| diff::shown(text, &terminal::stdout_styles()),
+        line: terminal::printable,
+        count: progress::thousands,
+        money: budget::usd,
+        duration: progress::duration,
+    }
+}
+
 async fn evaluate(
     runtime: &Rc<Runtime>,
+    session: &Session,
     root: &Rc<Task>,
     evaluating: &Evaluating,
     printer: &Printer,
     line: &str,
 ) {
     let set = |stopper| *evaluating.lock().unwrap_or_else(PoisonError::into_inner) = stopper;
-    let function = match chunk::compile_line(runtime.lua(), line) {
+    let line = locals::keep(line);
+    let function = match session.compile(&line.text, &line.names) {
         Ok(function) => function,
         Err(error) => return printer.say(&diagnostic::text(&error)),
     };
@@ -184,15 +210,14 @@ async fn evaluate(
     set(Some(task.stopper().clone()));
     let ended = match runtime.run(&task, function, Values::new()).await {
         Ok(values) => {
-            runtime.set_last_result(values.iter().next().cloned());
+            session.set_last_result(values.iter().next().cloned());
             let mut shown = Ok(());
             for value in values {
                 // Another task, for the first has ended; Ctrl-C stops this one just so.
                 let task = root.line();
                 task.excuse();
                 set(Some(task.stopper().clone()));
-                shown =
-                    runtime.inspect(&task, value).await.map(|text| printer.print(&(text + "\n")));
+                shown = session.show(&task, value).await.map(|text| printer.print(&(text + "\n")));
                 if shown.is_err() {
                     break;
                 }
@@ -247,85 +272,4 @@ fn watch(
         });
     }
     Ok(signalled)
-}
-
-/// Knows when a line is not finished yet: it compiles in a small Lua state of its own.
-struct Prompt {
-    syntax: chunk::Syntax,
-}
-
-impl Helper for Prompt {}
-
-impl Highlighter for Prompt {}
-
-impl Hinter for Prompt {
-    type Hint = String;
-}
-
-impl Completer for Prompt {
-    type Candidate = String;
-}
-
-impl Validator for Prompt {
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if self.syntax.is_incomplete(context.input()) {
-            ValidationResult::Incomplete
-        } else {
-            ValidationResult::Valid(None)
-        })
-    }
-}
-
-fn read_lines(
-    requests: &mpsc::Sender<Request>,
-    printer: &Printer,
-    history: Option<&Path>,
-    typing: &AtomicBool,
-) {
-    let (stdin, stdout) = (std::io::stdin().is_terminal(), std::io::stdout().is_terminal());
-    // With standard output elsewhere, the prompt still belongs on the terminal.
-    let behavior = if stdin && !stdout { Behavior::PreferTerm } else { Behavior::Stdio };
-    let config = rustyline::Config::builder().auto_add_history(true).behavior(behavior).build();
-    let Ok(mut editor) = Editor::<Prompt, DefaultHistory>::with_config(config) else {
-        let _ = requests.blocking_send(Request::End);
-        return;
-    };
-    editor.set_helper(Some(Prompt { syntax: chunk::Syntax::new() }));
-    if let Some(path) = history {
-        let _ = editor.load_history(path);
-    }
-    // Without a terminal there is no line to print above, and text goes out as it is.
-    if stdout && let Ok(above) = editor.create_external_printer() {
-        printer.print_above(above);
-    }
-    if stdin {
-        printer.say(BANNER);
-        printer.flush();
-    }
-    loop {
-        typing.store(stdin, Ordering::Relaxed);
-        let read = editor.readline(PROMPT);
-        typing.store(false, Ordering::Relaxed);
-        match read {
-            Ok(line) if line.trim().is_empty() => {}
-            Ok(line) => {
-                let (done, wait) = blocking::channel();
-                if requests.blocking_send(Request::Line(line, done)).is_err() {
-                    break;
-                }
-                let _ = wait.recv();
-                if let Some(path) = history {
-                    let _ = path.parent().map(std::fs::create_dir_all);
-                    let _ = editor.save_history(path);
-                }
-            }
-            Err(ReadlineError::Interrupted) => {
-                printer.say("(Ctrl-D leaves)\n");
-            }
-            Err(_) => {
-                let _ = requests.blocking_send(Request::End);
-                break;
-            }
-        }
-    }
 }

@@ -8,17 +8,18 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::launch::{Around, Asked, Launch};
+use super::live::Display;
 use super::output::{End, Fault, Output};
 use super::signals::Signalled;
-use super::terminal::{Stdout, say};
-use super::{detach, diagnostic, plan, progress, session, signals};
+use super::terminal::{Stdout, is_stderr_live, say};
+use super::{check, detach, diagnostic, plan, progress, session, signals};
 use crate::agent::Subtype;
 use crate::agent::tally::Tally;
 use crate::api;
 use crate::api::test::END_MARK;
 use crate::config::Format;
 use crate::error::{Error, Kind, Result};
-use crate::event::{Event, Events};
+use crate::event::{Event, Events, Reporter};
 use crate::host::Host;
 use crate::host::plan::Report;
 use crate::vm::runtime::Write;
@@ -54,13 +55,18 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
     let signalled = signals::watch(workers.handle(), root.stopper(), output)?;
     let around = Around { environment: &environment, here: &here, workers: &workers, output };
     let launch = Launch::settle(asked, &around)?;
+    if let Some(error) = check::before_run(&launch.script) {
+        let code = error.kind.exit_code();
+        output.finish(&End { code, error: Some((&error).into()), ..End::default() });
+        return Ok(code);
+    }
     if launch.is_dry() {
         output.reserve()?;
     } else if launch.detach {
         return detach::leave(&launch, &here, &workers, output);
     }
-    let reporter = progress::Plain::new(launch.quiet(), debug, Box::new(say));
-    let events = Events::new(vec![Arc::new(reporter), Arc::new(output.clone())]);
+    let (display, reporter) = show(&launch, debug, &workers)?;
+    let events = Events::new(vec![reporter, Arc::new(output.clone())]);
     let (sources, plan) = (launch.sources.clone(), launch.plan(&session::working_directory()?));
     let host = session::host(sources, plan, launch.earlier.clone(), environment, events, &workers)?;
     output.serve(&host, root.stopper());
@@ -78,11 +84,25 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
         move || signalled.code().is_some()
     });
     signalled.begin();
-    let running = Running { host, root, signalled, output: output.clone() };
+    let mut running = Running { host, root, signalled, output: output.clone(), display };
     let code = session::on_lua_thread(running.execute(&launch))?;
     // Threads that still wait for a file or a process must not hold up the end.
     workers.shutdown_background();
     code
+}
+
+/// Returns who tells people of the run, and the display where there is one.
+fn show(
+    launch: &Launch,
+    debug: bool,
+    workers: &tokio::runtime::Runtime,
+) -> Result<(Option<Display>, Arc<dyn Reporter>)> {
+    if launch.quiet() || launch.is_dry() || launch.is_background || !is_stderr_live() {
+        return Ok((None, Arc::new(progress::Plain::new(launch.quiet(), debug, Box::new(say)))));
+    }
+    let _guard = workers.enter();
+    let (display, live) = Display::begin(debug)?;
+    Ok((Some(display), Arc::new(live)))
 }
 
 /// A run on its way.
@@ -91,11 +111,13 @@ struct Running {
     root: Rc<Task>,
     signalled: Signalled,
     output: Output,
+    display: Option<Display>,
 }
 
 impl Running {
-    async fn execute(&self, launch: &Launch) -> Result<i32> {
-        let Self { host, root, output, .. } = self;
+    async fn execute(&mut self, launch: &Launch) -> Result<i32> {
+        let mut display = self.display.take();
+        let Self { host, root, output, .. } = &*self;
         let script = &launch.script;
         let stdout = Stdout::default();
         let runtime =
@@ -121,6 +143,9 @@ impl Running {
         host.close().await;
         host.end_cassette(self.signalled.code().is_some());
         host.events().emit(Event::RunFinished { run: run.clone() });
+        if let Some(display) = &mut display {
+            display.end();
+        }
         let (ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
         // It says nothing about a real run.
         let ended = ended.filter(|uncaught| !self.has_ended_early(uncaught));

@@ -1,10 +1,13 @@
 //! What `run` and `repl` have in common: the two runtimes, the settings, the host, Lua.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::screen::Hidden;
 use super::{Flags, progress, terminal};
 use crate::api::{self, result};
 use crate::config::{self, Settings};
@@ -12,7 +15,7 @@ use crate::error::{Error, Kind, Result, ResultExt};
 use crate::event::Events;
 use crate::host::{Host, Sources, Surroundings, repository_around};
 use crate::journal::{NewRun, RunRow};
-use crate::vm::runtime::Write;
+use crate::vm::runtime::{Reading, Write};
 use crate::vm::{Runtime, Setup, Task};
 
 /// Threads for everything that is not Lua: HTTP, git, files.
@@ -225,7 +228,14 @@ pub fn lua(
     script_dir: PathBuf,
     write: Write,
 ) -> Result<Rc<Runtime>> {
-    let setup = Setup { write, script_dir, result_fields: result::fields };
+    let complain: Write = Rc::new(|text| {
+        // There is nobody to tell when that fails.
+        let _ = terminal::complain(text);
+    });
+    let hidden = Cell::new(None);
+    let hide: Reading = Rc::new(move |begins| hidden.set(begins.then(Hidden::now)));
+    let reading = std::io::stdin().is_terminal().then_some(hide);
+    let setup = Setup { write, complain, reading, script_dir, result_fields: result::fields };
     let runtime = Rc::new(Runtime::new(&setup, root)?);
     api::install(&runtime, host)?;
     Ok(runtime)

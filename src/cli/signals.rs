@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::Output;
+use super::screen;
 use super::terminal::say;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::vm::Stopper;
@@ -88,5 +89,6 @@ pub fn stop(signalled: &Signalled, stopper: &Stopper, output: &Output) {
 /// Ends the process without cleaning up; the guardian ends its commands.
 #[expect(clippy::exit, reason = "somebody asked twice")]
 pub fn quit(code: i32) -> ! {
+    screen::leave();
     std::process::exit(code)
 }

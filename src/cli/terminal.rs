@@ -6,6 +6,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::screen;
+use super::width::Size;
+
 /// Text styles, empty where colour is not wanted.
 #[derive(Clone, Copy, Debug)]
 pub struct Styles {
@@ -23,7 +26,8 @@ pub struct Styles {
     pub reset: &'static str,
 }
 
-const PLAIN: Styles = Styles { red: "", yellow: "", green: "", bold: "", dim: "", reset: "" };
+/// No colour.
+pub const PLAIN: Styles = Styles { red: "", yellow: "", green: "", bold: "", dim: "", reset: "" };
 const COLOUR: Styles = Styles {
     red: "\x1b[1;31m",
     yellow: "\x1b[33m",
@@ -52,9 +56,19 @@ fn styles_for(stream: &impl IsTerminal) -> Styles {
 /// Takes text that is to be shown.
 pub type Print = Box<dyn FnMut(&str) + Send>;
 
-/// Writes to standard error; there is nobody to tell when that fails.
+/// Writes whole lines to standard error; there is nobody to tell when that fails.
 pub fn say(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    if !screen::say(text, None) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// Writes what the script writes to standard error.
+///
+/// # Errors
+/// Those of the system.
+pub fn complain(bytes: &[u8]) -> io::Result<()> {
+    screen::complain(bytes).unwrap_or_else(|| io::stderr().lock().write_all(bytes))
 }
 
 /// Makes text of a model or a tool safe to show: no escape sequences, no line breaks, nothing that turns
@@ -65,13 +79,59 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
+/// Returns the columns of the terminal on standard error; nothing without one.
+pub fn columns() -> Option<usize> {
+    let stderr = io::stderr();
+    let size = rustix::termios::tcgetwinsize(&stderr).ok().filter(|_| stderr.is_terminal())?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
 /// Returns the columns and lines of the terminal on standard output; nothing without one.
 pub fn size() -> Option<(usize, usize)> {
     let stdout = io::stdout();
     let size = rustix::termios::tcgetwinsize(&stdout).ok().filter(|_| stdout.is_terminal())?;
-    // A terminal that does not know its size says 0.
-    let known = |count: u16, usual: usize| if count == 0 { usual } else { usize::from(count) };
-    Some((known(size.ws_col, 80), known(size.ws_row, 24)))
+    let Size { columns, rows } = Size::of(size.ws_col, size.ws_row);
+    Some((columns, rows))
+}
+
+/// Returns how large the terminal on standard error is.
+pub fn stderr_size() -> Size {
+    let size = rustix::termios::tcgetwinsize(io::stderr());
+    size.map_or_else(|_| Size::of(0, 0), |size| Size::of(size.ws_col, size.ws_row))
+}
+
+/// Reports whether lines may be shown on standard error that change in their place.
+pub fn is_stderr_live() -> bool {
+    let is = |name: &str, value: &str| std::env::var_os(name).is_some_and(|set| set == value);
+    let is_ci = std::env::var_os("CI").is_some_and(|set| !set.is_empty()) && !is("CI", "false");
+    io::stderr().is_terminal() && !is("TERM", "dumb") && !is_ci
+}
+
+/// Reports whether standard output and standard error are one terminal.
+pub fn is_stdout_on_stderr() -> bool {
+    let place = |stream: BorrowedFd<'_>| {
+        let stat = rustix::fs::fstat(stream).ok()?;
+        Some((stat.st_dev, stat.st_ino))
+    };
+    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let place_of_stdout = place(stdout.as_fd());
+    place_of_stdout.is_some() && place_of_stdout == place(stderr.as_fd())
+}
+
+/// Reports whether this process has the terminal on standard error, and not the shell or another job.
+pub fn is_in_foreground() -> bool {
+    let owner = rustix::termios::tcgetpgrp(io::stderr());
+    // One that belongs to no job belongs to whoever writes to it.
+    owner.is_ok_and(|owner| owner == rustix::process::getpgrp()) || owner.is_err()
+}
+
+/// The signal of Ctrl-Z.
+pub const SUSPEND: i32 = rustix::process::Signal::TSTP.as_raw();
+
+/// Stops this process until it is told to go on, as Ctrl-Z does. Where there is no shell to go back to the
+/// system does not stop it: `SIGTSTP` and this one have that in common.
+pub fn stop_here() {
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TTOU);
 }
 
 /// Standard output, which the script owns.
@@ -83,22 +143,26 @@ pub struct Stdout {
 impl Stdout {
     /// Writes; a closed output is noted once and returned as `true`.
     pub fn write(&self, bytes: &[u8]) -> bool {
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(bytes).and_then(|()| stdout.flush());
-        written.is_err() && !self.closed.swap(true, Ordering::Relaxed)
+        write(bytes).is_err() && !self.closed.swap(true, Ordering::Relaxed)
     }
 
     /// Writes what nobody needs to read: where standard output is a program's, what the script prints
     /// is for people.
     pub fn write_aside(&self, bytes: &[u8]) {
-        let mut stdout = io::stdout().lock();
-        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+        let _ = write(bytes);
     }
 
     /// Reports whether nobody reads it any more.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
+}
+
+fn write(bytes: &[u8]) -> io::Result<()> {
+    screen::print(bytes).unwrap_or_else(|| {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes).and_then(|()| stdout.flush())
+    })
 }
 
 /// Returns standard output as it is, for this process alone.

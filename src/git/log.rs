@@ -43,7 +43,7 @@ impl Repo {
     /// # Errors
     /// [`Kind::Git`] when the revision names nothing.
     pub async fn log(&self, query: LogQuery) -> Result<Vec<Commit>> {
-        let rev = &*self.really(query.rev.as_deref().unwrap_or("HEAD"));
+        let rev = &*self.as_git_reads(query.rev.as_deref().unwrap_or("HEAD")).await?;
         if query.rev.is_none() && self.head().await?.commit.is_none() {
             return Ok(Vec::new());
         }

@@ -15,6 +15,7 @@
 //! and from then on git is never run here with what that agent could have written: its `.git` file, what
 //! is kept about its worktree, its index, its configuration. This module knows nothing of agents or Lua.
 
+mod about;
 mod blob;
 mod branch;
 mod command;
@@ -46,6 +47,7 @@ mod trash;
 mod turns;
 pub mod worktree;
 
+pub use about::{About, may_write, version};
 pub use branch::{Branch, Taken, check_branch_name};
 pub use command::Environment;
 pub use commit::{MadeCommit, NewCommit, Planned, What};
@@ -60,7 +62,7 @@ pub use merge::{
 pub use private::{Kept, Left};
 pub use reader::{Head, Reader};
 pub use recover::{Recovered, recover};
-pub use remote::{DEFAULT_LIMIT, Fetch, Fetched, Lease, Push, Pushed, RefChange};
+pub use remote::{Address, DEFAULT_LIMIT, Fetch, Fetched, Lease, Push, Pushed, RefChange, Remote};
 pub use repo::{Opening, Repo};
 pub use scope::Scope;
 pub use snapshot::{CommitMessage, Finished};

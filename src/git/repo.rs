@@ -16,6 +16,7 @@ use super::merge::Lanes;
 use super::pretend::Pretended;
 use super::private::Cached;
 use super::reader::Reader;
+use super::remote::Asked;
 use super::size::Sizes;
 use crate::error::{Error, Kind, Result, ResultExt};
 use crate::journal::Store;
@@ -58,6 +59,7 @@ pub struct Repo {
     pub(super) ledger: OnceCell<Ledger>,
     pub(super) lanes: Lanes,
     pub(super) sizes: Sizes,
+    pub(super) asked: Asked,
 }
 
 impl Repo {
@@ -126,6 +128,7 @@ impl Repo {
             ledger: OnceCell::new(),
             lanes: Lanes::default(),
             sizes: Sizes::default(),
+            asked: Asked::default(),
         }))
     }
 
@@ -333,7 +336,7 @@ fn no_repository(dir: &Path, said: &str) -> Error {
     Error::new(Kind::Git, format!("git cannot open the repository at `{dir}`: {said}"))
 }
 
-fn require_version(line: &str) -> Result<()> {
+pub(super) fn require_version(line: &str) -> Result<()> {
     let numbers = line.trim_start_matches("git version ");
     let mut parts = numbers.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
     let version = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());

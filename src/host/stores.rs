@@ -89,7 +89,10 @@ impl Host {
     }
 
     /// Returns where worktrees are kept.
-    pub(super) fn worktree_root(&self) -> Result<PathBuf> {
+    ///
+    /// # Errors
+    /// Usage, without a home, or when that is a folder that a restart empties.
+    pub fn worktree_root(&self) -> Result<PathBuf> {
         if let Some(root) = &self.config().worktree_root {
             return Ok(self.cwd.join(root));
         }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub use ty::Type;
 
 /// Every stub by its name, in the order of the manual.
-pub const STUBS: [(&str, &str); 11] = [
+pub const STUBS: [(&str, &str); 12] = [
     ("agent", include_str!("../../lua/types/agent.lua")),
     ("task", include_str!("../../lua/types/task.lua")),
     ("git", include_str!("../../lua/types/git.lua")),
@@ -23,6 +23,7 @@ pub const STUBS: [(&str, &str); 11] = [
     ("fs", include_str!("../../lua/types/fs.lua")),
     ("json", include_str!("../../lua/types/json.lua")),
     ("log", include_str!("../../lua/types/log.lua")),
+    ("patterns", include_str!("../../lua/types/patterns.lua")),
     ("error", include_str!("../../lua/types/error.lua")),
     ("test", include_str!("../../lua/types/test.lua")),
 ];

@@ -37,7 +37,7 @@ impl Block {
         } else if let Some(value) = line.strip_prefix("---| ") {
             self.value(value)
         } else if let Some(prose) = line.strip_prefix("---") {
-            self.prose.push(prose.trim().to_owned());
+            self.prose.push(prose.trim_end().to_owned());
             Ok(())
         } else if let Some(declared) = line.strip_prefix("function ") {
             let Some((name, _)) = declared.split_once('(') else { bail!("no parameters") };
@@ -122,20 +122,31 @@ impl Block {
         self.prose.clear();
     }
 
-    /// Returns the prose so far: lines of a paragraph become one.
+    /// Returns the prose so far: lines of a paragraph become one, those of a code block stay.
     fn prose(&mut self) -> String {
-        let mut text = String::new();
+        let (mut text, mut is_code) = (String::new(), false);
         for line in self.prose.drain(..) {
+            let is_fence = line.starts_with("```");
+            if is_fence || is_code {
+                if !text.is_empty() && !text.ends_with('\n') {
+                    text.push('\n');
+                }
+                text.extend([line.as_str(), "\n"]);
+                is_code ^= is_fence;
+                continue;
+            }
+            let line = line.trim();
             match (line.is_empty(), text.is_empty() || text.ends_with('\n')) {
                 (true, true) => {}
                 (true, false) => text.push_str("\n\n"),
-                (false, true) => text.push_str(&line),
+                (false, true) => text.push_str(line),
                 (false, false) => {
                     text.push(' ');
-                    text.push_str(&line);
+                    text.push_str(line);
                 }
             }
         }
+        text.truncate(text.trim_end().len());
         text
     }
 }

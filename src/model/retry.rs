@@ -142,37 +142,11 @@ pub fn share() -> f64 {
 mod tests {
     use std::sync::Mutex;
 
-    use futures_util::FutureExt;
-    use futures_util::future::BoxFuture;
-
     use super::*;
     use crate::error::Kind;
     use crate::model::anthropic::Anthropic;
-    use crate::model::scripted::{Server, answer, reply, request, stream};
-    use crate::model::{Chunk, Model, Reply, Request};
-
-    /// Fails in the given ways, then answers.
-    struct Failing(Mutex<Vec<Failure>>);
-
-    impl Model for Failing {
-        fn name(&self) -> &'static str {
-            "failing"
-        }
-
-        fn wire(&self) -> &'static str {
-            "test"
-        }
-
-        fn ask<'a>(
-            &'a self,
-            _: &'a Request,
-            _: &'a (dyn Fn(Chunk) + Send + Sync),
-        ) -> BoxFuture<'a, Result<Reply, Failure>> {
-            let next = self.0.lock().unwrap().pop();
-            async move { next.map_or_else(|| Ok(reply("test", serde_json::Value::Null)), Err) }
-                .boxed()
-        }
-    }
+    use crate::model::scripted::{Failing, Server, answer, request, stream};
+    use crate::model::{Model, Reply};
 
     fn failure(retry: Retry, overloaded: bool) -> Failure {
         Failure { retry, overloaded, ..Failure::fatal(Error::new(Kind::Model, "no")) }

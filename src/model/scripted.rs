@@ -5,6 +5,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -219,4 +221,27 @@ pub async fn ask(model: &dyn Model, request: &Request) -> (Result<Reply, Failure
     let hear = |chunk| heard.lock().unwrap().push(chunk);
     let answer = tokio::time::timeout(Duration::from_mins(1), model.ask(request, &hear)).await;
     (answer.unwrap(), heard.into_inner().unwrap())
+}
+
+/// A model that fails in these ways, the last one first, then answers.
+#[derive(Default)]
+pub struct Failing(pub Mutex<Vec<Failure>>);
+
+impl Model for Failing {
+    fn name(&self) -> &'static str {
+        "failing"
+    }
+
+    fn wire(&self) -> &'static str {
+        "test"
+    }
+
+    fn ask<'a>(
+        &'a self,
+        _: &'a Request,
+        _: &'a (dyn Fn(Chunk) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Reply, Failure>> {
+        let next = self.0.lock().unwrap().pop();
+        async move { next.map_or_else(|| Ok(reply("test", Value::Null)), Err) }.boxed()
+    }
 }

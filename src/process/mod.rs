@@ -24,7 +24,7 @@ pub use capture::{Captured, Spill};
 pub use guardian::{GUARDIAN_ARG, guardian_main};
 pub use locate::own_program;
 pub use output::{Command, Output, output};
-pub use run::{Ended, Finished, Invocation, Limits, Processes, What};
+pub use run::{Ended, Finished, Invocation, Limits, Processes, What, shell};
 pub use seclusion::secluded;
 pub use service::{LastWords, Service};
 

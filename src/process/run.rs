@@ -380,8 +380,8 @@ fn shell_command(gate: &str, script: &str, invocation: &Invocation) -> tokio::pr
     command
 }
 
-/// Returns bash, or what there is.
-fn shell(path: Option<&OsStr>, cwd: &Path) -> PathBuf {
+/// Returns bash as commands find it in `path`, seen from `cwd`; or what there is.
+pub fn shell(path: Option<&OsStr>, cwd: &Path) -> PathBuf {
     located("bash".as_ref(), path, cwd)
         .or_else(|| located("/bin/bash".as_ref(), None, cwd))
         .unwrap_or_else(|| "/bin/sh".into())

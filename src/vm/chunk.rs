@@ -2,12 +2,33 @@
 //!
 //! Chunks are named `@path`, relative to where agentlua was started, so that messages show what
 //! people typed. A byte-order mark is dropped; a shebang line becomes a comment and keeps its
-//! newline, so that line numbers stay.
+//! newline, so that line numbers stay. What was compiled is kept: an error shows its line as it ran,
+//! also of a script that came by standard input, or that has been changed meanwhile.
 
 use mlua::prelude::*;
 
 use super::traceback::split_position;
 use crate::error::{Error, Kind, Result};
+
+/// The texts of chunks by their names, in the registry.
+const TEXTS: &str = "agentlua.texts";
+
+/// Keeps the text of a chunk.
+fn keep(lua: &Lua, name: &str, text: &[u8]) -> LuaResult<()> {
+    let texts = match lua.named_registry_value::<Option<LuaTable>>(TEXTS)? {
+        Some(texts) => texts,
+        None => lua.create_table()?,
+    };
+    texts.raw_set(name, lua.create_string(text)?)?;
+    lua.set_named_registry_value(TEXTS, texts)
+}
+
+/// Returns the text of the newest chunk of a name.
+pub fn kept(lua: &Lua, name: &str) -> Option<Vec<u8>> {
+    let texts = lua.named_registry_value::<Option<LuaTable>>(TEXTS).ok()??;
+    let text = texts.raw_get::<Option<LuaString>>(name).ok()??;
+    Some(text.as_bytes().to_vec())
+}
 
 /// Compiles `source`; `name` is shown in messages.
 ///
@@ -26,8 +47,9 @@ pub fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<LuaFunction> {
     } else {
         text
     };
+    keep(lua, name, source).map_err(|fault| Error::internal(fault.to_string()))?;
     lua.load(text).set_name(format!("@{name}")).into_function().map_err(|fault| {
-        let mut error = syntax_error(&fault);
+        let mut error = syntax_error(&fault, source).within(source);
         // Lua cuts long paths at the front.
         if let Some((_, line)) = error.at.as_deref().and_then(|at| at.rsplit_once(':')) {
             error.at = Some(format!("{name}:{line}"));
@@ -36,15 +58,18 @@ pub fn compile(lua: &Lua, source: &[u8], name: &str) -> Result<LuaFunction> {
     })
 }
 
-/// Compiles a line of the REPL: an expression first, then statements.
+/// Compiles a line of the REPL: an expression first, then statements. Its globals are in `environment`.
 ///
 /// # Errors
 /// Usage for text that is neither.
-pub fn compile_line(lua: &Lua, source: &str) -> Result<LuaFunction> {
-    let load = |text: &str| lua.load(text).set_name("=repl").into_function();
+pub fn compile_line(lua: &Lua, source: &str, environment: &LuaTable) -> Result<LuaFunction> {
+    let load = |text: &str| {
+        lua.load(text).set_name("=repl").set_environment(environment.clone()).into_function()
+    };
+    keep(lua, "repl", source.as_bytes()).map_err(|fault| Error::internal(fault.to_string()))?;
     load(&format!("return {source}"))
         .or_else(|_| load(source))
-        .map_err(|fault| syntax_error(&fault))
+        .map_err(|fault| syntax_error(&fault, source.as_bytes()).within(source.as_bytes()))
 }
 
 /// Compiles without running, in a small Lua state of its own, for threads that have no other.
@@ -75,12 +100,52 @@ impl Syntax {
     }
 }
 
-fn syntax_error(fault: &LuaError) -> Error {
+fn syntax_error(fault: &LuaError, source: &[u8]) -> Error {
     let LuaError::SyntaxError { message, .. } = fault else {
         return Error::new(Kind::Internal, fault.to_string());
     };
-    let (at, message) = split_position(message.lines().next().unwrap_or_default());
+    refused(message.lines().next().unwrap_or_default(), source)
+}
+
+/// Turns the compiler's `file.lua:3: unexpected symbol near 'x'` about `source` into an error.
+pub fn refused(message: &str, source: &[u8]) -> Error {
+    let (mut at, mut message) = split_position(message);
+    // Lua tells of these at the end of the block.
+    if let Some((said, number)) = message.rsplit_once(" at line ")
+        && number.bytes().all(|digit| digit.is_ascii_digit())
+    {
+        at = at.and_then(|at| Some(format!("{}:{number}", at.rsplit_once(':')?.0)));
+        message = said.replace("<goto>", "`goto`");
+    }
+    let number = at.as_ref().and_then(|at| at.rsplit_once(':')?.1.parse::<usize>().ok());
+    let lines = source.split(|byte| *byte == b'\n');
+    let line = number.and_then(|number| lines.clone().nth(number.checked_sub(1)?));
+    let line = String::from_utf8_lossy(line.unwrap_or_default());
     let mut error = Error::usage(message);
     error.at = at;
-    error
+    match advice(&error.message, &line) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+/// Returns what helps against a mistake that people bring from other languages.
+fn advice(message: &str, line: &str) -> Option<&'static str> {
+    let near = message.rsplit_once(" near ").map(|(_, token)| token.trim_matches('\''))?;
+    let has = |operator: &str| line.contains(operator);
+    let words = || line.split(|letter: char| !letter.is_alphanumeric());
+    Some(match near {
+        "!" => "Lua writes `~=` for unequal and `not x` for the opposite",
+        "+" if has("++") || has("+=") => "Lua has no `++` and no `+=`: write `x = x + 1`",
+        "-" | "*" | "/" | "." if has(&format!("{near}=")) => "write it out: `x = x - 1`",
+        "&" | "|" if has("&&") || has("||") => "Lua writes `and` and `or`",
+        "=" if message.starts_with("'then' expected") => "Lua compares with `==`",
+        _ if words().any(|word| word == "continue") => {
+            "Lua has no `continue`: `goto continue`, with `::continue::` before the loop's `end`"
+        }
+        "<eof>" if message.starts_with("'end' expected") => {
+            "each `function`, `if`, `for`, `while` and `do` has an `end`"
+        }
+        _ => return None,
+    })
 }

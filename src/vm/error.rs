@@ -7,8 +7,11 @@
 use mlua::prelude::*;
 
 use super::args::type_of;
+use super::chunk;
+use super::clearer;
 use super::task::Task;
 use super::traceback;
+use super::trail::Item;
 use super::value;
 use crate::error::{Error, Kind};
 
@@ -76,7 +79,30 @@ pub fn from_lua(lua: &Lua, raised: &LuaValue, kind: Kind) -> Error {
             error = error.with(name, json);
         }
     }
+    if let Ok(LuaValue::Table(errors)) = table.raw_get::<LuaValue>("errors") {
+        error = error.with("errors", serde_json::Value::Array(failures(lua, &errors)));
+    }
     error
+}
+
+/// Returns the errors of items as `{ item, message }`, in the order of a list or of their names.
+fn failures(lua: &Lua, errors: &LuaTable) -> Vec<serde_json::Value> {
+    let mut failures: Vec<_> = errors
+        .pairs::<LuaValue, LuaValue>()
+        .flatten()
+        .map(|(key, error)| {
+            let (index, item) = match &key {
+                LuaValue::Integer(index) => (*index, format!("item {index}")),
+                key => (0, format!("item `{}`", key.to_string().unwrap_or_default())),
+            };
+            let error = from_lua(lua, &error, Kind::Tool);
+            let at = error.at.as_ref().map(|at| format!("{at}: ")).unwrap_or_default();
+            (index, item, format!("{at}{error}"))
+        })
+        .collect();
+    failures.sort();
+    let object = |(_, item, message)| serde_json::json!({ "item": item, "message": message });
+    failures.into_iter().map(object).collect()
 }
 
 /// Reports whether a value is one of our errors.
@@ -125,24 +151,36 @@ pub struct Uncaught {
     /// The script frames, innermost first: `function 'review' (review.lua:12)`.
     pub frames: Vec<String>,
     /// The items of combinators that the error came through, innermost first.
-    pub items: Vec<String>,
+    pub items: Vec<Item>,
 }
 
 impl Uncaught {
     /// Collects what is known of an error that `task` ended with.
     pub fn new(lua: &Lua, task: &Task, raised: &LuaValue) -> Self {
-        let raw = !is_error(lua, raised);
+        let mut raw = !is_error(lua, raised);
         let mut error = from_lua(lua, raised, Kind::Internal);
         let trail = task.trail_of(raised);
         let frames = trail.as_ref().map(|t| traceback::frames(&t.traceback)).unwrap_or_default();
-        if raw {
-            if let LuaValue::String(_) = raised {
-                (error.at, error.message) = traceback::claimed_position(&error.message, &frames);
-            }
+        if let (true, LuaValue::String(_)) = (raw, raised) {
+            (error.at, error.message) = traceback::claimed_position(&error.message, &frames);
             if error.message == OUT_OF_MEMORY {
                 error = out_of_memory();
             }
-            error.at = error.at.or_else(|| frames.first().and_then(|f| traceback::position(f)));
+            if let Some(clearer) = clearer::of_text(lua, &error.message) {
+                // A module that is no Lua is one as much as a script is.
+                raw = clearer.kind != Kind::Usage;
+                let at = std::mem::take(&mut error.at);
+                error = clearer;
+                error.at = error.at.or(at);
+            }
+        }
+        error.at = error.at.or_else(|| frames.first().and_then(|f| traceback::position(f)));
+        let text = trail.as_ref().and_then(|trail| trail.text.as_ref());
+        if let Some(text) = source(lua, &error, &frames, text) {
+            error = error.within(text);
+        }
+        if raw && let Some(hint) = clearer::misspelt(lua, &error) {
+            error = error.hint(hint);
         }
         Self { error, raw, frames, items: trail.map(|t| t.items).unwrap_or_default() }
     }
@@ -151,4 +189,23 @@ impl Uncaught {
     pub fn exit_code(&self) -> i32 {
         if self.raw { 1 } else { self.error.kind.exit_code() }
     }
+}
+
+/// Returns the text that an error's position is in, as far as it is not to be read from its file.
+fn source(
+    lua: &Lua,
+    error: &Error,
+    frames: &[String],
+    loaded: Option<&LuaString>,
+) -> Option<Vec<u8>> {
+    let (name, _) = error.at.as_deref()?.rsplit_once(':')?;
+    if name.starts_with(traceback::LOADED) {
+        return loaded.map(|text| text.as_bytes().to_vec());
+    }
+    // What an earlier line of the REPL has defined is at a place in that line, which is gone.
+    if name == "repl" && !frames.first().is_some_and(|frame| frame.starts_with("main chunk (repl:"))
+    {
+        return None;
+    }
+    chunk::kept(lua, name)
 }

@@ -11,6 +11,7 @@ use mlua::prelude::*;
 use tokio::sync::mpsc;
 
 use super::task::{Ending, Task};
+use super::trail::Item;
 use crate::error::{Error, Kind};
 
 /// Children that are waited for together.
@@ -27,6 +28,8 @@ pub struct Group {
 
 struct Member {
     key: LuaValue,
+    /// What the script gave for it, for its name in errors.
+    subject: LuaValue,
     task: Rc<Task>,
 }
 
@@ -45,12 +48,12 @@ impl Group {
         }
     }
 
-    /// Starts `body` as the member `key`.
+    /// Starts `body` as the member `key`; `subject` is what the script gave for it.
     pub fn start(
         &self,
         lua: &Lua,
         main: &LuaFunction,
-        key: LuaValue,
+        (key, subject): (LuaValue, LuaValue),
         body: LuaFunction,
         args: LuaMultiValue,
     ) -> Rc<Task> {
@@ -66,7 +69,7 @@ impl Group {
         task.on_done(move || {
             let _ = sender.send(index);
         });
-        self.members.borrow_mut().push(Member { key, task: Rc::clone(&task) });
+        self.members.borrow_mut().push(Member { key, subject, task: Rc::clone(&task) });
         self.open.set(self.open.get() + 1);
         task.start(lua, main, body, args);
         task
@@ -80,20 +83,13 @@ impl Group {
         let index =
             std::future::poll_fn(|context| self.ended.1.borrow_mut().poll_recv(context)).await?;
         self.open.set(self.open.get() - 1);
-        let (key, task) = {
-            let members = self.members.borrow();
-            (members[index].key.clone(), Rc::clone(&members[index].task))
+        let (key, subject, task) = {
+            let member = &self.members.borrow()[index];
+            (member.key.clone(), member.subject.clone(), Rc::clone(&member.task))
         };
         let ending = task.join().await;
         if let Err(value) = &ending {
-            let item = match &key {
-                LuaValue::Nil => None,
-                key => Some(format!(
-                    "item `{}` of `{}`",
-                    key.to_string().unwrap_or_default(),
-                    self.name
-                )),
-            };
+            let item = (!key.is_nil()).then(|| Item::new(&self.name, &key, &subject));
             self.owner.inherit_trail(&task, value, item);
         }
         Some((key, ending))

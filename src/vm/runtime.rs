@@ -35,10 +35,17 @@ pub(super) const OURS: &str = "=[agentlua]";
 /// Takes what a script prints.
 pub type Write = Rc<dyn Fn(&[u8])>;
 
+/// Is told when a script begins to read standard input, and when it has.
+pub type Reading = Rc<dyn Fn(bool)>;
+
 /// What a runtime is made with.
 pub struct Setup {
     /// Takes what the script prints.
     pub write: Write,
+    /// Takes what the script writes to standard error.
+    pub complain: Write,
+    /// Nothing where nobody wants to know.
+    pub reading: Option<Reading>,
     /// Where `require` looks first.
     pub script_dir: PathBuf,
     /// Returns the fields that a kind of result may have.
@@ -154,23 +161,9 @@ impl Runtime {
         self.lua.load(source).set_name(OURS).call(args)
     }
 
-    /// Shows a value as the REPL prints it. As a task, because `__tostring` is the script's code.
-    ///
-    /// # Errors
-    /// What nobody caught.
-    pub async fn inspect(&self, task: &Rc<Task>, value: LuaValue) -> Result<String, Box<Uncaught>> {
-        let shown =
-            self.run(task, self.inspect.clone(), LuaMultiValue::from_vec(vec![value])).await?;
-        Ok(match shown.iter().next() {
-            Some(LuaValue::String(text)) => text.to_string_lossy(),
-            _ => String::new(),
-        })
-    }
-
-    /// Makes the last result of the REPL the global `_`.
-    pub fn set_last_result(&self, value: Option<LuaValue>) {
-        // It fails only without memory, which the next line will say.
-        let _ = self.lua.globals().raw_set("_", value.unwrap_or(LuaValue::Nil));
+    /// Returns the function that shows values as text.
+    pub fn inspector(&self) -> &LuaFunction {
+        &self.inspect
     }
 
     /// Runs `function` as `task`, to its end and that of everything it started.
@@ -226,6 +219,26 @@ fn set_package_path(lua: &Lua, script_dir: &Path) -> LuaResult<()> {
     ]
     .join(";");
     lua.globals().get::<LuaTable>("package")?.set("path", path)
+}
+
+/// Adds what connects the script with the standard streams.
+fn streams(lua: &Lua, setup: &Setup, raw: &LuaTable) -> LuaResult<()> {
+    for (name, way) in [("write", &setup.write), ("complain", &setup.complain)] {
+        let way = Rc::clone(way);
+        let write = move |_: &Lua, text: LuaString| {
+            way(&text.as_bytes());
+            Ok(())
+        };
+        raw.set(name, lua.create_function(write)?)?;
+    }
+    if let Some(reading) = setup.reading.clone() {
+        let tell = move |_: &Lua, begins: bool| {
+            reading(begins);
+            Ok(())
+        };
+        raw.set("reading", lua.create_function(tell)?)?;
+    }
+    Ok(())
 }
 
 /// What the prelude is given.
@@ -293,10 +306,8 @@ fn raw(
     )?;
     raw.set(
         "note",
-        lua.create_function(|_, (value, traceback): (LuaValue, LuaString)| {
-            if let Ok(task) = Task::current() {
-                task.note(&value, traceback.to_string_lossy());
-            }
+        lua.create_function(|_, told| {
+            note(told);
             Ok(())
         })?,
     )?;
@@ -304,14 +315,7 @@ fn raw(
         "task_id",
         lua.create_function(|_, ()| Ok(Task::current().map_or(0, |task| task.id())))?,
     )?;
-    let write = Rc::clone(&setup.write);
-    raw.set(
-        "write",
-        lua.create_function(move |_, text: LuaString| {
-            write(&text.as_bytes());
-            Ok(())
-        })?,
-    )?;
+    streams(lua, setup, &raw)?;
     let (stopper, exit) = (root.stopper().clone(), Rc::clone(exit));
     raw.set(
         "exit",
@@ -335,4 +339,11 @@ fn raw(
         lua.create_function(move |_, kind: String| Ok(fields(&kind).to_vec()))?,
     )?;
     Ok(raw)
+}
+
+/// Notes where an error was raised, and in which text, if that was loaded from a string.
+fn note((value, traceback, text): (LuaValue, LuaString, Option<LuaString>)) {
+    if let Ok(task) = Task::current() {
+        task.note(&value, traceback.to_string_lossy(), text);
+    }
 }

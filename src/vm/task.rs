@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::error;
 use super::slice::Sliced;
 use super::stopper::Stopper;
-use super::trail::Trail;
+use super::trail::{Item, Trail};
 use crate::agent::Role;
 use crate::agent::budget::Purse;
 use crate::agent::fleet::Live;
@@ -305,6 +305,12 @@ impl Task {
         self.lineage().any(|task| task.id == id)
     }
 
+    /// Reports whether it, or one that it descends from, asks the agent `id`.
+    pub fn works_for(self: &Rc<Self>, id: &str) -> bool {
+        let is_asked = |live: &Live| live.id.get().is_some_and(|own| own == id);
+        self.lineage().any(|task| task.agent().is_some_and(|live| is_asked(&live)))
+    }
+
     /// Returns the task, its parent, and so on up to the root.
     fn lineage(self: &Rc<Self>) -> impl Iterator<Item = Rc<Self>> {
         std::iter::successors(Some(Rc::clone(self)), |task| {
@@ -344,15 +350,15 @@ impl Task {
     }
 
     /// Notes where an error value was raised, unless that is known.
-    pub fn note(&self, value: &LuaValue, traceback: String) {
+    pub fn note(&self, value: &LuaValue, traceback: String, text: Option<LuaString>) {
         let mut trail = self.trail.borrow_mut();
         if trail.as_ref().is_none_or(|known| known.value != *value) {
-            *trail = Some(Trail { value: value.clone(), traceback, items: Vec::new() });
+            *trail = Some(Trail { value: value.clone(), traceback, text, items: Vec::new() });
         }
     }
 
     /// Takes over the trail of a child whose error is raised again here.
-    pub fn inherit_trail(&self, child: &Self, value: &LuaValue, item: Option<String>) {
+    pub fn inherit_trail(&self, child: &Self, value: &LuaValue, item: Option<Item>) {
         if let Some(mut trail) = child.trail_of(value) {
             trail.items.extend(item);
             *self.trail.borrow_mut() = Some(trail);

@@ -1,13 +1,23 @@
 //! Tracebacks as people want them: script frames only. Frames of C, of mlua's poller and of the
 //! prelude say nothing to the author of a script.
 
+/// How Lua names a text that a script has loaded: `[string "x = 1..."]`.
+pub const LOADED: &str = "[string \"";
+
 /// Returns the frames of scripts in a Lua traceback, innermost first, as
 /// `function 'review' (review.lua:12)`.
 pub fn frames(traceback: &str) -> Vec<String> {
     let mut frames = Vec::new();
     for line in traceback.lines().map(str::trim) {
-        let Some((place, what)) = line.split_once(": in ") else { continue };
-        if place.starts_with('[') || place.starts_with("__mlua") {
+        // A text that a script has loaded may have anything in its name.
+        let split = if line.starts_with(LOADED) {
+            line.rsplit_once(": in ")
+        } else {
+            line.split_once(": in ")
+        };
+        let Some((place, what)) = split else { continue };
+        let is_ours = place.starts_with('[') && !place.starts_with(LOADED);
+        if is_ours || place.starts_with("__mlua") {
             continue;
         }
         let what = what.trim_start_matches("upvalue ").trim_start_matches("local ");
@@ -27,8 +37,9 @@ pub fn frames(traceback: &str) -> Vec<String> {
 
 /// Returns the position in a frame that [`frames`] made.
 pub fn position(frame: &str) -> Option<String> {
-    let open = frame.rfind('(')?;
-    Some(frame[open + 1..].trim_end_matches(')').to_owned())
+    // No name of a function has a bracket in it; the name of a loaded text may.
+    let (_, place) = frame.split_once(" (")?;
+    Some(place.strip_suffix(')')?.to_owned())
 }
 
 /// Splits `file.lua:12: message` into position and message.
@@ -41,6 +52,7 @@ pub fn split_position(message: &str) -> (Option<String>, String) {
             && message[after..].starts_with(": ")
             && colon > 0
             && !message[..colon].contains('\n')
+            && (!message.starts_with(LOADED) || message[..colon].ends_with("\"]"))
         {
             return (Some(message[..after].to_owned()), message[after + 2..].to_owned());
         }

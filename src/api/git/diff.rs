@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape};
 
-const DIFF: Shape = Shape {
+pub(in crate::api) const DIFF: Shape = Shape {
     function: "git.diff",
     known: &["from", "to", "paths", "staged", "repo"],
     later: &[],
@@ -38,7 +38,9 @@ pub async fn diff(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTabl
         }
         (LuaValue::Table(table), LuaValue::Nil)
             if is_options(table, &DIFF)
-                || table.metatable().is_none() && table.raw_get::<LuaValue>("branch")?.is_nil() =>
+                || table.metatable().is_none()
+                    && !revision::is_pull(table)
+                    && table.raw_get::<LuaValue>("branch")?.is_nil() =>
         {
             let mut options = Options::read(&lua, table, &DIFF)?;
             let repo = repo(&host, Some(&mut options)).await?;
@@ -81,9 +83,13 @@ pub async fn diff(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTabl
     diff_table(&lua, &diff)
 }
 
-/// What something brought: an outcome or worktree since its base, a branch since it left HEAD.
+/// What something brought: an outcome or worktree since its base, a branch since it left HEAD, a
+/// pull request since it left the branch that it is for.
 fn brought(revision: Revision) -> Spec {
-    let Revision { rev, base_commit, head_commit, worktree_path, .. } = revision;
+    let Revision { rev, base_commit, head_commit, worktree_path, pull, .. } = revision;
+    if let Some(pull) = pull {
+        return Spec::Since { left: pull.base, rev };
+    }
     let Some(from) = base_commit else { return Spec::Branch(rev) };
     Spec::brought(&rev, &from, head_commit, worktree_path)
 }

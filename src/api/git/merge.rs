@@ -2,6 +2,7 @@
 
 pub(in crate::api) mod script;
 
+use std::collections::HashMap;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use super::{options, repo};
-use crate::api::{result, revision, team};
+use crate::api::revision::{self, Revision};
+use crate::api::{result, team};
 use crate::error::{Kind, Result};
 use crate::git::{self, Merge, Strategy};
 use crate::host::Host;
@@ -22,7 +24,7 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Raised, Runtime, Shape, Task};
 use script::{Call, Outlet, Script};
 
-const MERGE: Shape = Shape {
+pub(in crate::api) const MERGE: Shape = Shape {
     function: "git.merge",
     known: &[
         "branch",
@@ -39,7 +41,7 @@ const MERGE: Shape = Shape {
     instead: &[("squash", "use `strategy = \"squash\"`"), ("ff", "use `strategy = \"ff\"`")],
 };
 
-const CONFLICTS: Shape =
+pub(in crate::api) const CONFLICTS: Shape =
     Shape { function: "git.conflicts", known: &["repo"], later: &[], instead: &[] };
 
 /// What to merge, as the script said it.
@@ -220,7 +222,9 @@ async fn read(
     first: &mut LuaValue,
 ) -> Returned<Asked> {
     let is_table_of_options = matches!(&first, LuaValue::Table(table)
-        if table.metatable().is_none() && table.raw_get::<LuaValue>("base_commit")?.is_nil());
+        if table.metatable().is_none()
+            && !revision::is_pull(table)
+            && table.raw_get::<LuaValue>("base_commit")?.is_nil());
     let LuaValue::Table(table) = &first else { return plain(host, first).await };
     if !is_table_of_options {
         return plain(host, first).await;
@@ -241,9 +245,7 @@ async fn read(
     }
     let all = options.flag("all")?;
     let one = |branch: LuaValue, place: &str| -> Returned<Merge> {
-        let branch = revision::read(&branch, place)?.to_merge()?;
-        let (name, into, message) = (branch.clone(), into.clone(), message.clone());
-        Ok(Merge { branch, name, into, strategy, message })
+        Ok(merge_of(revision::read(&branch, place)?, into.clone(), strategy, message.clone())?)
     };
     let job = match (options.any("branch"), options.any("branches")) {
         (Some(_), Some(_)) => {
@@ -308,10 +310,24 @@ pub(in crate::api) fn on_conflict(
 
 /// Reads a call with nothing but a branch.
 async fn plain(host: &Arc<Host>, value: &LuaValue) -> Returned<Asked> {
-    let branch = revision::read(value, "`git.merge`: argument 1")?.to_merge()?;
-    let (name, strategy) = (branch.clone(), Strategy::Merge);
-    let job = Job::One(Merge { branch, name, into: None, strategy, message: None });
+    let branch = revision::read(value, "`git.merge`: argument 1")?;
+    let job = Job::One(merge_of(branch, None, Strategy::Merge, None)?);
     Ok(Asked { job, verify: None, on_conflict: None, repo: repo(host, None).await? })
+}
+
+fn merge_of(
+    revision: Revision,
+    into: Option<String>,
+    strategy: Strategy,
+    message: Option<String>,
+) -> Result<Merge> {
+    let own = revision.pull.as_ref().map(|pull| match strategy {
+        Strategy::Squash => pull.squashed.clone(),
+        _ => pull.merged.clone(),
+    });
+    let name = revision.name();
+    let branch = revision.to_merge()?;
+    Ok(Merge { branch, name, into, strategy, message: message.or(own) })
 }
 
 fn strategy(options: &mut Options) -> Result<Strategy> {
@@ -331,14 +347,18 @@ fn strategy(options: &mut Options) -> Result<Strategy> {
 pub async fn conflicts(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let list = args.table("branches")?;
     let mut given = options(&lua, &mut args, &CONFLICTS)?;
-    let mut revs = Vec::new();
+    let (mut revs, mut names) = (Vec::new(), HashMap::new());
     for (index, value) in list.sequence_values::<LuaValue>().enumerate() {
         let place = format!("`git.conflicts`: item {}", index + 1);
-        revs.push(revision::read(&value?, &place)?.rev);
+        let revision = revision::read(&value?, &place)?;
+        names.insert(revision.rev.clone(), revision.name());
+        revs.push(revision.rev);
     }
     let repo = repo(&host, given.as_mut()).await?;
     let clashes = host.beside(async move { git::conflicts(&repo, &revs).await }).await??;
-    let clashes =
-        clashes.iter().map(|clash| json!({ "a": clash.a, "b": clash.b, "paths": clash.paths }));
+    let name = |rev: &String| names.get(rev).unwrap_or(rev).clone();
+    let clashes = clashes
+        .iter()
+        .map(|clash| json!({ "a": name(&clash.a), "b": name(&clash.b), "paths": clash.paths }));
     Ok(result::list(&lua, "clash", clashes)?)
 }

@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape};
 
-const FETCH: Shape = Shape {
+pub(in crate::api) const FETCH: Shape = Shape {
     function: "git.fetch",
     known: &["remote", "refspecs", "prune", "tags", "timeout", "repo"],
     later: &[],
@@ -23,7 +23,7 @@ const FETCH: Shape = Shape {
     ],
 };
 
-const PUSH: Shape = Shape {
+pub(in crate::api) const PUSH: Shape = Shape {
     function: "git.push",
     known: &[
         "remote",

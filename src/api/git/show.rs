@@ -13,9 +13,10 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape};
 
-const SHOW: Shape = Shape { function: "git.show", known: &["repo"], later: &[], instead: &[] };
+pub(in crate::api) const SHOW: Shape =
+    Shape { function: "git.show", known: &["repo"], later: &[], instead: &[] };
 
-const LOG: Shape = Shape {
+pub(in crate::api) const LOG: Shape = Shape {
     function: "git.log",
     known: &["rev", "limit", "paths", "repo"],
     later: &[],

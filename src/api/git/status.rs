@@ -14,14 +14,14 @@ use crate::host::steps::Place;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape, Task};
 
-const STATUS: Shape = Shape {
+pub(in crate::api) const STATUS: Shape = Shape {
     function: "git.status",
     known: &["paths", "untracked", "repo"],
     later: &[],
     instead: &[("ignored", "use `fs.glob`: what git ignores is no part of its status")],
 };
 
-const COMMIT: Shape = Shape {
+pub(in crate::api) const COMMIT: Shape = Shape {
     function: "git.commit",
     known: &["message", "paths", "all", "amend", "allow_empty", "author", "repo"],
     later: &[],
@@ -33,7 +33,8 @@ const COMMIT: Shape = Shape {
     ],
 };
 
-const ROOT: Shape = Shape { function: "git.root", known: &["repo"], later: &[], instead: &[] };
+pub(in crate::api) const ROOT: Shape =
+    Shape { function: "git.root", known: &["repo"], later: &[], instead: &[] };
 
 pub async fn status(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let mut given = options(&lua, &mut args, &STATUS)?;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::vm::args::type_of;
 use crate::vm::{Options, Runtime, Shape, Task};
 
-const SHAPE: Shape = Shape {
+pub(in crate::api) const SHAPE: Shape = Shape {
     function: "agent.query: hooks",
     known: &[
         "pre_tool_use",
@@ -37,7 +37,7 @@ const SHAPE: Shape = Shape {
     ],
 };
 
-const MATCHER: Shape = Shape {
+pub(in crate::api) const MATCHER: Shape = Shape {
     function: "agent.query: hooks: matcher",
     known: &["matcher", "hooks", "timeout"],
     later: &[],

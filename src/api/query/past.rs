@@ -55,16 +55,15 @@ fn named(options: &Options, name: &str, value: &LuaValue) -> Result<String> {
             _ => Err(options.wrong(name, expected, value)),
         },
         _ => {
-            let Some(task) = task::of(value) else {
+            let Some(task) = task::named(value) else {
                 return Err(options.wrong(name, expected, value));
             };
-            if matches!(task.status(), "running" | "queued") {
+            if task.works {
                 return Err(options.bad(name, "is a task that has not ended").hint(
                     "wait for it with `task:await()`, or tell it more with `task:send(text)`",
                 ));
             }
-            let id = task.agent().and_then(|live| live.id.get().cloned());
-            id.ok_or_else(|| options.bad(name, "is a task that has no agent"))
+            task.id.ok_or_else(|| options.bad(name, "is a task that has no agent"))
         }
     }
 }

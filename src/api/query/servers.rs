@@ -14,7 +14,7 @@ const OPTION: &str = "mcp_servers";
 /// The longest name: it is part of its tools' names, which have 64 characters.
 const NAME_MAX: usize = 32;
 
-const PROGRAM: Shape = Shape {
+pub(in crate::api) const PROGRAM: Shape = Shape {
     function: OPTION,
     known: &["type", "command", "args", "env"],
     later: &[],
@@ -25,7 +25,7 @@ const PROGRAM: Shape = Shape {
     ],
 };
 
-const HOST: Shape = Shape {
+pub(in crate::api) const HOST: Shape = Shape {
     function: OPTION,
     known: &["type", "url", "headers"],
     later: &[],

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::file::{CaseReport, Failure, FileReport, Status};
-use crate::cli::diagnostic::source_line;
+use crate::cli::diagnostic;
 use crate::cli::terminal::{Styles, stdout_styles};
-use crate::error::{Kind, Result, ResultExt};
+use crate::error::{Error, Kind, Result, ResultExt};
 
 /// Of what a failed case wrote, the last lines are shown.
 const MAX_OUTPUT_LINES: usize = 60;
@@ -198,9 +198,9 @@ fn failure(text: &mut String, style: &Styles, error: &Failure) {
     let _ = writeln!(text, "  {red}{kind}{}{reset}", printable(lines.next().unwrap_or_default()));
     if let Some(at) = &error.at {
         let _ = writeln!(text, "  {dim}at{reset} {at}");
-        if let Some((number, line)) = source_line(at) {
-            let _ = writeln!(text, "  {dim}{number} |{reset} {}", line.trim());
-        }
+        let mut placed = Error::new(Kind::Verify, &*error.message);
+        placed.at = Some(at.clone());
+        text.push_str(&diagnostic::source(&placed, error.kind.is_some(), style));
     }
     for line in lines {
         let colour = match line.as_bytes() {

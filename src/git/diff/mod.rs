@@ -6,6 +6,7 @@
 //! (`flag`). A difference is held in memory, so it has a largest size ([`MOST`]).
 
 mod flag;
+mod patch;
 mod record;
 mod scratch;
 mod summary;
@@ -58,6 +59,13 @@ pub enum Spec {
     },
     /// What a branch brought since it left HEAD.
     Branch(String),
+    /// What a revision brought since it left another.
+    Since {
+        /// The other.
+        left: String,
+        /// The revision.
+        rev: String,
+    },
     /// The checkout: its known files against HEAD, or with `staged` its index against HEAD.
     Checkout {
         /// Whether to compare the index and not the files.
@@ -193,16 +201,9 @@ pub async fn diff(repo: &Arc<Repo>, spec: Spec, paths: &[String]) -> Result<Diff
                 patch(repo, &repo.here(), &[&from, &commit], paths).await
             }
         }
-        Spec::Branch(name) => {
-            let (head, tip) = (repo.resolve("HEAD").await?, repo.resolve(&name).await?);
-            let base =
-                repo.merge_base(&head, &tip).await.or_kind(Kind::Git, || "cannot compare")?;
-            let Some(base) = base else {
-                let cut = if repo.is_shallow() { " in this shallow clone" } else { "" };
-                let why = format!("`{name}` and HEAD have no common base{cut}");
-                return Err(Error::new(Kind::Git, why).hint("name both sides: git.diff(a, b)"));
-            };
-            patch(repo, &repo.here(), &[&base, &tip], paths).await
+        Spec::Branch(rev) => since(repo, ("HEAD", "HEAD"), &rev, paths).await?,
+        Spec::Since { left, rev } => {
+            since(repo, (&left, &format!("`{left}`")), &rev, paths).await?
         }
         Spec::Checkout { .. } if repo.is_bare() => {
             let bare = format!("`{}` is bare: it has no checkout to compare", repo.top().display());
@@ -221,6 +222,23 @@ pub async fn diff(repo: &Arc<Repo>, spec: Spec, paths: &[String]) -> Result<Diff
         Ok(error) => error,
         Err(error) => Error::new(Kind::Git, "cannot compare").because(error),
     })
+}
+
+/// Compares a revision with where it left another, which messages call by the second name.
+async fn since(
+    repo: &Repo,
+    (left, shown): (&str, &str),
+    rev: &str,
+    paths: &[String],
+) -> Result<anyhow::Result<Diff>> {
+    let (other, tip) = (repo.resolve(left).await?, repo.resolve(rev).await?);
+    let base = repo.merge_base(&other, &tip).await.or_kind(Kind::Git, || "cannot compare")?;
+    let Some(base) = base else {
+        let cut = if repo.is_shallow() { " in this shallow clone" } else { "" };
+        let why = format!("`{rev}` and {shown} have no common base{cut}");
+        return Err(Error::new(Kind::Git, why).hint("name both sides: git.diff(a, b)"));
+    };
+    Ok(patch(repo, &repo.here(), &[&base, &tip], paths).await)
 }
 
 /// Returns the id of the commit, or else the tree, that `rev` names.

@@ -88,6 +88,9 @@ impl Repo {
         if let Some(snapshot) = self.resolve_turn(rev).await? {
             return Ok(snapshot);
         }
+        if let Some(commit) = self.resolve_elsewhere(rev).await? {
+            return Ok(commit);
+        }
         let rev = &*self.really(rev);
         let named = rev.to_owned();
         if self.reader() == Reader::Library

@@ -3,9 +3,14 @@
 //! Git uses the user's own credential helpers and keys, and never asks anybody: not on the terminal, not
 //! in a window. Every contact has a limit. No hook runs, `pre-push` neither.
 
+mod address;
+mod elsewhere;
 mod fetch;
 mod push;
 
+pub use address::Address;
+pub(super) use elsewhere::Asked;
+pub use elsewhere::Remote;
 pub use fetch::{Fetch, Fetched};
 pub use push::{Lease, Push, Pushed};
 

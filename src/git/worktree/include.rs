@@ -216,6 +216,25 @@ fn copy_one(from: &Dir, to: &Dir, name: &Path) -> io::Result<u64> {
     Ok(meta.len())
 }
 
+/// Tells whether copies in a folder share their blocks with what they were made of; tried with two files
+/// that go at once.
+///
+/// # Errors
+/// When nothing can be written there.
+pub fn shares_blocks(folder: &Path) -> io::Result<bool> {
+    let name = |end: &str| folder.join(format!(".agentlua-{}-{end}", std::process::id()));
+    let (from, to) = (name("from"), name("to"));
+    let tried = (|| {
+        std::fs::write(&from, [0; 4096])?;
+        Ok(reflink(&File::open(&from)?, &File::create(&to)?))
+    })();
+    for file in [from, to] {
+        // What was not made cannot be removed.
+        let _ = std::fs::remove_file(file);
+    }
+    tried
+}
+
 /// Makes `target` share the blocks of `source`; `false` where the file system cannot.
 #[cfg(target_os = "linux")]
 fn reflink(source: &File, target: &File) -> bool {

@@ -31,7 +31,7 @@ pub use contents::Contents;
 pub use create::New;
 pub use enter::Entry;
 pub use furnish::Furnish;
-pub use include::{Include, Included};
+pub use include::{Include, Included, shares_blocks};
 pub(super) use life::{KIND, Life, State, namespace};
 pub use list::WorktreeEntry;
 pub use release::Released;

@@ -12,10 +12,12 @@
 
 mod again;
 mod agent;
+mod answer;
 mod cost;
 mod files;
 mod merges;
 mod model;
+mod planned;
 mod repository;
 mod worktrees;
 
@@ -26,10 +28,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use serde::Serialize;
 use tokio::sync::Notify;
 
-pub use agent::Planned;
 pub use cost::Cost;
 pub use merges::Wanted;
+pub use planned::Planned;
 
+use crate::agent::outcome::Outcome;
 use crate::error::{Error, Kind, Result};
 use crate::journal::AgentRow;
 use files::Files;
@@ -97,6 +100,8 @@ struct State {
     sleeps: u32,
     /// What the registry would have of them.
     rows: Vec<AgentRow>,
+    /// How they are taken to end, in the same order.
+    outcomes: Vec<Outcome>,
     ids: BTreeSet<String>,
     /// Agents that are being planned.
     under_way: usize,
@@ -150,6 +155,12 @@ impl Plan {
         self.state().rows.clone()
     }
 
+    /// Returns the same with how each is taken to end.
+    pub fn ends(&self) -> Vec<(AgentRow, Outcome)> {
+        let state = self.state();
+        state.rows.iter().cloned().zip(state.outcomes.iter().cloned()).collect()
+    }
+
     /// Reports whether something was not done that the rest of the script may build on.
     pub fn has_steps(&self) -> bool {
         !self.state().steps.is_empty()
@@ -182,7 +193,7 @@ impl Plan {
     /// Returns what was planned. `budget` is the run's.
     pub fn report(&self, concurrency: usize, budget: Option<f64>) -> Report {
         let state = self.state();
-        let agents = agent::sorted(&state.agents);
+        let agents = planned::sorted(&state.agents);
         let asked = || agents.iter().filter(|agent| agent.is_asked());
         let known = asked().filter_map(|agent| agent.worst_case_usd);
         // The sum of nothing is -0.

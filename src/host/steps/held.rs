@@ -14,7 +14,7 @@ const SHORT: usize = 256;
 const LOOKED_THROUGH: [&str; 3] = ["merge", "commit", "worktree"];
 
 /// Kinds that are found again where they no longer stand: they must not happen twice.
-const FOUND_ELSEWHERE: [&str; 3] = ["merge", "commit", "sh"];
+const FOUND_ELSEWHERE: [&str; 4] = ["merge", "commit", "sh", "github"];
 
 /// A step, as far as it is in memory.
 #[derive(Clone, Debug)]

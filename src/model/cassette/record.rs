@@ -357,27 +357,7 @@ fn remove(part: &Path) -> io::Result<()> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use crate::model::scripted::{reply, request};
-
-    struct Echo;
-
-    impl Model for Echo {
-        fn name(&self) -> &'static str {
-            "echo"
-        }
-
-        fn wire(&self) -> &'static str {
-            "test"
-        }
-
-        fn ask<'a>(
-            &'a self,
-            _: &'a Request,
-            _: &'a (dyn Fn(Chunk) + Send + Sync),
-        ) -> BoxFuture<'a, Result<Reply, Failure>> {
-            async { Ok(reply("test", Value::Null)) }.boxed()
-        }
-    }
+    use crate::model::scripted::{Failing, request};
 
     fn begin(path: &Path) -> Result<Arc<Recorder>> {
         let events = Events::new(Vec::new());
@@ -386,7 +366,7 @@ mod tests {
 
     async fn ask(recorder: &Arc<Recorder>) {
         let known = Known { name: "echo".to_owned(), ..Known::default() };
-        let model = recorder.listening(Arc::new(Echo), &known);
+        let model = recorder.listening(Arc::new(Failing::default()), &known);
         assert!(model.ask(&request("hi"), &|_| {}).await.is_ok());
     }
 

@@ -7,6 +7,7 @@ assert(e.at:match("^main%.lua:%d+$"), "`at` is the script's own line: " .. tostr
 assert(tostring(e) == e.at .. ": io: " .. e.message, "tostring has all of it")
 assert("<" .. e .. ">" == "<" .. tostring(e) .. ">", "errors can be concatenated")
 
+---@diagnostic disable-next-line: missing-fields
 ok, e = pcall(agent.query, { promt = "x" })
 assert(e.kind == "usage" and e.hint == "did you mean `prompt`?", "a hint says what to do")
 assert(tostring(e):find("(did you mean `prompt`?)", 1, true), "and tostring shows it")

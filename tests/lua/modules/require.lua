@@ -17,7 +17,7 @@ fs.write("right.lua", "agent.sleep(0.02) return require 'left'")
 local seen = agent.map({ 1, 2, 3 }, function()
   return require("lib.slow")
 end)
-assert(loads == 1 and rawequal(seen[1], seen[3]), "three tasks, one load")
+assert(_G.loads == 1 and rawequal(seen[1], seen[3]), "three tasks, one load")
 local slow, path = require("lib.slow")
 assert(
   slow.name == "lib.slow" and slow.path == "lib/slow.lua",

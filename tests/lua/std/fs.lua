@@ -30,4 +30,5 @@ for name, args in pairs {
   assert(value == nil and why.kind == "io", name .. " fails with a kind")
   assert(why.message:find("`no/such`", 1, true), name .. " names the path: " .. why.message)
 end
+---@diagnostic disable-next-line: missing-parameter
 assert(not pcall(fs.read, 5) and not pcall(fs.write, "x"), "arguments are checked")

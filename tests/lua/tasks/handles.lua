@@ -13,7 +13,7 @@ assert(started == 2, "spawn passes arguments on")
 assert(task:await() == "one" and task:await() == "one", "await works again")
 assert(task:status() == "completed", "it has completed")
 assert(task.id == nil and task.branch == nil, "a function has no agent")
-assert(tostring(task):match("^task /spawn#1 %(completed%)$"), tostring(task))
+assert(tostring(task):match("^<task /spawn#1 completed>$"), tostring(task))
 task:cancel()
 assert(task:status() == "completed" and task:await() == "one", "too late to cancel")
 

@@ -1,0 +1,118 @@
+//! What lines leave behind, and how values look.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use super::home::{Home, Ran};
+use super::screen::Screen;
+
+/// Evaluates lines from a pipe, and returns what is printed.
+fn printed(home: &Home, lines: &str) -> String {
+    let mut command = home.command(&["repl"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(lines.as_bytes()).expect("it reads");
+    drop(stdin);
+    let ran = Ran::from(child.wait_with_output().expect("it ends"));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.stdout + &ran.stderr
+}
+
+#[test]
+fn a_local_lives_on() {
+    let home = Home::new();
+    let text = printed(
+        &home,
+        "local x <const>, y = 1, 2\n\
+         x, y\n\
+         local function add(n) y = y + n return y end\n\
+         add(5)\n\
+         y\n\
+         local print = print\n\
+         print 'still there'\n\
+         local agent = 'hidden'\n\
+         agent\n\
+         _G.agent ~= agent\n\
+         rawget(_G, 'x')\n\
+         local x\n\
+         x\n\
+         do local z = 1 end\n\
+         z\n\
+         local f <close> = setmetatable({}, { __close = function() print 'closed' end })\n\
+         f\n\
+         load('return x')()\n",
+    );
+    let expected = "1\n2\n7\n7\nstill there\n\"hidden\"\ntrue\nnil\nnil\nnil\nclosed\nnil\nnil\n";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn values_look_like_what_they_are() {
+    let home = Home::new();
+    home.repository();
+    let text = printed(
+        &home,
+        "local t = { 1, name = 'x' } t.self = t\n\
+         t\n\
+         local task = agent.spawn(agent.sleep, 0) task:await()\n\
+         task\n\
+         git.try_diff('nowhere')\n\
+         { git.try_diff('nowhere') }\n\
+         { error = select(2, git.try_diff('nowhere')) }\n\
+         sh 'echo out; echo err >&2; exit 3'\n\
+         sh 'true'\n\
+         git\n\
+         { function() end, print }\n\
+         '\\u{202e}' .. '\\27[31m'\n\
+         #tostring(('x'):rep(9000))\n\
+         { { file = 'src/' .. ('a'):rep(30), line = 12 }, { file = 'src/' .. ('b'):rep(30), line = 7 } }\n\
+         { { x = 1, y = 2 }, { x = 3, y = 4 } }\n",
+    );
+    insta::assert_snapshot!(text, @r#"
+    { 1, name = "x", self = <cycle> }
+    <task /spawn#1 completed>
+    nil
+    git error: `nowhere` names no commit
+    { nil, <error git: `nowhere` names no commit> }
+    { error = <error git: `nowhere` names no commit> }
+    out
+    err
+    it ended with 3
+    it printed nothing, and went well
+    <module git>, which `:help git` tells more about
+    { <function repl:1>, <function> }
+    "\u{202E}\27[31m"
+    9000
+    #  FILE                                LINE
+    1  src/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa  12
+    2  src/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  7
+    { { x = 1, y = 2 }, { x = 3, y = 4 } }
+    "#);
+}
+
+#[test]
+fn colour_is_for_terminals_that_want_it() {
+    for (name, wanted) in [("colour", true), ("plain", false)] {
+        let home = Home::new();
+        home.write("file.txt", "one\n");
+        home.repository();
+        home.write("file.txt", "two\n");
+        let Some(screen) = Screen::open_in(home, name, "") else { return };
+        if !wanted {
+            screen.enters(":quit");
+            screen.shows_line("left with 0");
+            screen.tmux(&["set-environment", "-g", "NO_COLOR", "1"]);
+            screen.reopen("");
+        }
+        screen.enters("git.diff()");
+        screen.shows_line("-one");
+        screen.shows_line("+two");
+        screen.enters("error 'thrown'");
+        screen.shows_line("error: thrown");
+        screen.prompts();
+        let text = screen.colours();
+        assert_eq!(text.contains("\x1b[31m") && text.contains("\x1b[32m"), wanted, "{text:?}");
+        assert_eq!(text.contains('\x1b'), wanted, "{text:?}");
+    }
+}
