@@ -37,19 +37,7 @@ use page::Page;
 
 /// What pages speak of and this version lacks, with what shows it: a script, or a command line. A feature
 /// that is merged goes from here, which `what_is_waited_for_is_not_there` asks for.
-const WAITING: &[(&str, &str)] = &[
-    ("args", "agent.args {}"),
-    ("get", "agent.get 'agent-0000'"),
-    ("phase", "agent.phase 'x'"),
-    ("github", "github.pulls {}"),
-    ("patterns", "require 'agentlua.patterns'"),
-    ("check", "$ check --help"),
-    ("init", "$ init --help"),
-    ("doctor", "$ doctor --help"),
-    ("completions", "$ completions --help"),
-    // The session's commands.
-    ("repl", "$ repl"),
-];
+const WAITING: &[(&str, &str)] = &[];
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")

@@ -86,7 +86,7 @@ fn is_data(block: &Block) -> bool {
 }
 
 /// Reads a block as what will read it does, also where it does not run.
-fn read(block: &Block) -> Result<(), String> {
+pub fn read(block: &Block) -> Result<(), String> {
     let at = |fault: String| format!("line {}: {fault}", block.line);
     match block.language.as_str() {
         "lua" => {

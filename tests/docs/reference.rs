@@ -342,7 +342,7 @@ fn default_of(doc: &str) -> (String, String) {
 
 fn first_sentence(doc: &str) -> String {
     let first = doc.split_once(". ").map_or(doc, |(first, _)| first);
-    let first = first.split("\n\n").next().unwrap_or_default();
+    let first = first.lines().next().unwrap_or_default();
     first.trim_end_matches('.').to_owned()
 }
 

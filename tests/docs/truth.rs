@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::home::{Home, Ran};
 use super::page::Page;
-use super::{WAITING, docs, page};
+use super::{WAITING, docs, page, play};
 
 /// Returns the names of all pages, from `docs/`.
 pub fn pages() -> Vec<String> {
@@ -45,6 +45,43 @@ fn links_lead_somewhere() {
         }
     }
     assert!(seen > 100, "{seen}");
+}
+
+/// They stand for calls in a script, so they are read and not run.
+#[test]
+fn examples_in_the_reference_are_lua() {
+    let reference = pages().into_iter().filter(|name| name.starts_with("reference/"));
+    for name in reference {
+        for block in page(&name).sections.iter().flat_map(|section| &section.blocks) {
+            play::read(block).unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+    }
+}
+
+/// The table of `worktrees.md`, held against a command of an agent.
+#[test]
+fn variables_of_commands_are_given() {
+    let text = page("worktrees.md").text;
+    let table = text.split("| variable | |\n").nth(1).unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let names: Vec<&str> = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert_eq!(names.len(), 8);
+    let home = Home::new();
+    home.repository();
+    let ran = home.script(
+        "local model = agent.model { reply = function(request)\n\
+           local ask = { name = 'Bash', input = { command = 'env' } }\n\
+           return request.turn == 1 and { tools = { ask } } or request.results[1].content\n\
+         end }\n\
+         print(agent.query { prompt = 'x', worktree = true, model = model }.result)",
+    );
+    for name in names {
+        let given = ran.stdout.lines().any(|line| line.starts_with(&format!("{name}=")));
+        assert!(given, "{name}: {}{}", ran.stdout, ran.stderr);
+    }
 }
 
 #[test]
