@@ -18,7 +18,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/home.rs"]
-#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 #[path = "docs/page.rs"]
 mod page;
