@@ -40,9 +40,9 @@ end
 
 -- The first path that the prompt names, without the dot of its sentence.
 local function named(prompt)
-  for word in prompt:gmatch "[%w_%-%./]+" do
+  for word in prompt:gmatch("[%w_%-%./]+") do
     local path = word:gsub("%.+$", "")
-    if not word:find "^//?" and path:find "%w[/%.]%w" and not path:find "^%d" then
+    if not word:find("^//?") and path:find("%w[/%.]%w") and not path:find("^%d") then
       return path
     end
   end
@@ -51,9 +51,9 @@ end
 -- What Read showed, without its numbers and without the marks of a conflict.
 local function unnumbered(shown)
   local lines = {}
-  for line in (shown .. "\n"):gmatch "(.-)\n" do
-    local text = line:match "^%s*%d+[\t→](.*)$"
-    if text and not text:find "^[<=>|][<=>|][<=>|][<=>|]" then
+  for line in (shown .. "\n"):gmatch("(.-)\n") do
+    local text = line:match("^%s*%d+[\t→](.*)$")
+    if text and not text:find("^[<=>|][<=>|][<=>|][<=>|]") then
       lines[#lines + 1] = text .. "\n"
     end
   end
@@ -72,8 +72,9 @@ return agent.model {
         own[#own + 1] = { name = tool.name, input = sample(tool.input_schema) }
       end
     end
-    local task = request.prompt:match "[^\n]+"
-    local path = named(request.prompt) or ("notes/%s.md"):format(task:lower():gsub("%W+", "-"):sub(1, 24))
+    local task = request.prompt:match("[^\n]+")
+    local path = named(request.prompt)
+      or ("notes/%s.md"):format(task:lower():gsub("%W+", "-"):sub(1, 24))
     if request.turn == 1 and offered.Read then
       table.insert(own, 1, { name = "Read", input = { file_path = path } })
     end
@@ -81,10 +82,10 @@ return agent.model {
       return { tools = own, usage = { input_tokens = 900, output_tokens = 40 } }
     elseif request.turn == 2 and offered.Write then
       local read = request.results[1]
-      local is_folder = read.is_error and not path:find "%.%w+$"
+      local is_folder = read.is_error and not path:find("%.%w+$")
       local file = is_folder and path:gsub("/$", "") .. "/notes.md" or path
       local before = read.is_error and "" or unnumbered(read.content)
-      local mark = comments[file:match "%.(%w+)$"] or "#"
+      local mark = comments[file:match("%.(%w+)$")] or "#"
       return call("Write", { file_path = file, content = before .. mark .. " " .. task .. "\n" })
     elseif offered.StructuredOutput and request.turn <= 3 then
       return call("StructuredOutput", sample(offered.StructuredOutput.input_schema))
