@@ -231,17 +231,17 @@ local function rows_of(items, keys, fields, read)
   return text
 end
 
--- Returns the one kind of result that a table holds, its keys, and whether it holds nothing else.
+-- Returns the kind of result that a table holds, if it holds nothing else.
 local function kind_of_all(items)
-  local keys, kind = sorted_keys(items), nil
-  for _, key in ipairs(keys) do
-    local this = kind_of(rawget(items, key))
+  local kind
+  for _, item in next, items do
+    local this = kind_of(item)
     if not this or not ROWS[this] or (kind and this ~= kind) then
       return nil
     end
     kind = this
   end
-  return kind, keys
+  return kind
 end
 
 -- Returns the fields of rows that the script made: tables of the same plain fields.
@@ -271,9 +271,9 @@ local function listed(items)
   if type(meta) == "table" and meta.__tostring then
     return nil
   end
-  local kind, keys = kind_of_all(items)
+  local kind = kind_of_all(items)
   local read = kind == "settled item" and settled_field or rawget
-  return kind and rows_of(items, keys, ROWS[kind], read)
+  return kind and rows_of(items, sorted_keys(items), ROWS[kind], read)
 end
 
 -- Rows that the script made are shown so only where they would not fit on a line.
