@@ -1,7 +1,9 @@
 -- Results as the REPL shows them: an outcome as a short table, lists of results as rows, a diff as its
 -- patch, and everything else as Lua would write it. `look` holds what a screen needs (src/vm/session.rs).
+---@type (fun(value: any, leaf?: function): string), table, table
 local inspect, kit, look = ...
-local is_result, Error, style = kit.is_result, kit.Error, look.styles
+local is_result, Error = kit.is_result, kit.Error
+local style = look.styles
 
 -- What is shown at most: rows of a table, lines of a patch or of a text, bytes of a string, paths.
 local MAX_ROWS, MAX_PATCH, MAX_LINES, MAX_STRING, MAX_PATHS = 200, 400, 8, 4000, 6
@@ -45,6 +47,16 @@ local function day(seconds)
   return os.date("%Y-%m-%d %H:%M", math.tointeger(seconds) or math.floor(seconds))
 end
 
+local function ago(seconds)
+  local span = math.max(0, os.time() - math.floor(seconds))
+  if span < 60 then
+    return span .. "s ago"
+  elseif span < 3600 then
+    return span // 60 .. "m ago"
+  end
+  return span < 86400 and span // 3600 .. "h ago" or span // 86400 .. "d ago"
+end
+
 -- How fields look, where that is not as they are.
 local FORMATS = {
   additions = function(n)
@@ -57,7 +69,7 @@ local FORMATS = {
   files_changed = function(paths)
     return tostring(#paths)
   end,
-  since = day,
+  since = ago,
   time = day,
   total_cost_usd = look.money,
 }
@@ -180,7 +192,8 @@ local function aligned(rows, status)
     if widths[widest] <= 8 then
       break
     end
-    widths[widest], room = widths[widest] - 1, room + 1
+    widths[widest] = widths[widest] - 1
+    room = room + 1
   end
   local lines = {}
   for at, row in ipairs(rows) do
@@ -246,7 +259,7 @@ end
 
 -- Returns the fields of rows that the script made: tables of the same plain fields.
 local function fields_of_all(items)
-  local fields
+  local fields = {}
   for i, item in ipairs(items) do
     if type(item) ~= "table" or getmetatable(item) ~= nil or item[1] ~= nil then
       return nil
@@ -263,7 +276,7 @@ local function fields_of_all(items)
     end
     fields = these
   end
-  return fields and #fields > 1 and fields or nil
+  return #fields > 1 and fields or nil
 end
 
 local function listed(items)
@@ -333,6 +346,7 @@ local function effort_of(outcome)
 end
 
 local results = {}
+---@type fun(value: any): string
 local show
 
 function results.outcome(outcome)
@@ -458,7 +472,7 @@ local function module_name(value)
 end
 
 local function function_text(value)
-  local info = debug.getinfo(value, "S")
+  local info = assert(debug.getinfo(value, "S"))
   if info.what == "C" or info.source:sub(1, 1) == "=" and info.source ~= "=repl" then
     return "<function>"
   end
