@@ -3,6 +3,7 @@
 ---@type (fun(value: any, leaf?: function): string), table, table
 local inspect, kit, look = ...
 local is_result, Error = kit.is_result, kit.Error
+---@type table<string, string>
 local style = look.styles
 
 -- What is shown at most: rows of a table, lines of a patch or of a text, bytes of a string, paths.
@@ -23,6 +24,7 @@ local function lines_of(text)
   return lines
 end
 
+---@return string?
 local function kind_of(value)
   local meta = type(value) == "table" and getmetatable(value)
   local name = type(meta) == "table" and rawget(meta, "__name")
@@ -176,6 +178,7 @@ local function aligned(rows, status)
       widths[i] = math.max(widths[i] or 0, look.width(row[i]))
     end
   end
+  ---@type integer
   local room = look.columns() - 1 - 2 * (count - 1)
   for i = 1, count do
     room = room - widths[i]
