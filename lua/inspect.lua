@@ -2,7 +2,7 @@
 -- given, is asked first about every value: the text that it returns stands for the value.
 local MAX_DEPTH, MAX_ITEMS, WIDTH = 6, 100, 78
 
----@type fun(value: any, seen: table, depth: integer, indent: string): string
+---@type fun(value: any, seen: table, depth: integer, indent: string, leaf?: function): string
 local show
 
 local function show_key(key)

@@ -1,7 +1,10 @@
 -- Results as the REPL shows them: an outcome as a short table, lists of results as rows, a diff as its
 -- patch, and everything else as Lua would write it. `look` holds what a screen needs (src/vm/session.rs).
+---@type (fun(value: any, leaf?: function): string), table, table
 local inspect, kit, look = ...
-local is_result, Error, style = kit.is_result, kit.Error, look.styles
+local is_result, Error = kit.is_result, kit.Error
+---@type table<string, string>
+local style = look.styles
 
 -- What is shown at most: rows of a table, lines of a patch or of a text, bytes of a string, paths.
 local MAX_ROWS, MAX_PATCH, MAX_LINES, MAX_STRING, MAX_PATHS = 200, 400, 8, 4000, 6
@@ -21,6 +24,7 @@ local function lines_of(text)
   return lines
 end
 
+---@return string?
 local function kind_of(value)
   local meta = type(value) == "table" and getmetatable(value)
   local name = type(meta) == "table" and rawget(meta, "__name")
@@ -45,6 +49,16 @@ local function day(seconds)
   return os.date("%Y-%m-%d %H:%M", math.tointeger(seconds) or math.floor(seconds))
 end
 
+local function ago(seconds)
+  local span = math.max(0, os.time() - math.floor(seconds))
+  if span < 60 then
+    return span .. "s ago"
+  elseif span < 3600 then
+    return span // 60 .. "m ago"
+  end
+  return span < 86400 and span // 3600 .. "h ago" or span // 86400 .. "d ago"
+end
+
 -- How fields look, where that is not as they are.
 local FORMATS = {
   additions = function(n)
@@ -57,7 +71,7 @@ local FORMATS = {
   files_changed = function(paths)
     return tostring(#paths)
   end,
-  since = day,
+  since = ago,
   time = day,
   total_cost_usd = look.money,
 }
@@ -164,6 +178,7 @@ local function aligned(rows, status)
       widths[i] = math.max(widths[i] or 0, look.width(row[i]))
     end
   end
+  ---@type integer
   local room = look.columns() - 1 - 2 * (count - 1)
   for i = 1, count do
     room = room - widths[i]
@@ -180,7 +195,8 @@ local function aligned(rows, status)
     if widths[widest] <= 8 then
       break
     end
-    widths[widest], room = widths[widest] - 1, room + 1
+    widths[widest] = widths[widest] - 1
+    room = room + 1
   end
   local lines = {}
   for at, row in ipairs(rows) do
@@ -231,22 +247,22 @@ local function rows_of(items, keys, fields, read)
   return text
 end
 
--- Returns the one kind of result that a table holds, its keys, and whether it holds nothing else.
+-- Returns the kind of result that a table holds, if it holds nothing else.
 local function kind_of_all(items)
-  local keys, kind = sorted_keys(items), nil
-  for _, key in ipairs(keys) do
-    local this = kind_of(rawget(items, key))
+  local kind
+  for _, item in next, items do
+    local this = kind_of(item)
     if not this or not ROWS[this] or (kind and this ~= kind) then
       return nil
     end
     kind = this
   end
-  return kind, keys
+  return kind
 end
 
 -- Returns the fields of rows that the script made: tables of the same plain fields.
 local function fields_of_all(items)
-  local fields
+  local fields = {}
   for i, item in ipairs(items) do
     if type(item) ~= "table" or getmetatable(item) ~= nil or item[1] ~= nil then
       return nil
@@ -263,7 +279,7 @@ local function fields_of_all(items)
     end
     fields = these
   end
-  return fields and #fields > 1 and fields or nil
+  return #fields > 1 and fields or nil
 end
 
 local function listed(items)
@@ -271,9 +287,9 @@ local function listed(items)
   if type(meta) == "table" and meta.__tostring then
     return nil
   end
-  local kind, keys = kind_of_all(items)
+  local kind = kind_of_all(items)
   local read = kind == "settled item" and settled_field or rawget
-  return kind and rows_of(items, keys, ROWS[kind], read)
+  return kind and rows_of(items, sorted_keys(items), ROWS[kind], read)
 end
 
 -- Rows that the script made are shown so only where they would not fit on a line.
@@ -333,6 +349,7 @@ local function effort_of(outcome)
 end
 
 local results = {}
+---@type fun(value: any): string
 local show
 
 function results.outcome(outcome)
@@ -458,7 +475,7 @@ local function module_name(value)
 end
 
 local function function_text(value)
-  local info = debug.getinfo(value, "S")
+  local info = assert(debug.getinfo(value, "S"))
   if info.what == "C" or info.source:sub(1, 1) == "=" and info.source ~= "=repl" then
     return "<function>"
   end

@@ -29,6 +29,11 @@ pub(super) fn complete(
     if let Some((start, words)) = command::completions(manual, text) {
         return (start, words.into_iter().map(plain).collect());
     }
+    let line = text.rsplit('\n').next().unwrap_or_default();
+    if line.len() < text.len() && line.trim().is_empty() {
+        // At the start of a further line Tab is for the eye.
+        return (text.len(), vec![plain("  ".to_owned())]);
+    }
     let mut all = tokens(text);
     let last = all.last().copied();
     if last.is_some_and(|last| last.kind == Kind::Comment { open: true }) {
@@ -290,6 +295,7 @@ pub(super) mod tests {
         assert_eq!(words("git.con|"), "conflicts");
         assert_eq!(words("git.try_con|"), "try_conflicts");
         assert_eq!(words("-- pri|"), "");
+        assert_eq!(offered("for i = 1, 2 do\n|"), (16, vec!["  ".to_owned()]));
         assert_eq!(words("f().x|"), "");
         assert_eq!(words("1|"), "");
     }

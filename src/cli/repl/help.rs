@@ -161,6 +161,10 @@ impl Help<'_> {
             text.push('\n');
             text.push_str(&self.wrapped(&more, ""));
         }
+        if let Some(twin) = function.twin_of() {
+            text.push('\n');
+            text.push_str(&self.wrapped(&format!("`:help {twin}`: what it does."), ""));
+        }
         if function.waits {
             text.push('\n');
             text.push_str(&self.wrapped("It waits, and other tasks go on meanwhile.", ""));
@@ -365,6 +369,8 @@ mod tests {
           seconds  number
           fn       async fun(...): ...
           ...      any
+
+        `:help agent.timeout`: what it does.
 
         It waits, and other tasks go on meanwhile.
         "##);
