@@ -85,6 +85,8 @@ git.merge { branch = "two", into = "main" }"#), @r#"
           at main.lua:6
           6 | git.merge { branch = "two", into = "main" }
             |                      ^^^^^
+
+        hint: `main` is as it was; an agent settles it with `on_conflict = {}`
         [exit 1]
     "#);
     assert_snapshot!(in_repository(r#"local m = require "models"
@@ -107,6 +109,8 @@ git.merge { branch = "one", into = "main", verify = "exit 3" }"#), @r#"
           at main.lua:3
           3 | git.merge { branch = "one", into = "main", verify = "exit 3" }
             |                                                     ^^^^^^^^
+
+        hint: `main` is as it was; what the check said is in `e.merge.output`
         [exit 1]
     "#);
 }
