@@ -364,7 +364,7 @@ local function fields_of(kind)
     local article = kind:match("^[aeiou]") and "an " or "a "
     usage(
       article .. kind .. " has no field `" .. name .. "`",
-      near and "did you mean `" .. near .. "`?" or nil
+      near and "did you mean `" .. near .. "`?" or "it has `" .. table.concat(names, "`, `") .. "`"
     )
   end
   if kind == "diff" then

@@ -168,11 +168,11 @@ no error was raised
 the error is of another kind
 expected: "git"
   actual: "io"
-cannot read `nowhere`: No such file or directory (os error 2)
+cannot read `nowhere`: no such file or directory
 ## another message
 the error says something else
 expected: "there"
-  actual: "cannot read `nowhere`: No such file or directory (os error 2)"
+  actual: "cannot read `nowhere`: no such file or directory"
 ## colon
 `t.equal` is called with a dot, not with a colon
 ## unknown

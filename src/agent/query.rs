@@ -120,6 +120,7 @@ impl Limits {
     pub(super) fn overdue(&self) -> Error {
         let seconds = self.timeout.unwrap_or_default().as_secs_f64();
         Error::new(Kind::Timeout, format!("the agent was not done after {seconds} s"))
+            .hint("raise `timeout`, or give it a smaller task")
     }
 }
 

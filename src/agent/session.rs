@@ -240,7 +240,8 @@ fn refusal(reply: &Reply) -> Ending {
     let why = if said.is_empty() { "without a word" } else { said };
     Ending::new(
         Subtype::ErrorRefusal,
-        Error::new(Kind::Refused, format!("the model refused: {why}")),
+        Error::new(Kind::Refused, format!("the model refused: {why}"))
+            .hint("ask for it in other words, or choose another `model`"),
     )
 }
 

@@ -77,7 +77,10 @@ pub async fn load_default(runtime: &Rc<Runtime>, host: &Arc<Host>) -> Result<()>
         return Ok(());
     };
     let source = std::fs::read(host.cwd().join(&name))
-        .map_err(|fault| Error::usage(format!("cannot read the model `{name}`")).because(fault))?;
+        .map_err(|fault| Error::usage(format!("cannot read the model `{name}`")).because(fault))
+        .map_err(|error| {
+            error.hint("it is a Lua file that ends with `return agent.model { … }`")
+        })?;
     let function = chunk::compile(runtime.lua(), &source, &name)?;
     let task = Task::root(runtime.root().stopper().token().child_token());
     let returned = runtime.run(&task, function, LuaMultiValue::new()).await;

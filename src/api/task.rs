@@ -216,7 +216,8 @@ fn deadline(
         tokio::select! {
             () = tokio::time::sleep(limit) => {
                 let seconds = limit.as_secs_f64();
-                stopper.stop(Error::new(Kind::Timeout, format!("not done after {seconds} s")));
+                stopper.stop(Error::new(Kind::Timeout, format!("not done after {seconds} s"))
+                    .hint("give `agent.timeout` more seconds, or the function less to do"));
             }
             () = stopper.token().cancelled() => {}
         }

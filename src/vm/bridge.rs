@@ -97,6 +97,10 @@ impl<'lua> Module<'lua> {
     }
 
     fn full_name(&self, name: &str) -> String {
+        // A module that is called itself: `sh "make"`.
+        if name == "call" {
+            return self.name.to_owned();
+        }
         // Handles are named by a word that methods hang on with a colon: `task:await`.
         let joint = if self.name.starts_with("agentlua.") { "" } else { "." };
         match self.name.strip_prefix("agentlua.") {

@@ -122,8 +122,8 @@ fn what_cannot_be_written_is_told_at_the_start() {
     let room = studio.room();
     std::os::unix::fs::symlink("/dev/full", room.home.path("full.jsonl.part")).unwrap();
     for (file, says) in [
-        ("full.jsonl", "No space left on device"),
-        ("nowhere/x.jsonl", "No such file or directory"),
+        ("full.jsonl", "no space left on device"),
+        ("nowhere/x.jsonl", "no such file or directory"),
         (".", "is a folder"),
     ] {
         let ran = Ran::of(&mut room.run("print 'ran'", &["--record", file]));

@@ -76,6 +76,9 @@ fn fitted(line: &str, mark: Option<Range<usize>>, room: usize) -> (String, Optio
         while columns(shown.clone()) + 2 > room {
             shown.end -= 1;
         }
+        while shown.start > 0 && columns(shown.start - 1..shown.end) + 2 <= room {
+            shown.start -= 1;
+        }
     }
     let text: String = letters[shown.clone()].iter().map(|(_, text, _)| text.as_str()).collect();
     let head = if shown.start > 0 { "…" } else { "" };

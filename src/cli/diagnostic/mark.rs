@@ -17,7 +17,8 @@ const MODULES: [&str; 7] = ["agent", "git", "github", "sh", "fs", "json", "log"]
 /// Of the standard library, what raises what the script says.
 const RAISERS: [&str; 3] = ["error", "assert", "require"];
 /// Words of messages about the value that an option has.
-const OF_VALUES: [&str; 5] = ["must be", "is empty", "is not", "names no", "already exists"];
+const OF_VALUES: [&str; 6] =
+    ["must be", "is empty", "is not", "is no ", "names no", "already exists"];
 
 /// Returns what an error at `line` is about.
 /// `is_ours` tells whether a function of ours has raised it, and not Lua or the script.
@@ -26,7 +27,12 @@ pub fn marks(text: &Text<'_>, line: usize, error: &Error, is_ours: bool) -> Vec<
     if is_ours && is_syntax(message) {
         return of_syntax(text, line, message);
     }
-    let of_lua = if is_ours { None } else { of_lua(text, line, message) };
+    // A callback's error has the name of the callback in front.
+    let lua = ["attempt to ", "bad argument #", "bad 'for' "].iter().find_map(|sign| {
+        let start = message.find(sign)?;
+        Some(&message[start..])
+    });
+    let of_lua = lua.and_then(|message| of_lua(text, line, message));
     let hint = error.hint.as_deref().unwrap_or_default();
     of_lua.or_else(|| of_call(text, line, (message, hint), is_ours)).into_iter().collect()
 }
@@ -134,7 +140,12 @@ fn of_call(
         return word_on(text, line, message);
     };
     if !is_ours {
-        return Some(call.callee);
+        let told = named(message).find_map(|name| {
+            let mut words = call.arguments.clone();
+            let index = words.find(|index| text.said(*index) == Some(name))?;
+            text.place(index..index + 1)
+        });
+        return told.or(Some(call.callee));
     }
     let mut within = call.arguments.clone();
     let mut item = None;

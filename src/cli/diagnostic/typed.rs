@@ -15,6 +15,7 @@ pub fn mistyped(fault: &clap::Error) -> Error {
             format!("`{verb}` has no option `{argument}`")
         }
         ErrorKind::UnknownArgument => format!("`{verb}` takes no argument `{argument}`"),
+        ErrorKind::TooManyValues => format!("`{}` takes no value", flag(&argument)),
         ErrorKind::InvalidSubcommand => {
             format!("agentlua has no command `{}`", first(ContextKind::InvalidSubcommand))
         }
@@ -63,7 +64,11 @@ fn hint(fault: &clap::Error, verb: &str) -> String {
             format!("it is one of {}", allowed.join(", "))
         }
         _ if fault.kind() == ErrorKind::InvalidSubcommand => {
-            "`agentlua --help` lists the commands; a script runs with `agentlua run`".to_owned()
+            match first(ContextKind::InvalidSubcommand) {
+                Some(file) if crate::config::is_lua_file(&file) => format!("agentlua run {file}"),
+                _ => "`agentlua --help` lists the commands; a script runs with `agentlua run`"
+                    .to_owned(),
+            }
         }
         (None, Some(usage)) if is_missing => usage,
         _ => format!("`{verb} --help` lists what there is"),
@@ -93,7 +98,14 @@ fn verb(fault: &clap::Error) -> String {
     let is_word = |word: &&str| word.starts_with(|c: char| c.is_ascii_lowercase());
     let usage = usage(fault).unwrap_or_default();
     let words: Vec<_> = usage.split(' ').take_while(is_word).collect();
-    if words.is_empty() { "agentlua".to_owned() } else { words.join(" ") }
+    if words.len() > 1 {
+        return words.join(" ");
+    }
+    // Of a wrong value clap does not say where it stood.
+    match std::env::args().nth(1).filter(|word| is_word(&word.as_str())) {
+        Some(verb) if fault.kind() != ErrorKind::InvalidSubcommand => format!("agentlua {verb}"),
+        _ => "agentlua".to_owned(),
+    }
 }
 
 /// Returns an option without its value: `--model` of `--model <NAME>`.

@@ -84,7 +84,8 @@ impl Conflict {
             }
             None => format!("merging `{branch}` into `{into}` conflicts in {listed}"),
         };
-        Error::new(Kind::Git, message).with("merge", merge)
+        let hint = format!("`{into}` is as it was; an agent settles it with `on_conflict = {{}}`");
+        Error::new(Kind::Git, message).with("merge", merge).hint(hint)
     }
 }
 

@@ -112,7 +112,7 @@ impl Repo {
                     let hint = "name the agent's branch, its outcome, or a turn of it: ";
                     return Err(error.hint(format!("{hint}`{rev}@turn:1`")));
                 }
-                Err(error)
+                Err(error.hint("`git branch --all` and `git tag` list what there is"))
             }
         }
     }
