@@ -14,7 +14,10 @@ fn finds(cases: &[(&str, &[&str])]) {
 fn syntax() {
     finds(&[
         ("local x = = 2", &["1:11-12 error: unexpected symbol near '='"]),
-        ("print 'x'\nif true then\n", &["2:1-13 error: 'end' expected near <eof>"]),
+        (
+            "print 'x'\nif true then\n",
+            &["2:13-14 error: 'end' expected (to close 'if' at line 2) near <eof>"],
+        ),
         (
             "local x <close> = nil; x = 1",
             &["1:24-25 error: attempt to assign to const variable 'x'"],
@@ -125,9 +128,9 @@ fn options_that_there_are_not() {
             &["1:39-44 error: `agent.query: hooks` has no option `Stopp` (did you mean `stop`?)"],
         ),
         (
-            "agent.query { prompt = 'x', mcp_servers = { s = { cmd = 'y' } } }",
+            "agent.query { prompt = 'x', mcp_servers = { s = { comand = 'y' } } }",
             &[
-                "1:51-54 error: `agent.query`: server `s`: `mcp_servers` has no option `cmd` (did you mean `command`?)",
+                "1:51-57 error: `agent.query`: server `s`: `mcp_servers` has no option `comand` (did you mean `command`?)",
             ],
         ),
         (

@@ -85,7 +85,10 @@ fn modules_are_looked_at_with_their_script() {
     let ran = home.run(&["check", "--short", "lib/uses.lua", "user.lua"]);
     assert_eq!((ran.code, &*ran.stdout), (0, ""), "{}", ran.stderr);
     let ran = home.run(&["check", "--short", "lib/uses.lua"]);
-    assert_eq!(ran.stdout, "lib/uses.lua:1:8: error: `counter` is not defined\n");
+    assert_eq!(
+        ran.stdout,
+        "lib/uses.lua:1:8: error: `counter` is not defined (did you mean `coroutine`?)\n"
+    );
 }
 
 #[test]
@@ -172,7 +175,7 @@ fn names_of_lua_are_those_that_lua_has() {
         assert_eq!(look(&format!("local x = {name}")), [], "{name}");
     }
     let known: Vec<&str> = ran.stdout.lines().collect();
-    for name in ["unpack", "table.getn", "math.pow", "string.gfind", "debug.sethook", "os.exits"] {
+    for name in ["unpack", "table.getn", "math.cot", "string.gfind", "debug.sethook", "os.exits"] {
         assert!(!known.contains(&name), "{name}");
         assert!(!look(&format!("{name}()")).is_empty(), "{name}");
     }
