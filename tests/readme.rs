@@ -193,31 +193,6 @@ fn the_opening_script_lands_every_branch() {
     }
 }
 
-/// Returns the words in backticks that follow `before`.
-fn listed(before: &str) -> Vec<String> {
-    let readme = readme();
-    let list = readme.split(before).nth(1).and_then(|rest| rest.split('`').next());
-    list.expect("a list").split_whitespace().map(str::to_owned).collect()
-}
-
-#[test]
-fn what_it_says_is_not_built_says_so() {
-    let home = Home::new();
-    let refused = |args: &[&str]| {
-        let ran: Ran = home.run(args);
-        let says = ran.stderr.contains("not built yet");
-        assert_eq!((ran.code, says), (2, true), "{args:?}: {}", ran.stderr);
-    };
-    for verb in listed("the commands `") {
-        refused(&[&verb]);
-    }
-    for function in listed("- functions: `") {
-        let either = format!("local f = {function} return type(f) == 'table' and f.x or f()");
-        home.write("function.lua", &either);
-        refused(&["run", "function.lua"]);
-    }
-}
-
 /// Mends a word in the file that its prompt names.
 const TIDY: &str = r#"
 agent.query { prompt = "Mend the spelling in " .. arg[1], branch = "tidy" }

@@ -39,13 +39,9 @@ impl<'a> Look<'a> {
         if self.facts.replaced.contains(&path.text()) {
             return None;
         }
-        if path.module == "sh" && path.fields.is_empty() {
-            // The module itself is called; it takes what `sh.check` takes.
-            return Some(("sh".to_owned(), self.catalog.manual.function("sh.check")?));
-        }
         let function = self.catalog.function(&path)?;
         // A twin is the function that it is the twin of.
-        Some((function.twin_of().unwrap_or_else(|| function.name.clone()), function))
+        Some((function.twin_of().unwrap_or_else(|| path.text()), function))
     }
 
     /// Returns the table that an argument names, if it is made here and only given to functions.

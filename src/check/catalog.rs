@@ -65,12 +65,13 @@ impl Catalog {
         })
     }
 
-    /// Returns the function of a path.
+    /// Returns the function of a path. The module `sh` is called itself, and as `sh.check` is.
     pub fn function(&self, path: &Path<'_>) -> Option<&Function> {
-        if path.fields.len() > 1 {
-            return None;
+        match path.fields[..] {
+            [] if path.module == "sh" => self.manual.function("sh.check"),
+            [_] => self.manual.function(&path.text()),
+            _ => None,
         }
-        self.manual.function(&path.text())
     }
 
     /// Returns what of a module a use stands for, also through locals: `q` after `local q = agent.query`.

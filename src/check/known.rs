@@ -40,8 +40,9 @@ pub(super) const LIBRARIES: [(&str, &str); 9] = [
     ("io", "close flush input lines open output popen read stderr stdin stdout tmpfile type write"),
     (
         "math",
-        "abs acos asin atan ceil cos deg exp floor fmod huge log max maxinteger min mininteger modf \
-         pi rad random randomseed sin sqrt tan tointeger type ult",
+        "abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 max \
+         maxinteger min mininteger modf pi pow rad random randomseed sin sinh sqrt tan tanh \
+         tointeger type ult",
     ),
     ("os", "clock date difftime execute exit getenv remove rename setlocale time tmpname"),
     ("package", "config cpath loaded loadlib path preload searchers searchpath"),

@@ -148,17 +148,24 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-/// Returns the place of a syntax error: what it is near to, on its line.
+/// Returns the place of a syntax error: what it is near to, or what it names, on its line.
 fn place_of(error: &Error, source: &[u8]) -> text::Span {
-    let number = error.at.as_deref().and_then(|at| at.rsplit_once(':')?.1.parse().ok());
-    let number: usize = number.unwrap_or(1);
-    let line = source.split(|byte| *byte == b'\n').nth(number - 1).unwrap_or_default();
-    let line = String::from_utf8_lossy(line);
-    let near = error.message.rsplit_once("near '").and_then(|(_, near)| near.strip_suffix('\''));
-    let found = near.and_then(|near| Some((line.rfind(near)?, near)));
+    let text = String::from_utf8_lossy(source);
+    let told = error.at.as_deref().and_then(|at| at.rsplit_once(':')?.1.parse().ok());
+    // Of labels it is told at the end of the block that lacks them.
+    let meant = error.message.rsplit_once(" at line ").and_then(|(_, line)| line.parse().ok());
+    let number: usize = meant.or(told).unwrap_or(1);
+    // What is missing at the end is missing behind the last line.
+    let number = number.clamp(1, text.lines().count().max(1));
+    let line = text.lines().nth(number - 1).unwrap_or_default();
+    let quoted: Vec<_> = error.message.split('\'').skip(1).step_by(2).collect();
+    let named = if meant.is_some() { quoted.first() } else { quoted.last() };
+    let at_end = error.message.ends_with("<eof>");
+    let found = named.filter(|_| !at_end).and_then(|named| Some((line.rfind(*named)?, named)));
     let (start, width) = match found {
-        Some((start, near)) => (start, near.chars().count()),
-        None => (line.len() - line.trim_start().len(), line.trim().chars().count()),
+        Some((start, named)) if !named.is_empty() => (start, named.chars().count()),
+        _ if at_end => (line.trim_end().len(), 1),
+        _ => (line.len() - line.trim_start().len(), line.trim().chars().count()),
     };
     let column = line[..start].chars().count() + 1;
     text::Span { line: number, column, end: column + width.max(1) }

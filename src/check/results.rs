@@ -63,6 +63,8 @@ impl Look<'_> {
 
     fn unknown_field(&self, named: &Use<'_>, class: &str, severity: Severity) -> Option<Finding> {
         let (field, token, is_method) = match (named.path.first(), named.how) {
+            // A script may keep things of its own there.
+            (Some(_), How::Assigned) if named.path.len() == 1 => return None,
             (Some((field, token)), _) => (*field, *token, false),
             (None, How::Method(token)) => (text::name(token), token, true),
             _ => return None,
