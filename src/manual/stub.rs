@@ -8,6 +8,9 @@ use super::{Alias, Class, Entry, Field, Function, Page, Param, Return, Type};
 #[derive(Default)]
 struct Block {
     prose: Vec<String>,
+    /// The lines of an example, and whether more are to come.
+    example: Vec<String>,
+    in_example: bool,
     class: Option<Class>,
     alias: Option<Alias>,
     function: Function,
@@ -31,7 +34,17 @@ pub(super) fn page(name: &'static str, text: &str) -> Result<Page> {
 
 impl Block {
     fn take(&mut self, line: &str, page: &mut Page) -> Result<()> {
-        if let Some(tag) = line.strip_prefix("---@") {
+        if self.in_example {
+            let Some(code) = line.strip_prefix("---") else { bail!("the example does not end") };
+            self.in_example = code != "```";
+            if self.in_example {
+                self.example.push(code.to_owned());
+            }
+            Ok(())
+        } else if line == "---```lua" {
+            self.in_example = true;
+            Ok(())
+        } else if let Some(tag) = line.strip_prefix("---@") {
             let (tag, rest) = tag.split_once(' ').unwrap_or((tag, ""));
             self.tag(tag, rest, page)
         } else if let Some(value) = line.strip_prefix("---| ") {
@@ -44,6 +57,7 @@ impl Block {
             let mut function = std::mem::take(&mut self.function);
             name.clone_into(&mut function.name);
             function.doc = self.prose();
+            function.example = self.example();
             page.entries.push(Entry::Function(function));
             Ok(())
         } else if let Some((variable, "{}")) = line.split_once(" = ") {
@@ -70,8 +84,12 @@ impl Block {
                     name: name.to_owned(),
                     parents: parents.map(str::to_owned).collect(),
                     doc: self.prose(),
+                    example: self.example(),
                     ..Class::default()
                 });
+            }
+            "field" | "alias" if !self.example.is_empty() => {
+                bail!("examples stand with functions and classes")
             }
             "field" => {
                 let (name, ty) = rest.split_once(' ').context("a field without a type")?;
@@ -120,6 +138,11 @@ impl Block {
         page.entries.extend(self.class.take().map(Entry::Class));
         page.entries.extend(self.alias.take().map(Entry::Alias));
         self.prose.clear();
+    }
+
+    /// Returns the example so far, as it is.
+    fn example(&mut self) -> String {
+        std::mem::take(&mut self.example).join("\n")
     }
 
     /// Returns the prose so far: lines of a paragraph become one.
