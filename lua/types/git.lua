@@ -134,8 +134,8 @@
 ---@field commit string
 ---The branch that was merged into.
 ---@field into string
----What became of each of `branches`, in that order; nil without.
----@field merges? git.BranchMerge[]
+---What became of each of `branches`, in that order; nil of a merge without them.
+---@field merges git.BranchMerge[]
 ---How each path that was in conflict was resolved; nil without any.
 ---@field resolved? git.Resolution[]
 ---The first 200 lines of a side that are gone; nil when none are.
