@@ -144,8 +144,8 @@ for _, name in ipairs { "shipping", "discount" } do
 end
 local before = git.head().commit
 local merged, clash = git.try_merge { branch = outcomes.dozen, into = "main" }
-local why = assert(clash.merge, "dozen and discount change one line")
-assert(not merged and why.status == "conflicted", why.status)
+local why = assert(not merged and clash.merge, "dozen and discount change one line")
+assert(why.status == "conflicted", why.status)
 assert(git.head().commit == before, "a merge that conflicts leaves main as it was")
 print("dozen", why.status .. " in " .. table.concat(why.paths or {}, ", "), "main is as it was")
 

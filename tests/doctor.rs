@@ -147,7 +147,7 @@ fn what_is_peculiar_is_said() {
     let merge = Ran::of(home.command_of(Path::new("git")).args(["merge", "--quiet", "other"]));
     assert_eq!(merge.code, 1, "{merge:?}");
     home.write(".agentlua/types/agent.lua", "---@meta agentlua.agent\n");
-    home.write("home/x", "");
+    fs::create_dir(home.beside("worktrees")).unwrap();
     let config = home.beside("home/.config/agentlua");
     fs::create_dir_all(&config).unwrap();
     fs::write(config.join("config.toml"), "max_turns = 7\nmax_budget_usd = 1.5\n").unwrap();
@@ -162,6 +162,12 @@ fn what_is_peculiar_is_said() {
         ],
     );
     assert_eq!(code, 0, "warnings keep nobody from working: {report:#}");
+    assert!(!said(&report, "copies").is_empty(), "{report:#}");
+    assert_eq!(
+        fs::read_dir(home.beside("worktrees")).unwrap().count(),
+        0,
+        "what was tried is gone"
+    );
     assert!(said(&report, "repository").ends_with("(sparse checkout)"), "{report:#}");
     let words = said(&report, "checkout");
     assert!(words.starts_with("warning: a merge waits for you"), "{words}");

@@ -45,7 +45,7 @@ fn a_project_is_set_up_and_its_test_passes_without_a_key() {
 
     next:
       agentlua test             plays the agents: no key, no network
-      agentlua run first.lua    has a model do it: ANTHROPIC_API_KEY or OPENAI_API_KEY
+      agentlua run first.lua    has a model do it, with your key
       agentlua doctor           says what is missing here, if anything is
     ");
     let made = files(&home.path(""));

@@ -12,7 +12,7 @@ use agentlua::cli::session;
 use agentlua::event::Events;
 use agentlua::host::{Host, Sources, Surroundings};
 use agentlua::journal::NewRun;
-use agentlua::manual::Manual;
+use agentlua::manual::{self, Entry, Manual};
 use agentlua::vm::{Task, chunk};
 use mlua::prelude::*;
 use regex::Regex;
@@ -300,6 +300,21 @@ fn other_tables_are_as_they_are_seen() {
         }
     }
     assert_eq!(vm.seen.len(), 9);
+}
+
+#[test]
+fn everything_that_is_declared_is_described() {
+    let stubs = Stubs::load();
+    for entry in stubs.manual.entries() {
+        let (name, doc) = match entry {
+            Entry::Function(function) => (&function.name, &function.doc),
+            Entry::Class(class) => (&class.name, &class.doc),
+            Entry::Alias(alias) => (&alias.name, &alias.doc),
+        };
+        assert!(doc.ends_with(['.', '`']) || doc.ends_with(':'), "{name}: {doc:?}");
+    }
+    let is_shown = |function: &&manual::Function| !function.example.is_empty();
+    assert!(stubs.manual.functions().filter(is_shown).count() >= 25, "examples are gone");
 }
 
 #[test]

@@ -23,6 +23,7 @@
 ---What can be run: a query, a prompt, a function or a task.
 ---@alias agent.Item agent.Query|string|agent.Task|fun(...): ...
 
+---Which way an agent ended; all but `success` are failures.
 ---@alias agent.Subtype
 ---| "success"
 ---| "error_max_turns"
@@ -64,14 +65,14 @@
 ---@field label? string
 ---`"anthropic/…"`, `"openai/…"`, `"ollama/…"`, a provider of your config.toml, or a model made by `agent.model` (default: the run's).
 ---@field model? string|agent.Model
----Who is asked for the rest of the agent's life when the model cannot answer: one, or a list of up to three (default: nobody).
----@field fallback_model? string|agent.Model|(string|agent.Model)[]
 ---How hard the model thinks; a word that it lacks becomes the next below (default: the model's own).
 ---@field effort? "low"|"medium"|"high"|"xhigh"|"max"
 ---The system prompt (default: agentlua's own).
 ---@field system_prompt? string
 ---What follows the system prompt (default: nothing).
 ---@field append_system_prompt? string
+---Who is asked for the rest of the agent's life when the model cannot answer: one, or a list of up to three (default: nobody).
+---@field fallback_model? string|agent.Model|(string|agent.Model)[]
 ---Whether the agent works in a worktree of its own, or what that gets; or an outcome, an ended task or a worktree to work on in (default: false; true beside `branch`, `base`, `scope`, `dirty` or `commit`).
 ---@field worktree? boolean|agent.WorktreeOptions|agent.Outcome|agent.Task|git.Worktree
 ---The new branch (default: `agentlua/<agent id>`).
@@ -84,24 +85,22 @@
 ---@field dirty? "ignore"|"fail"|"copy"
 ---Paths from the worktree's top that the agent may write: files, directories with all below them, globs such as `src/**/*.rs`; `{}` is none. Tools refuse other paths; what a command changes there stays uncommitted, and the agent fails with `error_scope` and `e.paths` (default: the whole worktree).
 ---@field scope? string[]
+---Whether the agent may only look: `Write` and `Edit` are not offered, Bash runs only commands that read, nothing is committed, and worktree and branch go at the end. Tools of the script are offered all the same, those of servers where they are listed (default: false).
+---@field read_only? boolean
+---Tools and rules; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). `"WebFetch"`, `"WebFetch(domain:example.com)"` and `"Agent"` are offered only where they are listed; WebFetch reaches no private address but of a host that a rule names.
+---
 ---`"Bash(git diff *)"` (or `"Bash(git diff:*)"`) covers commands that begin so; `*` may stand anywhere, and without one the rule is that command to the letter. A command of several parts runs if each of them is covered; beside one that is, others may run that only look at what the agent may read, such as `| tail`. Redirections are checked as `Edit` and `Read`. A rule says how a command begins, and not that it only reads: `git diff --output=f` writes.
 ---
----`"Edit(src/**)"` (for `Write` too), `"Read(./x)"`, `"Read(/from-the-top)"`, `"Read(~/x)"`, `"Read(//absolute)"` are as in `.gitignore`. Further `"mcp__server"`, `"mcp__server__*"`, `"mcp__server__tool"`, `"WebFetch(domain:example.com)"`, `"Agent(name)"`; `WebFetch` and `Agent` are offered only where they are listed.
----
----Tools and rules; only what is listed is offered and runs (default: all with a worktree, else `Read`, `Glob` and `Grep`). `"WebFetch"`, `"WebFetch(domain:example.com)"` and `"Agent"` are offered only when they are listed; WebFetch reaches no private address but of a host that a rule names.
+---`"Edit(src/**)"` (for `Write` too), `"Read(./x)"`, `"Read(/from-the-top)"`, `"Read(~/x)"`, `"Read(//absolute)"` are as in `.gitignore`. Further `"mcp__server"`, `"mcp__server__*"`, `"mcp__server__tool"` and `"Agent(name)"`.
 ---@field allowed_tools? string[]
 ---Tools and rules that are refused, whatever else allows them. Rules about `Read` cover `Grep` and `Glob` where these name a path, and files that commands name; a search of everything passes over all that git does not ignore (default: none).
 ---@field disallowed_tools? string[]
----Whether the agent may only look: `Write` and `Edit` are not offered, Bash runs only commands that read, nothing is committed, and worktree and branch go at the end. Tools of the script are offered all the same, those of servers where they are listed (default: false).
----@field read_only? boolean
----Asked about every call that the rules leave open: those that neither list names, which without `allowed_tools` are all. `true` runs it, `false, why` refuses it, nothing leaves it to the rules. It lifts no refusal and no confinement; an error in it ends the agent (default: what the rules leave open runs where all is allowed, and is refused where rules are listed).
----@field can_use_tool? fun(name: string, input: table<string, any>, ctx: agent.CallContext): boolean|agent.Permission|nil, string?
----Functions that are told of steps of the agent, and may change or stop them (default: none).
----@field hooks? agent.Hooks
 ---Further tools, made by `agent.tool`; allowed without being listed (default: none).
 ---@field tools? agent.Tool[]
----MCP servers by name, started for this agent alone before its first turn: a program, or a host with `type = "http"`. Their tools are `mcp__<name>__<tool>`. One that does not start fails the agent (default: none).
----@field mcp_servers? table<string, agent.McpProgram|agent.McpHost>
+---Asked about every call that the rules leave open: those that neither list names, which without `allowed_tools` are all. `true` runs it, `false, why` refuses it, nothing leaves it to the rules. It lifts no refusal and no confinement; an error in it ends the agent (default: what the rules leave open runs where all is allowed, and is refused where rules are listed).
+---@field can_use_tool? fun(name: string, input: table<string, any>, ctx: agent.CallContext): boolean|agent.Permission|nil, string?
+---Hears what the agent does, one event after the other; the agent waits for it in every turn, and all are heard before the query returns. An error in it is warned of once, and it hears no more; the agent goes on (default: nobody).
+---@field on_event? fun(event: agent.Event)
 ---Model round trips (default: 20).
 ---@field max_turns? integer
 ---USD that the agent may spend; the price of its model has to be known (default: no limit but the run's).
@@ -112,14 +111,14 @@
 ---@field timeout? number
 ---Seconds that the model may be silent (default: 90).
 ---@field idle_timeout? number
+---What the final answer has to be: a JSON Schema, or short, `{ score = "integer", note = "string?", findings = { { file = "string" } } }`; a schema of a list or of another value that is no object is wrapped for the model and unwrapped again. What does not fit goes back to the agent, five times at most, then it fails with `error_structured_output` (default: none).
+---@field schema? table
+---What decides whether the work is good when the agent says that it is done: a command, run in its worktree with its environment, or a function of the outcome so far and the worktree (nil without one), which says no by raising, by `false` or `nil, why`, or by a table whose `ok` is false. A no goes back to the agent. A command is run once before the agent begins too, for its base commit, in a worktree that goes again; agents with the same base share that (default: none).
+---@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): any, string?)
+---How often `verify` may fail before the agent fails with `error_verify` (default: 3).
+---@field verify_attempts? integer
 ---Whether the work is committed at the end; a string is the message (default: true, with the label).
 ---@field commit? boolean|string
----Goes on in the conversation of an agent that has ended, in its worktree and on its branch: an id (or the start of one), a `session_id`, an outcome or a task (default: nobody's).
----@field resume? string|agent.Outcome|agent.Task
----Takes up a copy of such a conversation, on a new branch from where that agent's work ended (default: nobody's).
----@field fork? string|agent.Outcome|agent.Task
----Hears what the agent does, one event after the other; the agent waits for it in every turn, and all are heard before the query returns. An error in it is warned of once, and it hears no more; the agent goes on (default: nobody).
----@field on_event? fun(event: agent.Event)
 ---The repository to work on (default: the one around `cwd`).
 ---@field repo? string
 ---Where an agent without a worktree works (default: where agentlua was started).
@@ -128,12 +127,14 @@
 ---@field add_dirs? string[]
 ---Variables for commands, merged into an allow-listed environment without keys. Beside it they find `AGENTLUA_AGENT`, `AGENTLUA_RUN`, `AGENTLUA_BRANCH`, `AGENTLUA_WORKTREE`, `AGENTLUA_BASE_COMMIT`, `COMPOSE_PROJECT_NAME`, a `PORT` that no sibling has, and a `GIT_CONFIG_GLOBAL` that reads as yours and is the agent's to write (default: none).
 ---@field env? table<string, string>
----What the final answer has to be: a JSON Schema, or short, `{ score = "integer", note = "string?", findings = { { file = "string" } } }`; a schema of a list or of another value that is no object is wrapped for the model and unwrapped again. What does not fit goes back to the agent, five times at most, then it fails with `error_structured_output` (default: none).
----@field schema? table
----What decides whether the work is good when the agent says that it is done: a command, run in its worktree with its environment, or a function of the outcome so far and the worktree (nil without one), which says no by raising, by `false` or `nil, why`, or by a table whose `ok` is false. A no goes back to the agent. A command is run once before the agent begins too, for its base commit, in a worktree that goes again; agents with the same base share that (default: none).
----@field verify? string|(fun(outcome: agent.Outcome, worktree?: git.Worktree): any, string?)
----How often `verify` may fail before the agent fails with `error_verify` (default: 3).
----@field verify_attempts? integer
+---Functions that are told of steps of the agent, and may change or stop them (default: none).
+---@field hooks? agent.Hooks
+---MCP servers by name, started for this agent alone before its first turn: a program, or a host with `type = "http"`. Their tools are `mcp__<name>__<tool>`. One that does not start fails the agent (default: none).
+---@field mcp_servers? table<string, agent.McpProgram|agent.McpHost>
+---Goes on in the conversation of an agent that has ended, in its worktree and on its branch: an id (or the start of one), a `session_id`, an outcome or a task (default: nobody's).
+---@field resume? string|agent.Outcome|agent.Task
+---Takes up a copy of such a conversation, on a new branch from where that agent's work ended (default: nobody's).
+---@field fork? string|agent.Outcome|agent.Task
 
 ---An MCP server that is a program, spoken to through its standard input and output. It runs in the agent's directory.
 ---@class agent.McpProgram
@@ -322,17 +323,19 @@
 ---@class agent.Settled
 ---Whether it succeeded.
 ---@field ok boolean
----What it returned; an outcome, for a query.
----@field value? any
----What it raised.
----@field error? agent.Error|any
+---What it returned; an outcome, for a query; nil when it failed.
+---@field value agent.Outcome|any
+---What it raised; nil when it succeeded.
+---@field error agent.Error|any
 ---The outcome, also of a failed query.
 ---@field outcome? agent.Outcome
 
+---How items run beside each other: the second argument of `agent.all` and those like it.
 ---@class agent.GroupOptions
 ---Items that run at once (default: all; agents are limited by `concurrency` too).
 ---@field limit? integer
 
+---What `agent.model` makes a model of.
 ---@class agent.ModelOptions
 ---The name in logs (default: `lua`).
 ---@field name? string
@@ -357,6 +360,7 @@
 ---Results of the last turn's calls, in their order.
 ---@field results agent.ToolResult[]
 
+---A tool that a model may call.
 ---@class agent.OfferedTool
 ---Its name.
 ---@field name string
@@ -365,6 +369,7 @@
 ---The JSON Schema of its input.
 ---@field input_schema table<string, any>
 
+---What a tool said when the model had called it.
 ---@class agent.ToolResult
 ---The call's id.
 ---@field id string
@@ -386,12 +391,14 @@
 ---Why the reply ends (default: `"tool_use"` with calls, else `"end_turn"`).
 ---@field stop_reason? string
 
+---A call that a model makes.
 ---@class agent.ToolCall
 ---The tool.
 ---@field name string
 ---Its arguments (default: none).
 ---@field input? table<string, any>
 
+---What `agent.tool` makes a tool of.
 ---@class agent.ToolOptions
 ---1 to 64 letters, digits, `_` or `-`.
 ---@field name string
@@ -439,6 +446,7 @@
 ---A hook, several, or the Agent SDK's list of `{ matcher = "Bash|Edit", hooks = { … }, timeout = 10 }`.
 ---@alias agent.Hook agent.HookFunction|(agent.HookFunction|agent.HookMatcher)[]
 
+---Hooks for some tools only, as the Agent SDK writes them.
 ---@class agent.HookMatcher
 ---The tools that it is told of: names joined by `|`, which may have `*` in them (default: all).
 ---@field matcher? string
@@ -483,6 +491,7 @@
 ---What is special about the step.
 ---@field hook_specific_output? agent.HookSpecificOutput
 
+---What a hook may say of its own step, as in the Agent SDK.
 ---@class agent.HookSpecificOutput
 ---`"allow"` runs a call that the rules leave open, `"ask"` asks `can_use_tool` even about one that they allow.
 ---@field permission_decision? "allow"|"deny"|"ask"
@@ -508,10 +517,12 @@
 ---The round trip, from 1.
 ---@field turn integer
 
+---Which agents `agent.list` tells of.
 ---@class agent.ListOptions
 ---Whether to list agents that left nothing behind too (default: false).
 ---@field all? boolean
 
+---What `agent.remove` may take with it.
 ---@class agent.RemoveOptions
 ---Whether to remove what nothing else holds, too: unmerged commits and files that no commit has. They are kept under `refs/agentlua/removed/<id>/` (default: false).
 ---@field force? boolean
@@ -522,35 +533,35 @@
 ---@field prompt? string
 ---The name that people see (default: what is done, and the branch).
 ---@field label? string
----As in `agent.query` (default: the run's).
+---The model, as in `agent.query` (default: the run's).
 ---@field model? string|agent.Model
----As in `agent.query` (default: none).
----@field fallback_model? string|string[]
----As in `agent.query` (default: the model's).
----@field effort? string
----As in `agent.query` (default: agentlua's own).
+---Who is asked when the model cannot answer: one, or a list of up to three (default: nobody).
+---@field fallback_model? string|agent.Model|(string|agent.Model)[]
+---How hard the model thinks (default: the model's own).
+---@field effort? "low"|"medium"|"high"|"xhigh"|"max"
+---The system prompt (default: agentlua's own).
 ---@field system_prompt? string
----As in `agent.query` (default: nothing).
+---What follows the system prompt (default: nothing).
 ---@field append_system_prompt? string
----As in `agent.query` (default: none).
+---Further tools, made by `agent.tool` (default: none).
 ---@field tools? agent.Tool[]
----As in `agent.query` (default: all).
+---Tools and rules; only what is listed is offered and runs, as in `agent.query` (default: all).
 ---@field allowed_tools? string[]
----As in `agent.query` (default: none).
+---Tools and rules that are refused, whatever else allows them (default: none).
 ---@field disallowed_tools? string[]
----As in `agent.query` (default: none).
----@field mcp_servers? table<string, table>
+---MCP servers by name, as in `agent.query` (default: none).
+---@field mcp_servers? table<string, agent.McpProgram|agent.McpHost>
 ---Model round trips of each (default: 20).
 ---@field max_turns? integer
 ---USD of all of them together (default: the run's limit).
 ---@field max_budget_usd? number
----As in `agent.query` (default: the model's).
+---Tokens that one reply may have (default: the model's own).
 ---@field max_output_tokens? integer
 ---Seconds that each may take (default: no limit).
 ---@field timeout? number
----As in `agent.query` (default: 90).
+---Seconds that the model may be silent (default: 90).
 ---@field idle_timeout? number
----As in `agent.query` (default: none).
+---Variables for commands, as in `agent.query` (default: none).
 ---@field env? table<string, string>
 
 ---What to integrate, and who does it.
@@ -723,6 +734,15 @@ agent = {}
 
 ---Runs one agent to its end and returns its outcome. Other tasks go on meanwhile.
 ---Raises when the outcome is not ok; the whole outcome is `e.outcome` then.
+---```lua
+---local outcome = agent.query {
+---  prompt = "Make the parser report line numbers.",
+---  branch = "parser-lines", -- its own worktree, its own branch
+---  scope = { "src/parser/" }, -- it writes nowhere else
+---  verify = "cargo test parser", -- a red test goes back to the agent
+---}
+---print(outcome.branch, outcome.result)
+---```
 ---@async
 ---@param query agent.Query|string
 ---@return agent.Outcome
@@ -730,6 +750,12 @@ agent = {}
 function agent.query(query) end
 
 ---Is `agent.query`, and returns `nil, e` for a failure.
+---```lua
+---local outcome, e = agent.try_query { prompt = "Mend the build.", worktree = true }
+---if not outcome then
+---  print(e.kind, e.message)
+---end
+---```
 ---@async
 ---@param query agent.Query|string
 ---@return agent.Outcome? outcome
@@ -738,6 +764,11 @@ function agent.query(query) end
 function agent.try_query(query) end
 
 ---Starts a query or a function in the background; closing the task cancels it.
+---```lua
+---local task = agent.spawn { prompt = "Write the changelog.", branch = "changelog" }
+---print(task:status()) -- the script goes on meanwhile
+---local outcome = task:await()
+---```
 ---@param item agent.Query|string|fun(...): ...
 ---@param ... any What the function is called with.
 ---@return agent.Task
@@ -746,6 +777,13 @@ function agent.spawn(item, ...) end
 
 ---Runs all items and returns their results under the same keys.
 ---The first failure cancels the rest and is raised once they have unwound.
+---```lua
+---local outcomes = agent.all {
+---  api = { prompt = "Rename Order to Purchase in src/api.", branch = "api" },
+---  docs = { prompt = "Rename Order to Purchase in docs.", branch = "docs" },
+---}
+---print(outcomes.api.branch, outcomes.docs.branch)
+---```
 ---@async
 ---@generic K
 ---@param items table<K, agent.Item>
@@ -763,6 +801,11 @@ function agent.all(items, opts) end
 function agent.try_all(items, opts) end
 
 ---Runs all items and says of each how it ended. A failure stops nothing.
+---```lua
+---for name, item in pairs(agent.all_settled { a = "Explain src/a.", b = "Explain src/b." }) do
+---  print(name, item.ok and item.value.result or item.error.message)
+---end
+---```
 ---@async
 ---@generic K
 ---@param items table<K, agent.Item>
@@ -773,6 +816,13 @@ function agent.all_settled(items, opts) end
 ---Returns the first success and its key; the others are cancelled, and their worktrees and branches are
 ---removed: what only they held is kept under `refs/agentlua/removed/<id>`.
 ---When all fail it raises, with every error in `e.errors`.
+---```lua
+---local first, who = agent.race {
+---  quick = { prompt = "Find the leak.", model = "openai/gpt-5-mini", worktree = true },
+---  deep = { prompt = "Find the leak.", model = "openai/gpt-5", worktree = true },
+---}
+---print(who .. " was first", first.branch)
+---```
 ---@async
 ---@generic K
 ---@param items table<K, agent.Item>
@@ -793,6 +843,16 @@ function agent.try_race(items, opts) end
 ---Merges branches onto a new one. Where they conflict agents resolve it; no marker and no side may be
 ---lost, and `verify` has to agree. When it fails, the target and the branches are as they were, and the new
 ---branch holds what was integrated so far: see `e.outcome` and `e.merge.merges`.
+---```lua
+---local whole = agent.integrate {
+---  branches = { "api", "docs" },
+---  into = "main",
+---  verify = "npm test",
+---}
+---for _, merge in ipairs(whole.merges) do
+---  print(merge.branch, merge.status)
+---end
+---```
 ---@async
 ---@param options agent.IntegrateOptions
 ---@return agent.Integrated
@@ -807,6 +867,11 @@ function agent.try_integrate(options) end
 
 ---Runs all items: `for key, value, e in agent.iter(items) do`, as they finish.
 ---Leaving the loop cancels the rest.
+---```lua
+---for name, outcome, e in agent.iter { a = "Explain src/a.", b = "Explain src/b." } do
+---  print(name, outcome and outcome.result or e.message) -- as they finish
+---end
+---```
 ---@async
 ---@generic K
 ---@param items table<K, agent.Item>
@@ -817,6 +882,11 @@ function agent.iter(items, opts) end
 
 ---Calls `fn(item, key)` for all items at once and returns what it returned, under the same keys.
 ---The first failure cancels the rest and is raised once they have unwound.
+---```lua
+---local notes = agent.map(fs.glob "src/*.lua", function(file)
+---  return agent.query("Say in a line what " .. file .. " is for.").result
+---end, { limit = 8 })
+---```
 ---@async
 ---@generic K, V, R
 ---@param list table<K, V>
@@ -845,6 +915,17 @@ function agent.try_map(list, fn, opts) end
 function agent.map_settled(list, fn, opts) end
 
 ---Sends each item through the stages, `stage(value, item, key)`; items do not wait for each other.
+---```lua
+---local results = agent.pipeline({ "auth", "billing" }, {
+---  function(name)
+---    return agent.query("Find the weakest test of src/" .. name .. ".")
+---  end,
+---  function(found, name) -- as soon as its own first stage is done
+---    local prompt = "Make it stronger: " .. found.result
+---    return agent.query { prompt = prompt, branch = "tests/" .. name }
+---  end,
+---})
+---```
 ---@async
 ---@generic K, V
 ---@param list table<K, V>
@@ -869,6 +950,12 @@ function agent.try_pipeline(list, stages, opts) end
 function agent.sleep(seconds) end
 
 ---Runs a function once in a run and returns what it returned: at once where that is kept, of an earlier life of the run too. The id names it, wherever it is called; callers at one time wait for the one that runs it. What it returns has to have a JSON form, and is a copy. An error in it is raised, and nothing is kept.
+---```lua
+---local issue = agent.once("issue", function()
+---  return json.decode(sh.check("gh issue view 42 --json title,body").stdout)
+---end)
+---print(issue.title) -- a run that is resumed asks no second time
+---```
 ---@async
 ---@generic T
 ---@param id string
@@ -917,6 +1004,11 @@ function agent.random(m, n) end
 function agent.try_random(m, n) end
 
 ---Calls `fn(...)` and returns what it returned; raises an error of the kind `timeout` when it takes longer.
+---```lua
+---local answer = agent.timeout(600, function()
+---  return agent.query "Why is the build slow?"
+---end)
+---```
 ---@async
 ---@param seconds number
 ---@param fn async fun(...): ...
@@ -933,6 +1025,10 @@ function agent.timeout(seconds, fn, ...) end
 function agent.try_timeout(seconds, fn, ...) end
 
 ---Sets run-wide defaults; without arguments returns the current ones.
+---```lua
+---agent.config { model = "anthropic/claude-sonnet-5", concurrency = 8, max_budget_usd = 5 }
+---print(agent.config().concurrency)
+---```
 ---@param settings agent.ConfigOptions
 ---@overload fun(): agent.Config
 function agent.config(settings) end
@@ -945,18 +1041,47 @@ function agent.config(settings) end
 function agent.try_config(settings) end
 
 ---Makes a model in Lua.
+---```lua
+---local model = agent.model {
+---  name = "player",
+---  reply = function(request)
+---    if request.turn == 1 then
+---      return { tools = { { name = "Write", input = { file_path = "x", content = "y" } } } }
+---    end
+---    return "Done."
+---  end,
+---}
+---agent.query { prompt = "Write y into x.", model = model, worktree = true }
+---```
 ---@param options agent.ModelOptions
 ---@return agent.Model
 ---@nodiscard
 function agent.model(options) end
 
 ---Makes a tool in Lua.
+---```lua
+---local ask = agent.tool {
+---  name = "ask_user",
+---  description = "Asks the user a question and returns the answer.",
+---  input = { question = "string" },
+---  run = function(input)
+---    print(input.question)
+---    return io.read() or "no answer"
+---  end,
+---}
+---agent.query { prompt = "Ask me what I want.", tools = { ask }, worktree = true }
+---```
 ---@param options agent.ToolOptions
 ---@return agent.Tool
 ---@nodiscard
 function agent.tool(options) end
 
 ---Lists agents of this repository, newest last: live ones, and ended ones that left something.
+---```lua
+---for _, row in ipairs(agent.list()) do
+---  print(row.id, row.status, row.branch)
+---end
+---```
 ---@async
 ---@param options? agent.ListOptions
 ---@return agent.Row[]
@@ -1037,6 +1162,15 @@ function agent.try_remove(agent, options) end
 function agent.args(declaration) end
 
 ---Fills `${name}` and `${a.b}`, and strips common indentation. A missing name is an error.
+---```lua
+---local prompt = agent.text(
+---  [[
+---  Port ${module} to ${target.name}.
+---  Keep its public interface.
+---  ]],
+---  { module = "src/auth", target = { name = "Fastify" } }
+---)
+---```
 ---@param template string
 ---@param vars? table<string, any>
 ---@return string

@@ -1,5 +1,6 @@
 ---@meta
 
+---What went wrong, for programs: a closed set.
 ---@alias agent.Kind
 ---| "usage" The script asks for something that cannot be.
 ---| "model" A model could not be asked, or answered with nothing usable.

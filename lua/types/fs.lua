@@ -1,5 +1,6 @@
 ---@meta agentlua.fs
 
+---What `fs.remove` removes.
 ---@class fs.RemoveOptions
 ---Whether a directory goes with all that is in it (default: false).
 ---@field recursive? boolean
@@ -63,6 +64,11 @@ function fs.list(path) end
 function fs.try_list(path) end
 
 ---Returns the files that match a pattern such as `src/**/*.rs`, sorted.
+---```lua
+---for _, file in ipairs(fs.glob "src/**/*.rs") do
+---  print(file, #fs.read(file))
+---end
+---```
 ---@param pattern string
 ---@return string[]
 ---@nodiscard

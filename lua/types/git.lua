@@ -4,10 +4,12 @@
 ---is fetched if need be; or what an agent had after one of its turns, such as `agent-a3f2@turn:4`.
 ---@alias git.Revision string|agent.Outcome|agent.Task|git.Worktree|github.Pull
 
+---Where a function of `git` works.
 ---@class git.RepoOptions
 ---The repository to work on (default: the one of `agent.config`, else the one around where agentlua was started).
 ---@field repo? string
 
+---What `git.diff` compares.
 ---@class git.DiffOptions: git.RepoOptions
 ---Where to start (default: where `to` left HEAD, or HEAD without `to`).
 ---@field from? git.Revision
@@ -44,12 +46,14 @@
 ---Lines that went.
 ---@field deletions integer
 
+---A file of a diff that a reviewer must look at, and why.
 ---@class git.DiffFlag
 ---The path.
 ---@field path string
 ---Why.
 ---@field flag git.Flag
 
+---A file that differs.
 ---@class git.FileDiff
 ---Its path.
 ---@field path string
@@ -72,6 +76,7 @@
 ---Why a reviewer must look at it; mostly empty.
 ---@field flags git.Flag[]
 
+---What `git.merge` merges, where to, and who has to agree.
 ---@class git.MergeOptions: git.RepoOptions
 ---What to merge (default: `branches`, one of the two has to be).
 ---@field branch? git.Revision
@@ -121,6 +126,7 @@
 ---Why, as whoever resolved the conflict says.
 ---@field reason? string
 
+---What a merge has come to.
 ---@class git.Merge
 ---What happened.
 ---@field status "merged"|"fast_forward"|"up_to_date"
@@ -128,8 +134,8 @@
 ---@field commit string
 ---The branch that was merged into.
 ---@field into string
----What became of each of `branches`, in that order; nil without.
----@field merges? git.BranchMerge[]
+---What became of each of `branches`, in that order; nil of a merge without them.
+---@field merges git.BranchMerge[]
 ---How each path that was in conflict was resolved; nil without any.
 ---@field resolved? git.Resolution[]
 ---The first 200 lines of a side that are gone; nil when none are.
@@ -207,6 +213,7 @@
 ---returns.
 ---@field worktree git.Worktree
 
+---A path that git cannot merge by itself.
 ---@class git.Conflict
 ---The path.
 ---@field path string
@@ -224,6 +231,7 @@
 ---Where.
 ---@field paths string[]
 
+---Which commits `git.log` lists.
 ---@class git.LogOptions: git.RepoOptions
 ---Where to start (default: HEAD).
 ---@field rev? git.Revision
@@ -232,6 +240,7 @@
 ---Only commits that touch these paths (default: all).
 ---@field paths? string[]
 
+---A commit.
 ---@class git.Commit
 ---The id.
 ---@field id string
@@ -248,6 +257,7 @@
 ---The rest of the message.
 ---@field body string
 
+---A local branch.
 ---@class git.Branch
 ---The name, such as `main`.
 ---@field name string
@@ -260,6 +270,7 @@
 ---What it tracks; nil without one.
 ---@field upstream? string
 
+---A worktree of the repository, of agentlua or not.
 ---@class git.WorktreeEntry
 ---Where it is.
 ---@field path string
@@ -278,12 +289,14 @@
 ---Whether that agent still works in it.
 ---@field in_use? boolean
 
+---Where HEAD is.
 ---@class git.Head
 ---The current branch; nil when HEAD is detached.
 ---@field branch? string
 ---The current commit.
 ---@field commit? string
 
+---What `git.status` looks at.
 ---@class git.StatusOptions: git.RepoOptions
 ---Only these paths (default: all).
 ---@field paths? string[]
@@ -309,8 +322,10 @@
 ---The files that are not as the last commit has them.
 ---@field files git.FileStatus[]
 
+---What became of a file.
 ---@alias git.Change "added"|"modified"|"deleted"|"renamed"|"copied"|"type_changed"
 
+---A file that is not as the last commit has it.
 ---@class git.FileStatus
 ---Its path.
 ---@field path string
@@ -325,6 +340,7 @@
 ---Whether a merge left it in conflict.
 ---@field conflicted boolean
 
+---What `git.commit` commits, and as whom.
 ---@class git.CommitOptions: git.RepoOptions
 ---The message (default: with `amend`, that of the last commit; else it must be given).
 ---@field message? string
@@ -353,6 +369,7 @@
 ---What it changed.
 ---@field diff git.Diff
 
+---What `git.fetch` fetches.
 ---@class git.FetchOptions: git.RepoOptions
 ---The remote, or an address (default: the one that the branch follows, else `origin`).
 ---@field remote? string
@@ -365,6 +382,7 @@
 ---Seconds that it may take (default: 600).
 ---@field timeout? number
 
+---What `git.push` pushes, and where to.
 ---@class git.PushOptions: git.RepoOptions
 ---The remote, or an address (default: the one that git would push to).
 ---@field remote? string
@@ -388,6 +406,7 @@
 ---The refs that moved; of a push also one that is up to date.
 ---@field refs git.RefChange[]
 
+---A ref that a fetch or a push moved.
 ---@class git.RefChange
 ---Its full name: here for a fetch (`FETCH_HEAD` if it has none), there for a push.
 ---@field ref string
@@ -407,6 +426,7 @@
 ---The ref there.
 ---@field ref string
 
+---What `git.worktree` makes: the branch, where it starts, and what it gets.
 ---@class git.WorktreeOptions: git.RepoOptions
 ---The branch.
 ---@field branch string
@@ -425,12 +445,20 @@
 ---Whether to fill submodules; else they are empty folders (default: false).
 ---@field submodules? boolean
 
----The repository: the one of `agent.config`, else the one around where agentlua was started.
+---The repository: its branches, diffs and merges. It is the one of `agent.config`, else the one around where
+---agentlua was started; every function takes `repo` to work elsewhere.
 ---@class gitlib
 git = {}
 
 ---Returns what something brought: an outcome or a worktree since its base, a branch since it left
 ---HEAD, two trees against each other, or without arguments the checkout.
+---```lua
+---local diff = git.diff "topic" -- what the branch brought since it left HEAD
+---print(diff.summary)
+---for _, file in ipairs(diff.files) do
+---  print(file.status, file.path, file.additions)
+---end
+---```
 ---@async
 ---@param x git.Revision|git.DiffOptions
 ---@return git.Diff
@@ -450,12 +478,22 @@ function git.try_diff(x) end
 
 ---Merges a branch, or several. A conflict, a `verify` that fails or changes in the way raise, with
 ---`e.merge`; the target is never left half merged. Merges into one target wait for each other.
+---```lua
+---local merge = git.merge { branch = "topic", into = "main", verify = "make test" }
+---print(merge.status, merge.commit)
+---```
 ---@async
 ---@param x git.Revision|git.MergeOptions
 ---@return git.Merge
 function git.merge(x) end
 
 ---Is `git.merge`, and returns `nil, e` for a failure.
+---```lua
+---local merged, clash = git.try_merge { branch = "topic", into = "main" }
+---if not merged and clash.merge then -- main is as it was
+---  print(clash.message, table.concat(clash.merge.paths or {}, " "))
+---end
+---```
 ---@async
 ---@param x git.Revision|git.MergeOptions
 ---@return git.Merge? merge
@@ -463,6 +501,11 @@ function git.merge(x) end
 function git.try_merge(x) end
 
 ---Returns the pairs of branches that would conflict; nothing is touched.
+---```lua
+---for _, clash in ipairs(git.conflicts { "api", "docs", "auth" }) do
+---  print(clash.a, clash.b, table.concat(clash.paths, " "))
+---end
+---```
 ---@async
 ---@param branches git.Revision[]
 ---@param options? git.RepoOptions
@@ -479,6 +522,11 @@ function git.conflicts(branches, options) end
 function git.try_conflicts(branches, options) end
 
 ---Makes a worktree of the script's own on a new branch: `local wt <close> = git.worktree { … }`.
+---```lua
+---local wt <close> = git.worktree { branch = "release", base = "main" }
+---wt:sh "npm version patch --no-git-tag-version"
+---wt:commit "Bump the version"
+---```
 ---@async
 ---@param options git.WorktreeOptions
 ---@return git.Worktree
@@ -521,6 +569,11 @@ function git.branches(options) end
 function git.try_branches(options) end
 
 ---Returns commits, newest first.
+---```lua
+---for _, commit in ipairs(git.log { rev = "main", limit = 10 }) do
+---  print(commit.id:sub(1, 8), commit.subject)
+---end
+---```
 ---@async
 ---@param options? git.LogOptions
 ---@return git.Commit[]
@@ -579,6 +632,9 @@ function git.try_status(options) end
 ---Commits in the checkout: what is staged, or `paths`, or `all`. No hooks run, for what an agent wrote
 ---may have changed them; it is signed if your git signs. A failure leaves the checkout and what is
 ---staged as it was.
+---```lua
+---git.commit { message = "Update the lockfile", paths = { "package-lock.json" } }
+---```
 ---@async
 ---@param options git.CommitOptions
 ---@return git.MadeCommit

@@ -1,9 +1,11 @@
 ---@meta agentlua.json
 
+---How `json.encode` writes.
 ---@class json.EncodeOptions
 ---Whether to put members on lines of their own (default: false).
 ---@field indent? boolean
 
+---JSON: values as text, and back.
 ---@class jsonlib
 ---Null, in lists only: a null member is absent in Lua.
 ---@field null lightuserdata
@@ -29,6 +31,9 @@ function json.decode(text) end
 function json.try_decode(text) end
 
 ---Marks a table as a list, so that an empty one is `[]`.
+---```lua
+---print(json.encode { files = json.array {} }) -- {"files":[]}
+---```
 ---@generic T
 ---@param items? T[]
 ---@return T[]

@@ -1,5 +1,6 @@
 ---@meta agentlua.sh
 
+---Where a command runs, and with what.
 ---@class sh.Options
 ---Where the command runs (default: where agentlua was started).
 ---@field cwd? string
@@ -12,12 +13,14 @@
 ---Whether its result is kept: a run that is resumed has it again, and does not run the command. An id instead of `true` makes it one command for the whole run, wherever it is called. Another command under that id, or at that place, is run; so is one that was cut off, and one that `sh.check` has failed (default: false).
 ---@field once? boolean|string
 
+---A program, run without a shell.
 ---@class sh.Program: sh.Options
 ---The program.
 ---@field cmd string
 ---Its arguments (default: none).
 ---@field args? string[]
 
+---How a command ended.
 ---@class sh.Result
 ---Whether it ended with 0.
 ---@field ok boolean
@@ -29,6 +32,12 @@
 ---@field stderr string
 
 ---Runs commands of the script itself: `sh "make"`. A command that fails is a result, not an error.
+---```lua
+---local test = sh("npm test", { timeout = 600 })
+---if not test.ok then
+---  print(test.code, test.stderr)
+---end
+---```
 ---@class shlib
 ---@overload async fun(cmd: string, options?: sh.Options): sh.Result
 sh = {}
@@ -49,6 +58,9 @@ function sh.check(cmd, options) end
 function sh.try_check(cmd, options) end
 
 ---Runs a program without a shell.
+---```lua
+---sh.run { cmd = "git", args = { "tag", "a name; with anything in it" } }
+---```
 ---@async
 ---@param options sh.Program
 ---@return sh.Result

@@ -25,6 +25,12 @@ function task:cancel() end
 ---Returns an iterator over the events of the task's agents: from the first one, whenever it is called, waiting
 ---for those to come, to the end of the task. Each call starts anew. About the last 4 MiB are kept; a `gap` tells
 ---how many are not.
+---```lua
+---local task = agent.spawn { prompt = "Write the changelog.", worktree = true }
+---for event in task:events() do
+---  print(event.type, event.subtype)
+---end
+---```
 ---@return fun(): agent.Event?
 ---@nodiscard
 function task:events() end

@@ -7,6 +7,15 @@ local test = {}
 ---Runs a case, here and now, in a task of its own; what it started does not outlive it. Under
 ---`agentlua test` a case that fails is reported, and the file goes on; in a plain `agentlua run` it
 ---ends the script with its error.
+---```lua
+---local test = require "agentlua.test"
+---test.case("the branch lands", function(t)
+---  local repo = t.repo { ["notes.txt"] = "teh end\n" }
+---  local run = t.run { "tidy.lua", repo = repo, model = "tidy_model.lua" }
+---  t.equal(run.code, 0, run.stderr)
+---  t.contains(repo:read "notes.txt", "the end")
+---end)
+---```
 ---@async
 ---@param name string
 ---@param fn fun(t: test.Context)
@@ -150,6 +159,7 @@ function t.run(spec) end
 ---@field path string
 local repo = {}
 
+---What a command in a repository of a case gets.
 ---@class test.ShellOptions
 ---Variables on top of the case's own (default: none).
 ---@field env? table<string, string>

@@ -11,13 +11,18 @@ use crate::error::{Kind, Result, ResultExt};
 
 #[derive(Args)]
 #[command(after_help = "Where it goes, for you alone:\n\n  \
-    bash        agentlua completions bash > ~/.local/share/bash-completion/completions/agentlua\n  \
-    zsh         agentlua completions zsh > ~/.zfunc/_agentlua\n              \
-                with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc\n  \
-    fish        agentlua completions fish > ~/.config/fish/completions/agentlua.fish\n  \
-    elvish      agentlua completions elvish >> ~/.config/elvish/rc.elv\n  \
-    powershell  agentlua completions powershell >> $PROFILE\n  \
-    man         agentlua completions man > ~/.local/share/man/man1/agentlua.1\n\n\
+    bash:\n    \
+      echo 'source <(agentlua completions bash)' >> ~/.bashrc\n  \
+    zsh, with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc:\n    \
+      agentlua completions zsh > ~/.zfunc/_agentlua\n  \
+    fish:\n    \
+      agentlua completions fish > ~/.config/fish/completions/agentlua.fish\n  \
+    elvish:\n    \
+      agentlua completions elvish >> ~/.config/elvish/rc.elv\n  \
+    powershell:\n    \
+      agentlua completions powershell >> $PROFILE\n  \
+    man agentlua:\n    \
+      agentlua completions man > ~/.local/share/man/man1/agentlua.1\n\n\
     The folder has to be there. A new shell knows them.")]
 pub(super) struct Completions {
     /// The shell, or `man` for the manual page

@@ -58,6 +58,8 @@ pub struct Function {
     pub name: String,
     /// What it does; paragraphs are separated by an empty line, other lines belong together.
     pub doc: String,
+    /// How it is used, as lines of Lua; empty without an example.
+    pub example: String,
     /// Its parameters.
     pub params: Vec<Param>,
     /// What it returns.
@@ -99,6 +101,8 @@ pub struct Class {
     pub parents: Vec<String>,
     /// What it is.
     pub doc: String,
+    /// How it is used, as lines of Lua; empty without an example.
+    pub example: String,
     /// Its own fields, in their order.
     pub fields: Vec<Field>,
     /// How it is called, if it can be.
@@ -281,6 +285,15 @@ mod tests {
         assert!(tables.iter().any(|class| class.name == "git.MergeOptions"), "{tables:?}");
         let options = manual.fields(manual.class("git.MergeOptions").unwrap());
         assert!(options.contains_key("repo") && options.contains_key("strategy"));
+        let all = manual.function("agent.all").unwrap();
+        assert!(!all.doc.contains("```") && all.doc.ends_with("have unwound."), "{}", all.doc);
+        assert!(
+            all.example.starts_with("local outcomes = agent.all {\n  api = {"),
+            "{}",
+            all.example
+        );
+        assert!(all.example.ends_with("docs.branch)"), "{}", all.example);
+        assert!(manual.class("shlib").unwrap().example.contains("sh(\"npm test\""));
         assert_eq!(manual.function("task.await").unwrap().name, "task:await");
         assert_eq!(manual.class("agent.Task").unwrap().variable.as_deref(), Some("task"));
         assert!(manual.members("log").count() >= 4);

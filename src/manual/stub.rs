@@ -8,6 +8,9 @@ use super::{Alias, Class, Entry, Field, Function, Page, Param, Return, Type};
 #[derive(Default)]
 struct Block {
     prose: Vec<String>,
+    /// The lines of an example, and whether more are to come.
+    example: Vec<String>,
+    in_example: bool,
     class: Option<Class>,
     alias: Option<Alias>,
     function: Function,
@@ -31,19 +34,30 @@ pub(super) fn page(name: &'static str, text: &str) -> Result<Page> {
 
 impl Block {
     fn take(&mut self, line: &str, page: &mut Page) -> Result<()> {
-        if let Some(tag) = line.strip_prefix("---@") {
+        if self.in_example {
+            let Some(code) = line.strip_prefix("---") else { bail!("the example does not end") };
+            self.in_example = code != "```";
+            if self.in_example {
+                self.example.push(code.to_owned());
+            }
+            Ok(())
+        } else if line == "---```lua" {
+            self.in_example = true;
+            Ok(())
+        } else if let Some(tag) = line.strip_prefix("---@") {
             let (tag, rest) = tag.split_once(' ').unwrap_or((tag, ""));
             self.tag(tag, rest, page)
         } else if let Some(value) = line.strip_prefix("---| ") {
             self.value(value)
         } else if let Some(prose) = line.strip_prefix("---") {
-            self.prose.push(prose.trim_end().to_owned());
+            self.prose.push(prose.trim().to_owned());
             Ok(())
         } else if let Some(declared) = line.strip_prefix("function ") {
             let Some((name, _)) = declared.split_once('(') else { bail!("no parameters") };
             let mut function = std::mem::take(&mut self.function);
             name.clone_into(&mut function.name);
             function.doc = self.prose();
+            function.example = self.example();
             page.entries.push(Entry::Function(function));
             Ok(())
         } else if let Some((variable, "{}")) = line.split_once(" = ") {
@@ -70,8 +84,12 @@ impl Block {
                     name: name.to_owned(),
                     parents: parents.map(str::to_owned).collect(),
                     doc: self.prose(),
+                    example: self.example(),
                     ..Class::default()
                 });
+            }
+            "field" | "alias" if !self.example.is_empty() => {
+                bail!("examples stand with functions and classes")
             }
             "field" => {
                 let (name, ty) = rest.split_once(' ').context("a field without a type")?;
@@ -122,31 +140,25 @@ impl Block {
         self.prose.clear();
     }
 
-    /// Returns the prose so far: lines of a paragraph become one, those of a code block stay.
+    /// Returns the example so far, as it is.
+    fn example(&mut self) -> String {
+        std::mem::take(&mut self.example).join("\n")
+    }
+
+    /// Returns the prose so far: lines of a paragraph become one.
     fn prose(&mut self) -> String {
-        let (mut text, mut is_code) = (String::new(), false);
+        let mut text = String::new();
         for line in self.prose.drain(..) {
-            let is_fence = line.starts_with("```");
-            if is_fence || is_code {
-                if !text.is_empty() && !text.ends_with('\n') {
-                    text.push('\n');
-                }
-                text.extend([line.as_str(), "\n"]);
-                is_code ^= is_fence;
-                continue;
-            }
-            let line = line.trim();
             match (line.is_empty(), text.is_empty() || text.ends_with('\n')) {
                 (true, true) => {}
                 (true, false) => text.push_str("\n\n"),
-                (false, true) => text.push_str(line),
+                (false, true) => text.push_str(&line),
                 (false, false) => {
                     text.push(' ');
-                    text.push_str(line);
+                    text.push_str(&line);
                 }
             }
         }
-        text.truncate(text.trim_end().len());
         text
     }
 }

@@ -3,6 +3,7 @@
 # agentlua, scripts, benches, and the blocks of the README, of docs/ and of the types themselves. A warning
 # fails. The cases in tests/lua misuse the API on purpose and catch errors that a checker knows nothing
 # about, so of them it is asked whether names, arguments and types are there: see tests/editor/cases.json.
+# A block that shows a mistake says more than `lua` behind its fence, and is left out.
 #
 #     tests/editor/run.sh
 set -euo pipefail
@@ -36,10 +37,11 @@ check() {
 
 # Writes each block of Lua in the file $1 to a file of its own, at the lines where it stands.
 blocks() {
-  awk -v out="$work/blocks/$(basename "$1")" '
+  local name=${1#"$root/"}
+  awk -v out="$work/blocks/${name//\//_}" '
     { line = $0; sub(/^---/, "", line) }
     line ~ /^```/ && file { close(file); file = ""; next }
-    line ~ /^```lua/ { file = out "." NR ".lua"; for (i = 1; i <= NR; i++) print "" > file; next }
+    line == "```lua" { file = out "." NR ".lua"; for (i = 1; i <= NR; i++) print "" > file; next }
     file { print line > file }
   ' "$1"
 }
@@ -61,9 +63,9 @@ for word in qeury 'fields in type `agent.Query`: `prompt`' worktreepath '"three"
 done
 
 mkdir "$work/blocks"
-for file in "$root"/README.md "$root"/docs/*.md "$root"/lua/types/*.lua; do
-  [ ! -f "$file" ] || blocks "$file"
-done
+while IFS= read -r file; do
+  blocks "$file"
+done < <(find "$root/README.md" "$root/lua/types" "$root/docs" -name '*.md' -o -name '*.lua' 2>/dev/null)
 echo "editor: $(find "$work/blocks" -name '*.lua' | wc -l) blocks of Lua in documents"
 
 failed=0

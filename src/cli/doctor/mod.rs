@@ -26,8 +26,8 @@ use crate::journal::NewRun;
 
 #[derive(Args)]
 #[command(
-    after_help = "Nothing is changed, nothing is sent, and keys are not shown. A problem keeps agents from\n\
-                  working; a warning does not, and is good to know of.\n\n\
+    after_help = "Nothing is changed, nothing is sent, and keys are not shown. A problem keeps agents \
+                  from working; a warning does not, and is good to know of.\n\n\
                   Exit codes: 0 agents can work, 1 there is a problem."
 )]
 pub(super) struct Doctor {

@@ -24,10 +24,11 @@ const TEST: (&str, &str) = ("first_test.lua", include_str!("../../../lua/start/f
 
 #[derive(Args)]
 #[command(
-    after_help = "It writes .agentlua/types/, which says to an editor with a Lua language server what agentlua\n\
-                  has; .luarc.json, which tells the server of it (one that is there gets the entry\n\
-                  added); and first.lua with a test that needs no key. A file that is there stays as it\n\
-                  is; only the types are written anew by each call, after an update say."
+    after_help = "It writes .agentlua/types/, from which an editor with a Lua language server knows what \
+                  agentlua has; .luarc.json, which tells the server of it (one that is there gets the \
+                  entry added); and first.lua, with a test that needs no key.\n\n\
+                  A file that is there stays as it is; only the types are written anew by each call, \
+                  after an update say."
 )]
 pub(super) struct Init {
     /// The project's folder, which is made if need be [default: this one]
@@ -182,6 +183,6 @@ fn next(dir: Option<&Path>, lacks: Option<&str>, style: &Styles) -> String {
         let _ = writeln!(text, "  cd {}", dir.display());
     }
     text + "  agentlua test             plays the agents: no key, no network\n  \
-            agentlua run first.lua    has a model do it: ANTHROPIC_API_KEY or OPENAI_API_KEY\n  \
+            agentlua run first.lua    has a model do it, with your key\n  \
             agentlua doctor           says what is missing here, if anything is\n"
 }
