@@ -27,6 +27,8 @@ const AT_ONCE: usize = 4;
 /// Pauses before what looks only is asked again.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+/// The least that is waited for a limit, whatever GitHub says.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// Redirects in a row.
 const REDIRECTS: usize = 3;
 
@@ -107,9 +109,9 @@ impl Github {
     /// Usage, for a GITHUB_API_URL that is no address, or a token that no header can carry.
     pub fn new(variable: impl Fn(&str) -> Option<String>, events: Events) -> Result<Self> {
         let address = variable("GITHUB_API_URL").unwrap_or_else(|| PUBLIC.to_owned());
-        let mut base = http::url(&address).map_err(|why| {
-            Error::usage(format!("GITHUB_API_URL: {why}"))
-                .hint("GITHUB_API_URL=https://HOST/api/v3")
+        let mut base = http::url(&address).map_err(|_| {
+            let why = "GITHUB_API_URL is no address of a server";
+            Error::usage(why).hint("GITHUB_API_URL=https://HOST/api/v3")
         })?;
         if !base.username().is_empty() || base.password().is_some() {
             let why = "GITHUB_API_URL has a user in it: the token belongs into GITHUB_TOKEN";
@@ -171,13 +173,13 @@ impl Github {
                     None => return Err(error),
                 },
                 Tried::Limited(wait) => {
+                    let wait = wait.max(LEAST_WAIT);
                     let Some(left) = patience.checked_sub(wait) else {
                         return Err(asked.limited(wait.as_secs()));
                     };
-                    // A limit that never says how long must end, too.
-                    patience = left.saturating_sub(Duration::from_secs(1));
+                    patience = left;
                     if self.gate.close(wait) {
-                        let seconds = wait.as_secs().max(1);
+                        let seconds = wait.as_secs();
                         self.events.warn(format!(
                             "GitHub's rate limit is spent: asking again in {seconds} s"
                         ));
@@ -214,6 +216,7 @@ impl Github {
         };
         Asked {
             what: format!("{} {}", question.method, question.path),
+            path: question.path.clone(),
             host,
             has_token: self.has_token(),
             looks: question.looks(),

@@ -9,6 +9,8 @@ use crate::error::{Error, Kind};
 pub(super) struct Asked {
     /// Method and path, such as `GET /repos/octo/hello/pulls`.
     pub what: String,
+    /// The path alone.
+    pub path: String,
     /// The API's host, with its port.
     pub host: String,
     /// Whether a token went with it.
@@ -58,7 +60,7 @@ impl Asked {
 
     /// Makes the error of a refusal.
     pub fn refused(&self, status: u16, body: &[u8]) -> Error {
-        let Self { what, host, .. } = self;
+        let Self { what, path, host, .. } = self;
         let said = said(body);
         let told = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
         let error = match status {
@@ -71,12 +73,12 @@ impl Asked {
             ),
             403 => self.error(format!("`{what}` is not allowed{told}")).hint("set GITHUB_TOKEN"),
             404 if self.has_token => self
-                .error(format!("there is no `{what}` at GitHub, or the token may not see it"))
+                .error(format!("there is no `{path}` at GitHub, or the token may not see it"))
                 .hint("check the name; a private repository needs a token with access to it"),
             404 => self
-                .error(format!("there is no `{what}` at GitHub that everybody may see"))
+                .error(format!("there is no `{path}` at GitHub that everybody may see"))
                 .hint("check the name; a private repository needs a token: set GITHUB_TOKEN"),
-            410 => self.error(format!("`{what}` is gone or turned off at GitHub{told}")),
+            410 => self.error(format!("`{path}` is gone or turned off at GitHub{told}")),
             422 => self.error(format!("GitHub cannot do `{what}`{told}")),
             500.. => self.unsure(
                 self.error(format!("GitHub at `{host}` failed at `{what}` ({status}){told}")),
