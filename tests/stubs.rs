@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
 /// Classes of options, and the functions that take them.
-const OPTIONS: [(&str, &[&str]); 27] = [
+const OPTIONS: [(&str, &[&str]); 33] = [
     ("agent.Query", &["agent.query"]),
     ("agent.GroupOptions", &["agent.all", "agent.map", "agent.pipeline"]),
     ("agent.ModelOptions", &["agent.model"]),

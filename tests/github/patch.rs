@@ -5,7 +5,7 @@ use crate::stage::Stage;
 #[test]
 fn a_patch_is_read_back_as_git_tells_it() {
     let stage = Stage::new();
-    let long: String = (0..40).map(|line| format!("line {line}\n")).collect();
+    let long: String = "line\n".repeat(40);
     for (path, text) in [
         ("gone.txt", "a\n-- b\n"),
         ("long.txt", &long),

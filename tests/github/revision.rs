@@ -32,8 +32,8 @@ fn a_pull_request_is_fetched_when_it_is_needed() {
         )
     );
     stage.repo.assert_untouched(&before, &["refs/agentlua/"]);
-    let held = stage.repo.git(&["rev-parse", "refs/agentlua/pulls/octo/hello/2"]);
-    assert_eq!(held, head);
+    let kept = stage.repo.git(&["rev-parse", "refs/agentlua/pulls/octo/hello/2"]);
+    assert_eq!(kept, head);
     assert!(
         !stage.repo.path().join(".git/FETCH_HEAD").exists() || {
             let text = std::fs::read_to_string(stage.repo.path().join(".git/FETCH_HEAD")).unwrap();
