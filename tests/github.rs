@@ -10,11 +10,23 @@ mod home;
 #[expect(dead_code, reason = "shared with tests that need other parts of it")]
 mod repo;
 
+#[path = "github/faults.rs"]
+mod faults;
+#[path = "github/origin.rs"]
+mod origin;
+#[path = "github/patch.rs"]
+mod patch;
 #[path = "github/read.rs"]
 mod read;
+#[path = "github/review_prs.rs"]
+mod review_prs;
+#[path = "github/revision.rs"]
+mod revision;
 #[path = "github/server.rs"]
 mod server;
 #[path = "github/shapes.rs"]
 mod shapes;
 #[path = "github/stage.rs"]
 mod stage;
+#[path = "github/write.rs"]
+mod write;

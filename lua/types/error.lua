@@ -35,5 +35,11 @@
 ---@field merge? git.FailedMerge
 ---The push that was rejected.
 ---@field push? git.FailedPush
+---The status that GitHub refused with, such as `404`.
+---@field status? integer
+---Where the pull request is that is there already.
+---@field url? string
+---Its number.
+---@field number? integer
 ---What the items of `agent.race` raised, by their keys.
 ---@field errors? table<any, agent.Error|any>

@@ -65,7 +65,7 @@ pub fn read(lua: &Lua, host: &Arc<Host>, options: &mut Options) -> Result<(Site,
             None => None,
         },
         Some(value @ LuaValue::UserData(_)) => Some(Asked::There(there(options, &value)?)),
-        Some(LuaValue::Table(table)) if is_outcome(&table)? => {
+        Some(LuaValue::Table(table)) if is_outcome(&table)? || revision::is_pull(&table) => {
             Some(Asked::There(there(options, &LuaValue::Table(table))?))
         }
         Some(LuaValue::Table(table)) => {

@@ -3,8 +3,8 @@
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue, LINK, LOCATION};
-use reqwest::{Client, ClientBuilder, Method, Response, Url, redirect};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LINK, LOCATION};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response, Url, redirect};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -19,7 +19,7 @@ use crate::http;
 /// The API that is asked when nothing else is said.
 const PUBLIC: &str = "https://api.github.com";
 /// How long to wait for the head of an answer, and then for each further piece.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 /// The most bytes of one answer.
 const MOST: usize = 64 << 20;
 /// Requests at once: more trip GitHub's secondary limits.
@@ -27,6 +27,8 @@ const AT_ONCE: usize = 4;
 /// Pauses before what looks only is asked again.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_secs(2), Duration::from_secs(5)];
+/// The least that is waited for a limit, whatever GitHub says.
+const LEAST_WAIT: Duration = Duration::from_secs(1);
 /// Redirects in a row.
 const REDIRECTS: usize = 3;
 
@@ -104,12 +106,12 @@ impl Github {
     /// Reads from the environment which GitHub is meant, and the token. Opens nothing.
     ///
     /// # Errors
-    /// Usage, for a GITHUB_API_URL that is no address, or a token that no header can carry.
+    /// Usage, for a `GITHUB_API_URL` that is no address, or a token that no header can carry.
     pub fn new(variable: impl Fn(&str) -> Option<String>, events: Events) -> Result<Self> {
         let address = variable("GITHUB_API_URL").unwrap_or_else(|| PUBLIC.to_owned());
-        let mut base = http::url(&address).map_err(|why| {
-            Error::usage(format!("GITHUB_API_URL: {why}"))
-                .hint("GITHUB_API_URL=https://HOST/api/v3")
+        let mut base = http::url(&address).map_err(|_| {
+            let why = "GITHUB_API_URL is no address of a server";
+            Error::usage(why).hint("GITHUB_API_URL=https://HOST/api/v3")
         })?;
         if !base.username().is_empty() || base.password().is_some() {
             let why = "GITHUB_API_URL has a user in it: the token belongs into GITHUB_TOKEN";
@@ -124,7 +126,9 @@ impl Github {
         let mut token = token
             .transpose()
             .map_err(|_| Error::usage("GITHUB_TOKEN holds characters that no header can carry"))?;
-        token.iter_mut().for_each(|token| token.set_sensitive(true));
+        if let Some(token) = &mut token {
+            token.set_sensitive(true);
+        }
         let (gate, places) = (Gate::default(), Semaphore::new(AT_ONCE));
         Ok(Self { base, token, events, gate, places })
     }
@@ -171,13 +175,13 @@ impl Github {
                     None => return Err(error),
                 },
                 Tried::Limited(wait) => {
+                    let wait = wait.max(LEAST_WAIT);
                     let Some(left) = patience.checked_sub(wait) else {
                         return Err(asked.limited(wait.as_secs()));
                     };
-                    // A limit that never says how long must end, too.
-                    patience = left.saturating_sub(Duration::from_secs(1));
+                    patience = left;
                     if self.gate.close(wait) {
-                        let seconds = wait.as_secs().max(1);
+                        let seconds = wait.as_secs();
                         self.events.warn(format!(
                             "GitHub's rate limit is spent: asking again in {seconds} s"
                         ));
@@ -214,6 +218,7 @@ impl Github {
         };
         Asked {
             what: format!("{} {}", question.method, question.path),
+            path: question.path.clone(),
             host,
             has_token: self.has_token(),
             looks: question.looks(),
@@ -233,29 +238,16 @@ impl Github {
     }
 
     async fn try_once(&self, question: &Question, url: Url, asked: &Asked) -> Result<Tried> {
-        let client = if http::is_local(&self.base) { &*DIRECT } else { &*PROXIED };
-        let client =
-            client.as_ref().map_err(|why| Error::internal(format!("cannot set up HTTP: {why}")))?;
-        let mut request = client
-            .request(question.method.clone(), url.clone())
-            .header(ACCEPT, question.accept)
-            .header("x-github-api-version", "2022-11-28");
-        if let Some(token) = &self.token {
-            request = request.header(AUTHORIZATION, token.clone());
-        }
-        if let Some(body) = &question.body {
-            request = request.header("content-type", "application/json").body(body.to_string());
-        }
         let broken = |why: &str| Ok(Tried::Broken(asked.unreachable(why)));
-        let response = match timeout(SILENCE, request.send()).await {
+        let response = match timeout(SILENCE, self.request(question, url.clone())?.send()).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return broken(&http::innermost(&error.without_url())),
             Err(_) => return broken(&format!("no answer for {} s", SILENCE.as_secs())),
         };
-        let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if status.is_redirection() {
-            let to = header(LOCATION.as_str()).and_then(|to| url.join(&to).ok());
+            let to = header(LOCATION.as_str()).and_then(|to| url.join(to).ok());
             // 301 and 302 turn other methods into GET, which nobody means.
             let keeps = question.looks() || matches!(status.as_u16(), 307 | 308);
             return match to.filter(|_| keeps) {
@@ -263,13 +255,12 @@ impl Github {
                 None => Err(asked.unusable(&format!("a redirect ({})", status.as_u16()))),
             };
         }
-        let next = header(LINK.as_str()).and_then(|link| next_of(&link, &url));
-        let headers = response.headers().clone();
         let body = match read(response).await {
             Ok(body) => body,
             Err(why) => return broken(&why),
         };
         if status.is_success() {
+            let next = header(LINK.as_str()).and_then(|link| next_of(link, &url));
             let answer = Answer { body, next, asked: asked.clone() };
             // Cut off on the way, or a page of somebody in between.
             let is_json = question.accept.ends_with("json");
@@ -278,13 +269,30 @@ impl Github {
                 _ => Tried::Answered(answer),
             });
         }
-        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let message = String::from_utf8_lossy(&body);
         if let Some(wait) = wait_of(status.as_u16(), header, &message, SystemTime::now()) {
             return Ok(Tried::Limited(wait));
         }
         let error = asked.refused(status.as_u16(), &body);
         if status.is_server_error() { Ok(Tried::Broken(error)) } else { Err(error) }
+    }
+
+    fn request(&self, question: &Question, url: Url) -> Result<RequestBuilder> {
+        let client = if http::is_local(&self.base) { &*DIRECT } else { &*PROXIED };
+        let trouble = |why: &String| Error::internal(format!("cannot set up HTTP: {why}"));
+        let mut request = client
+            .as_ref()
+            .map_err(trouble)?
+            .request(question.method.clone(), url)
+            .header(ACCEPT, question.accept)
+            .header("x-github-api-version", "2022-11-28");
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, token.clone());
+        }
+        if let Some(body) = &question.body {
+            request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        Ok(request)
     }
 }
 

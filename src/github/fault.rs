@@ -9,6 +9,8 @@ use crate::error::{Error, Kind};
 pub(super) struct Asked {
     /// Method and path, such as `GET /repos/octo/hello/pulls`.
     pub what: String,
+    /// The path alone.
+    pub path: String,
     /// The API's host, with its port.
     pub host: String,
     /// Whether a token went with it.
@@ -18,30 +20,24 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    fn error(&self, message: String) -> Error {
-        Error::new(Kind::Io, message)
-    }
-
     /// Makes the error of a connection that failed.
     pub fn unreachable(&self, why: &str) -> Error {
         let Self { what, host, .. } = self;
-        let error = self.error(format!("cannot ask GitHub at `{host}` for `{what}`: {why}"));
+        let error = io(format!("cannot ask GitHub at `{host}` for `{what}`: {why}"));
         self.unsure(error)
     }
 
     /// Makes the error of an answer that nobody can use.
     pub fn unusable(&self, what: &str) -> Error {
         let Self { what: asked, host, .. } = self;
-        self.error(format!("`{host}` answered `{asked}` with {what}"))
+        io(format!("`{host}` answered `{asked}` with {what}"))
             .hint("is GITHUB_API_URL the address of a GitHub API? of an Enterprise host it ends with `/api/v3`")
     }
 
     /// Makes the error of a redirect to another host, or of one too many.
     pub fn astray(&self, to: &str) -> Error {
         let Self { what, host, .. } = self;
-        self.error(format!(
-            "`{host}` answered `{what}` with a redirect to `{to}`, which is not followed"
-        ))
+        io(format!("`{host}` answered `{what}` with a redirect to `{to}`, which is not followed"))
     }
 
     /// Makes the error of a limit that ends later than anybody waits.
@@ -49,39 +45,37 @@ impl Asked {
         let minutes = seconds.div_ceil(60);
         let why = format!("GitHub's rate limit is spent, for {minutes} more minutes");
         let error = Error::new(Kind::Timeout, why).with("reason", json!("rate_limit"));
-        match self.has_token {
-            true => error.hint("go on later with `agentlua resume`"),
-            false => error
-                .hint("set GITHUB_TOKEN: with a token there are 5000 requests an hour, without 60"),
+        if self.has_token {
+            return error.hint("go on later with `agentlua resume`");
         }
+        error.hint("set GITHUB_TOKEN: with a token there are 5000 requests an hour, without 60")
     }
 
     /// Makes the error of a refusal.
     pub fn refused(&self, status: u16, body: &[u8]) -> Error {
-        let Self { what, host, .. } = self;
+        let Self { what, path, host, .. } = self;
         let said = said(body);
         let told = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
         let error = match status {
-            401 if self.has_token => self
-                .error(format!("GitHub does not know the token{told}"))
+            401 if self.has_token => io(format!("GitHub does not know the token{told}"))
                 .hint("is GITHUB_TOKEN still valid, and of the host that GITHUB_API_URL names?"),
-            401 => self.error(format!("`{what}` needs a token{told}")).hint("set GITHUB_TOKEN"),
-            403 if self.has_token => self.error(format!("the token may not `{what}`{told}")).hint(
+            401 => io(format!("`{what}` needs a token{told}")).hint("set GITHUB_TOKEN"),
+            403 if self.has_token => io(format!("the token may not `{what}`{told}")).hint(
                 "give the token in GITHUB_TOKEN that permission, and access to the repository",
             ),
-            403 => self.error(format!("`{what}` is not allowed{told}")).hint("set GITHUB_TOKEN"),
-            404 if self.has_token => self
-                .error(format!("there is no `{what}` at GitHub, or the token may not see it"))
-                .hint("check the name; a private repository needs a token with access to it"),
-            404 => self
-                .error(format!("there is no `{what}` at GitHub that everybody may see"))
+            403 => io(format!("`{what}` is not allowed{told}")).hint("set GITHUB_TOKEN"),
+            404 if self.has_token => {
+                io(format!("there is no `{path}` at GitHub, or the token may not see it"))
+                    .hint("check the name; a private repository needs a token with access to it")
+            }
+            404 => io(format!("there is no `{path}` at GitHub that everybody may see"))
                 .hint("check the name; a private repository needs a token: set GITHUB_TOKEN"),
-            410 => self.error(format!("`{what}` is gone or turned off at GitHub{told}")),
-            422 => self.error(format!("GitHub cannot do `{what}`{told}")),
-            500.. => self.unsure(
-                self.error(format!("GitHub at `{host}` failed at `{what}` ({status}){told}")),
-            ),
-            _ => self.error(format!("GitHub refused `{what}` ({status}){told}")),
+            410 => io(format!("`{path}` is gone or turned off at GitHub{told}")),
+            422 => io(format!("GitHub cannot do `{what}`{told}")),
+            500.. => {
+                self.unsure(io(format!("GitHub at `{host}` failed at `{what}` ({status}){told}")))
+            }
+            _ => io(format!("GitHub refused `{what}` ({status}){told}")),
         };
         error.with("status", json!(status))
     }
@@ -94,6 +88,10 @@ impl Asked {
             error.hint("it may have happened all the same: look before you do it again")
         }
     }
+}
+
+fn io(message: String) -> Error {
+    Error::new(Kind::Io, message)
 }
 
 /// Returns what GitHub says went wrong: its message, and those of its list of errors.

@@ -203,7 +203,7 @@ impl Github {
                 let is_it = |object: &Value| {
                     let is_new = object["created_at"].as_str().is_some_and(|at| at >= since);
                     let is_it = is_new && same(&object["body"], body);
-                    Ok(is_it.then(|| comment_of(object)).transpose()?)
+                    is_it.then(|| comment_of(object)).transpose()
                 };
                 Ok(self.list(question, Pages::All, is_it).await?.pop())
             }
@@ -214,7 +214,7 @@ impl Github {
                     let is_new = object["submitted_at"].as_str().is_some_and(|at| at >= since);
                     let is_it =
                         is_new && object["state"] == state && same(&object["body"], &review.body);
-                    Ok(is_it.then(|| review_of(object)).transpose()?)
+                    is_it.then(|| review_of(object)).transpose()
                 };
                 Ok(self.list(question, Pages::All, is_it).await?.pop())
             }

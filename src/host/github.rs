@@ -103,6 +103,8 @@ impl Host {
                 ));
             }
         }
+        // What cannot be taken back is written down for good, also before the first agent.
+        self.begin_home().await?;
         let since = stamp(SystemTime::now().checked_sub(SLACK).unwrap_or(SystemTime::UNIX_EPOCH));
         self.begin_step(&place, &json!({ "since": since })).await?;
         let done = self.beside(async move { github.write(&write).await }).await??;
@@ -116,7 +118,7 @@ fn slug_of(remote: &Remote, github: &Github) -> Result<Slug> {
     let (name, host) = (&remote.name, github.host());
     let hint = "name the repository: `repo = \"owner/name\"`";
     let elsewhere = |where_: &str| {
-        let why = format!("the remote `{name}` leads to {where_}, which is not at `{host}`");
+        let why = format!("the remote `{name}` leads to {where_}, and not to `{host}`");
         let error = Error::new(Kind::Git, why);
         match host {
             "github.com" => {

@@ -262,7 +262,7 @@ impl Host {
     }
 
     /// Lets the run begin in its own store, before any agent; returns that.
-    async fn begin_home(&self) -> Result<Arc<Store>> {
+    pub(in crate::host) async fn begin_home(&self) -> Result<Arc<Store>> {
         let (store, fleet) = (self.home_store().await?, Arc::clone(&self.fleet));
         let home = Arc::clone(&store);
         self.beside(async move { fleet.begin_home(home).await }).await??;

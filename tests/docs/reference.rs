@@ -165,6 +165,7 @@ impl Reference {
         if !class.doc.is_empty() {
             let _ = writeln!(text, "{}\n", class.doc);
         }
+        example(text, &class.example);
         let global = class.variable.as_deref().unwrap_or(stub.name);
         if let Some(module) = &stub.module {
             let is_global = stub.name != "test" && stub.name != "patterns";
@@ -181,6 +182,7 @@ impl Reference {
 
     fn function(&self, text: &mut String, function: &Function, page: &str) {
         let _ = writeln!(text, "## {}\n\n{}\n", heading(function), function.doc);
+        example(text, &function.example);
         for param in &function.params {
             let optional = if param.optional { ", may be left out" } else { "" };
             let doc = if param.doc.is_empty() { String::new() } else { format!(": {}", param.doc) };
@@ -221,6 +223,7 @@ impl Reference {
         if !class.doc.is_empty() {
             let _ = writeln!(text, "{}\n", class.doc);
         }
+        example(text, &class.example);
         let parents: Vec<String> =
             class.parents.iter().map(|name| self.named(name, page)).collect();
         if !parents.is_empty() {
@@ -314,6 +317,12 @@ impl Reference {
             None if name.len() == 1 => "any".to_owned(),
             None => name.to_owned(),
         }
+    }
+}
+
+fn example(text: &mut String, example: &str) {
+    if !example.is_empty() {
+        let _ = writeln!(text, "```lua\n{example}\n```\n");
     }
 }
 

@@ -52,6 +52,8 @@ pub struct Hub {
     /// What the next requests whose path begins so are answered with.
     pub faults: VecDeque<(String, Fault)>,
     pub seen: Vec<Seen>,
+    /// The most items of a page, if fewer than GitHub gives.
+    pub most: usize,
 }
 
 /// A server, for as long as it is held.
@@ -148,13 +150,14 @@ impl Hub {
             }
             ("GET", ["repos", _, "hello", "pulls"]) => {
                 let state = parameter(&seen.query, "state").unwrap_or("open");
-                let head = parameter(&seen.query, "head").map(|head| head.replace("%3A", ":"));
+                let head = parameter(&seen.query, "head")
+                    .map(|head| head.replace("%3A", ":").replace("%2F", "/"));
                 let is_wanted = |pull: &&Value| {
                     (state == "all" || pull["state"] == state)
                         && head.as_ref().is_none_or(|head| pull["head"]["label"] == **head)
                 };
                 let found = self.pulls.iter().filter(is_wanted).cloned().collect();
-                page(found, seen, port)
+                page(found, seen, (port, self.most))
             }
             ("GET", ["repos", _, "hello", "pulls", n]) => {
                 let found = self.pulls.iter().find(|pull| pull["number"] == number(n));
@@ -167,12 +170,14 @@ impl Hub {
                     None => said(404, "Not Found"),
                 }
             }
-            ("GET", ["repos", _, "hello", "issues"]) => page(self.issues.clone(), seen, port),
+            ("GET", ["repos", _, "hello", "issues"]) => {
+                page(self.issues.clone(), seen, (port, self.most))
+            }
             ("GET", ["repos", _, "hello", "issues", _, "comments"]) => {
-                page(self.comments.clone(), seen, port)
+                page(self.comments.clone(), seen, (port, self.most))
             }
             ("GET", ["repos", _, "hello", "pulls", _, "reviews"]) => {
-                page(self.reviews.clone(), seen, port)
+                page(self.reviews.clone(), seen, (port, self.most))
             }
             ("POST", _) if !seen.headers.contains_key("authorization") => {
                 said(401, "Requires authentication")
@@ -224,11 +229,12 @@ impl Hub {
 }
 
 /// Answers with a page of a list, and links as GitHub writes them.
-fn page(items: Vec<Value>, seen: &Seen, port: u16) -> Response {
+fn page(items: Vec<Value>, seen: &Seen, (port, most): (u16, usize)) -> Response {
     let number = |name: &str, default: usize| {
         parameter(&seen.query, name).and_then(|text| text.parse().ok()).unwrap_or(default)
     };
-    let (size, page) = (number("per_page", 30).min(100), number("page", 1));
+    let (size, page) =
+        (number("per_page", 30).min(if most == 0 { 100 } else { most }), number("page", 1));
     let last = items.len().div_ceil(size).max(1);
     let shown: Vec<Value> = items.into_iter().skip((page - 1) * size).take(size).collect();
     let mut response = whole(200, &json!(shown));

@@ -43,17 +43,14 @@ pub fn pull(number: u64, branch: &str, head: &str, base: &str) -> Value {
 /// Lets it come from a fork; nothing of a fork that is gone.
 pub fn from_fork(mut pull: Value, owner: Option<&str>) -> Value {
     let branch = pull["head"]["ref"].as_str().unwrap().to_owned();
-    match owner {
-        Some(owner) => {
-            pull["head"]["repo"] = repo(owner);
-            pull["head"]["user"] = user(owner);
-            pull["head"]["label"] = json!(format!("{owner}:{branch}"));
-        }
-        None => {
-            pull["head"]["repo"] = Value::Null;
-            pull["head"]["user"] = Value::Null;
-            pull["head"]["label"] = json!(format!("unknown:{branch}"));
-        }
+    let gone = || json!({ "repo": null, "user": null, "label": format!("unknown:{branch}") });
+    let there = |owner: &str| {
+        let label = format!("{owner}:{branch}");
+        json!({ "repo": repo(owner), "user": user(owner), "label": label })
+    };
+    let of_fork = owner.map_or_else(gone, there);
+    for name in ["repo", "user", "label"] {
+        pull["head"][name] = of_fork[name].clone();
     }
     pull
 }

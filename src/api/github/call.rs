@@ -35,7 +35,7 @@ pub async fn api(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaValue
     if method != Method::GET {
         let call_path = Task::current()?.next_path("github");
         let done = host.write_github(call_path, Write::Api { method, path, body }).await?;
-        return Ok(value::to_lua(&lua, &done)?);
+        return to_lua(&lua, &done);
     }
     let (path, mut query) = match path.split_once('?') {
         Some((path, query)) => (path.to_owned(), pairs(query)),
@@ -44,7 +44,15 @@ pub async fn api(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaValue
     query.extend(parameters(body)?);
     let question = Question { query, ..Question::get(path) };
     let answer = ask(&host, |github| async move { github.look(question).await }).await?;
-    Ok(value::to_lua(&lua, &answer)?)
+    to_lua(&lua, &answer)
+}
+
+/// Returns an answer; one without a body is nil.
+fn to_lua(lua: &Lua, answer: &Value) -> Returned<LuaValue> {
+    match answer {
+        Value::Null => Ok(LuaValue::Nil),
+        answer => Ok(value::to_lua(lua, answer)?),
+    }
 }
 
 /// Puts the repository in the place of `{owner}/{repo}`.

@@ -148,6 +148,7 @@ impl Help<'_> {
         }
         text.push('\n');
         text.push_str(&self.wrapped(&function.doc, "  "));
+        text.push_str(&example(&function.example));
         let params = function.params.iter().map(|param| {
             let doc = if param.doc.is_empty() { String::new() } else { format!(": {}", param.doc) };
             (param.name.clone(), format!("{}{doc}", param.ty))
@@ -176,6 +177,7 @@ impl Help<'_> {
         let Styles { bold, reset, .. } = self.style;
         let mut text = format!("{bold}{name}{reset}\n");
         text.push_str(&self.wrapped(&class.doc, "  "));
+        text.push_str(&example(&class.example));
         let fields = self.manual.fields(class);
         let own = class.fields.iter().map(|field| &field.name);
         let inherited = fields.keys().filter(|name| class.fields.iter().all(|f| f.name != **name));
@@ -307,6 +309,15 @@ fn described(field: &Field) -> (String, String) {
 }
 
 /// Returns the first sentence, with the default that follows in parentheses.
+/// Returns the lines of an example, as code.
+fn example(code: &str) -> String {
+    if code.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = code.lines().map(|line| format!("    {line}").trim_end().to_owned()).collect();
+    format!("\n{}\n", lines.join("\n"))
+}
+
 fn first_sentence(doc: &str) -> String {
     let paragraph = doc.split("\n\n").next().unwrap_or_default();
     let end = paragraph.match_indices(". ").map(|(at, _)| at + 1).find(|end| {
