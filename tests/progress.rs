@@ -104,17 +104,19 @@ fn of_hundreds_of_agents_some_are_shown_and_the_rest_is_counted() {
     screen.shows("40 running (16 shown), 260 queued · ");
     let text = screen.text();
     assert!(text.lines().any(|line| line.chars().count() > 100), "{text}");
-    // Narrower: lines that the terminal breaks anew are taken away all the same.
+    // Narrower: lines that the terminal breaks anew are taken away all the same. (What it has moved out of
+    // sight meanwhile is out of reach.)
     screen.resizes((100, 40));
-    screen.wait("lines for 100 columns", |text| {
-        let mut all = text.lines().filter(|line| is_row(line)).peekable();
-        all.peek().is_some() && all.all(|line| line.chars().count() < 100)
+    screen.wait_in_sight("one block for 100 columns", |text| {
+        let fits = |line: &str| line.chars().count() < 100;
+        let is_one = rows(text) == 16 && text.matches(" running").count() == 1;
+        is_one && text.lines().filter(|line| is_row(line)).all(fits)
     });
-    screen.wait("one block", |text| rows(text) == 16 && text.matches(" running").count() == 1);
     screen.presses("C-c");
     screen.left_with(130);
-    let text = screen.text();
+    let text = screen.in_sight();
     assert_eq!(rows(&text), 0, "{text}");
+    let text = screen.text();
     assert!(text.contains("interrupted: agents are stopped"), "{text}");
     assert!(text.contains("300 cancelled"), "{text}");
 }
