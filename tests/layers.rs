@@ -22,7 +22,7 @@ const LAYERS: [&[&str]; 13] = [
 ];
 
 /// Crates and the only places that may name them.
-const HOMES: [(&str, &[&str]); 19] = [
+const HOMES: [(&str, &[&str]); 18] = [
     ("mlua", &["vm", "api"]),
     ("git2", &["git"]),
     ("reqwest", &["model/http", "http", "tool/web_fetch", "tool/mcp/http", "github"]),
@@ -31,7 +31,6 @@ const HOMES: [(&str, &[&str]); 19] = [
     ("clap", &["cli", "api/arguments"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
-    ("indicatif", &["cli"]),
     ("full_moon", &["check"]),
     ("rusqlite", &["journal"]),
     ("cap_std", &["workspace", "git/worktree/include"]),

@@ -16,8 +16,9 @@ return agent.model {
   reply = function(request)
     local fate = request.prompt:match("^%w+")
     if request.turn == 1 then
+      local command = fate == "look" and "ls" or "touch " .. request.prompt:gsub("%W", "-")
       return {
-        tools = { { name = "Bash", input = { command = "touch " .. request.prompt:gsub("%W", "-") } } },
+        tools = { { name = "Bash", input = { command = command } } },
         usage = { input_tokens = 1200, output_tokens = 34 },
       }
     end
@@ -75,7 +76,10 @@ fn three_agents_have_a_line_each_and_scroll_up_when_they_end() {
     let at = |what: &str| text.find(what).unwrap_or_else(|| panic!("no {what:?}: {text}"));
     assert!(at("it begins") < at("billing: failed"), "{text}");
     assert!(at("it is over") < at("3 agents: 2 done, 1 failed"), "{text}");
-    assert!(at("  failed  billing") < at("the model has had enough"), "{text}");
+    assert!(
+        at("  failed  billing") < at("\n      model `acted`: the model has had enough"),
+        "{text}"
+    );
     assert!(text.contains("\nlook: agentlua diff agent-"), "{text}");
     assert!(text.contains("\nland: agentlua merge agent-"), "{text}");
     assert!(text.contains("\ngo on: agentlua resume run-"), "{text}");
@@ -87,7 +91,7 @@ fn of_hundreds_of_agents_some_are_shown_and_the_rest_is_counted() {
     let script = r#"
       local jobs = {}
       for i = 1, 300 do
-        jobs[i] = { prompt = "good work " .. i, label = "src/module_" .. i, read_only = true }
+        jobs[i] = { prompt = "look at " .. i, label = "src/module_" .. i, read_only = true }
       end
       agent.all_settled(jobs)
     "#;
@@ -100,17 +104,19 @@ fn of_hundreds_of_agents_some_are_shown_and_the_rest_is_counted() {
     screen.shows("40 running (16 shown), 260 queued · ");
     let text = screen.text();
     assert!(text.lines().any(|line| line.chars().count() > 100), "{text}");
-    // Narrower, in the middle of it: what a terminal breaks anew is taken away all the same.
-    screen.resizes((60, 40));
-    screen.wait("lines for 60 columns", |text| {
-        let mut all = text.lines().filter(|line| is_row(line)).peekable();
-        all.peek().is_some() && all.all(|line| line.chars().count() < 60)
+    // Narrower: lines that the terminal breaks anew are taken away all the same. (What it has moved out of
+    // sight meanwhile is out of reach.)
+    screen.resizes((100, 40));
+    screen.wait_in_sight("one block for 100 columns", |text| {
+        let fits = |line: &str| line.chars().count() < 100;
+        let is_one = rows(text) == 16 && text.matches(" running").count() == 1;
+        is_one && text.lines().filter(|line| is_row(line)).all(fits)
     });
-    screen.wait("one block", |text| rows(text) == 16 && text.matches(" running").count() == 1);
     screen.presses("C-c");
     screen.left_with(130);
-    let text = screen.text();
+    let text = screen.in_sight();
     assert_eq!(rows(&text), 0, "{text}");
+    let text = screen.text();
     assert!(text.contains("interrupted: agents are stopped"), "{text}");
     assert!(text.contains("300 cancelled"), "{text}");
 }

@@ -93,7 +93,7 @@ fn normalised(text: &str, home: &Home) -> String {
         (r"agent-[0-9a-f]{4,32}", "agent-ID"),
         (r"run-[0-9a-f]{8}", "run-ID"),
         (r"script-[0-9a-f]{8}", "script-ID"),
-        (r"work-[0-9a-f]{10}/", "work-HASH/"),
+        (r"work-[0-9a-f]{10}\b", "work-HASH"),
         (r"\b[0-9a-f]{40}\b", "COMMIT"),
         (r"\([0-9a-f]{10}\)", "(COMMIT)"),
         (r"\b[0-9.]+ (ms|s)\b", "TIME"),

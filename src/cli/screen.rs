@@ -176,11 +176,12 @@ impl Block {
         self.returns = 0;
         let is_same = lines == self.lines;
         self.lines = lines;
-        if self.shown.is_empty() {
-            self.draw(out, size);
-        } else if !self.has_room(size) {
+        // Rows that are one broken line to the terminal must go before others can take their place.
+        let is_broken = self.shown.iter().any(|width| *width >= size.columns);
+        if self.shown.is_empty() || is_broken || !self.has_room(size) {
             self.erase(out, size);
-        } else if !is_same || self.shown.iter().any(|width| *width >= size.columns) {
+            self.draw(out, size);
+        } else if !is_same {
             up(out, rows(&self.shown, size) - 1);
             self.put(out, size);
             out.extend(b"\x1b[J");

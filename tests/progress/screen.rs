@@ -46,7 +46,7 @@ impl Screen {
     }
 
     fn captured(&self, args: &[&str]) -> String {
-        let output = self.tmux(&[&["capture-pane", "-p", "-J", "-S", "-2000"], args].concat());
+        let output = self.tmux(&[&["capture-pane", "-p"], args].concat());
         let text = String::from_utf8_lossy(&output.stdout);
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         format!("\n{}\n", lines.join("\n").trim_end())
@@ -54,19 +54,33 @@ impl Screen {
 
     /// Returns what it shows, with what has scrolled up, as lines without blanks at their ends.
     pub fn text(&self) -> String {
+        self.captured(&["-J", "-S", "-2000"])
+    }
+
+    /// Returns the lines that are in sight, as they stand there.
+    pub fn in_sight(&self) -> String {
         self.captured(&[])
     }
 
-    /// Returns that with its styles.
+    /// Returns all of it with its styles.
     pub fn styled(&self) -> String {
-        self.captured(&["-e"])
+        self.captured(&["-J", "-S", "-2000", "-e"])
     }
 
     /// Waits until `done` says so of the text on the screen.
     pub fn wait(&self, what: &str, done: impl Fn(&str) -> bool) {
+        Self::wait_for(what, || self.text(), done);
+    }
+
+    /// Waits until `done` says so of the lines that are in sight.
+    pub fn wait_in_sight(&self, what: &str, done: impl Fn(&str) -> bool) {
+        Self::wait_for(what, || self.in_sight(), done);
+    }
+
+    fn wait_for(what: &str, look: impl Fn() -> String, done: impl Fn(&str) -> bool) {
         let start = Instant::now();
         loop {
-            let text = self.text();
+            let text = look();
             if done(&text) {
                 return;
             }
