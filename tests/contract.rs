@@ -264,7 +264,7 @@ fn every_name_in_lua_works_or_says_that_it_is_not_built() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(found["works"] > 100 && found["later"] > 10, "{found:?}");
+    assert!(found["works"] > 200, "{found:?}");
 }
 
 #[test]
