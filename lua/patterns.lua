@@ -7,9 +7,15 @@ local patterns = {}
 -- What they have in common ------------------------------------------------------------------------
 
 -- Returns a copy of a query, with more said.
+---@param query agent.Query|string
+---@param more table<string, any>
+---@return agent.Query
 local function with(query, more)
-  local copy = {}
-  for name, value in pairs(type(query) == "string" and { prompt = query } or query) do
+  if type(query) == "string" then
+    query = { prompt = query }
+  end
+  local copy = { prompt = query.prompt }
+  for name, value in pairs(query) do
     copy[name] = value
   end
   for name, value in pairs(more) do
@@ -232,7 +238,7 @@ function patterns.best_of(query, opts)
     query = opts.query or nil,
   })
   for place = 2, #ranking do
-    local loser = ranking[place].candidate
+    local loser = ranking[place].candidate --[[@as agent.Outcome]]
     if loser.branch then
       agent.remove(loser, { force = true })
     end

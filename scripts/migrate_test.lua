@@ -20,6 +20,7 @@ return agent.model {
 }
 ]]
 
+---@type test.Repo
 local repo
 
 local function migrate(t, ...)

@@ -28,6 +28,7 @@ return agent.model {
 }
 ]]
 
+---@type test.Repo
 local repo
 
 test.setup(function(t)

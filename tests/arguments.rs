@@ -208,6 +208,9 @@ fn it_is_nobodys_line_that_is_to_blame_for_what_was_typed() {
     assert_eq!(last["error"]["kind"], "usage");
     assert_eq!(last["error"]["hint"], "did you mean `--post`?");
     assert!(last["error"]["at"].is_null());
+    let ran = home.run(&["run", "review.lua", "--pots"]);
+    let whole = "error: `review.lua` has no option `--pots`\n\nhint: did you mean `--post`?\n";
+    assert_eq!(ran.stderr, whole);
     let caught = typed(
         "local ok, e = pcall(agent.args, { { '--n', 'integer' } }) print(ok, e.kind, e.at, e.hint)",
         &["--n=x"],

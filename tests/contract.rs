@@ -6,7 +6,6 @@
 #[expect(dead_code, reason = "shared with tests that need a repository")]
 mod home;
 
-use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
@@ -249,23 +248,16 @@ fn settings_without_a_flag_are_known() {
 }
 
 #[test]
-fn every_name_in_lua_works_or_says_that_it_is_not_built() {
+fn every_name_in_lua_works() {
     let home = repository();
     home.write("main.lua", include_str!("contract/api.lua"));
     let mut command = home.command(&["run", "main.lua"]);
     let ran = Ran::of(command.env("GITHUB_API_URL", nobody_there()));
-    let mut found = BTreeMap::from([("works", 0), ("later", 0)]);
-    let mut wrong = Vec::new();
-    for line in ran.stdout.lines() {
-        let (_, verdict) = line.split_once('\t').unwrap_or((line, "no verdict"));
-        match found.get_mut(verdict) {
-            Some(count) => *count += 1,
-            None => wrong.push(line),
-        }
-    }
+    let (works, wrong): (Vec<&str>, Vec<&str>) =
+        ran.stdout.lines().partition(|line| line.ends_with("\tworks"));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert!(found["works"] > 100 && found["later"] > 0, "{found:?}");
+    assert!(works.len() > 200, "{}", ran.stdout);
 }
 
 #[test]

@@ -558,9 +558,22 @@ fn a_real_conflict_is_foreseen() {
 fn shipped_scripts_can_be_planned() {
     let home = repository();
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
-    for (name, agents) in [("demo.lua", 3), ("fan_out.lua", 4), ("best_of.lua", 4)] {
+    home.write("src/a/code.sh", "");
+    for (typed, agents) in [
+        ("demo.lua", 3),
+        ("fan_out.lua", 4),
+        // Each try, and a panel of three.
+        ("best_of.lua", 6),
+        ("generate_tests.lua src/a/code.sh", 1),
+        ("migrate.lua --task Migrate. src/a src/b", 2),
+        ("migrate.lua --task Migrate. --sequential src/a src/b", 2),
+        ("pipeline.lua src/a/code.sh", 3),
+    ] {
+        let mut typed = typed.split(' ');
+        let name = typed.next().unwrap();
         let path = scripts.join(name).display().to_string();
-        let ran = home.run(&["run", "--dry-run", &path]);
+        let mut command = home.command(&["run", "--dry-run", &path]);
+        let ran = Ran::of(command.args(typed));
         let count = format!("\n{agents} agents, ");
         assert!(ran.stdout.contains(&count), "{name}\n{}\n{}", ran.stdout, ran.stderr);
     }

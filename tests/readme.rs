@@ -6,7 +6,7 @@ mod home;
 
 use std::path::Path;
 
-use home::{Home, Ran};
+use home::Home;
 
 const MODEL: &str = r#"
 return agent.model {

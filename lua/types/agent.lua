@@ -1,14 +1,18 @@
 ---@meta agentlua.agent
 
 ---What a script says of its arguments: a list of them, and what it does.
----@class agent.ArgsOptions: agent.Argument[]
+---@class agent.ArgsOptions
+---The arguments, in the order of the help; those that go by their place in the order in which they are typed.
+---@field [integer] agent.Argument
 ---What the script does, for `--help` (default: nothing is said).
 ---@field about? string
 
 ---An argument of a script: a list of names, `"task"` for one that goes by its place and `"--limit"`, `"-n"` or both
 ---for an option, and of its type: `"string"` (default), `"integer"`, `"number"`, `"boolean"`, `"file"` and
 ---`"directory"` (which have to exist), or a list of the words that are allowed.
----@class agent.Argument: (string|string[])[]
+---@class agent.Argument
+---Its names and its type.
+---@field [integer] string|string[]
 ---What it is when nothing is typed; a list with `many` (default: nil, `false` for a boolean, an empty list with `many`).
 ---@field default? any
 ---Whether it has to be typed (default: false).

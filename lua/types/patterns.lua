@@ -45,6 +45,11 @@ local patterns = {}
 ---What the judges said of it.
 ---@field notes string[]
 
+---A try as a panel sees it.
+---@class patterns.Try: patterns.Place
+---The outcome.
+---@field candidate agent.Outcome
+
 ---The options of `patterns.best_of`: those of `patterns.judge`, whose `task` is the query's prompt.
 ---@class patterns.BestOptions: patterns.JudgeOptions
 ---How many agents try (default: 3).
@@ -104,7 +109,7 @@ function patterns.judge(candidates, opts) end
 ---@param query agent.Query|string
 ---@param opts? patterns.BestOptions
 ---@return agent.Outcome outcome
----@return patterns.Place[] ranking
+---@return patterns.Try[] ranking
 function patterns.best_of(query, opts) end
 
 ---Calls `find` until nothing new is found, and returns all that was found, the number of rounds, and whether that is all:

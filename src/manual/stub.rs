@@ -92,6 +92,11 @@ impl Block {
                 bail!("examples stand with functions and classes")
             }
             "field" => {
+                // What a list holds is for editors; here it is told by the prose of the class.
+                if rest.starts_with('[') {
+                    self.prose.clear();
+                    return Ok(());
+                }
                 let (name, ty) = rest.split_once(' ').context("a field without a type")?;
                 let (name, optional) = optional(name);
                 let field = Field { name, optional, ty: whole(ty)?, doc: self.prose() };

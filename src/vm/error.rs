@@ -160,7 +160,9 @@ impl Uncaught {
         let mut raw = !is_error(lua, raised);
         let mut error = from_lua(lua, raised, Kind::Internal);
         let trail = task.trail_of(raised);
-        let frames = trail.as_ref().map(|t| traceback::frames(&t.traceback)).unwrap_or_default();
+        // One of ours that has no line is about what was typed: no frame of the script is to blame.
+        let blamed = trail.as_ref().filter(|_| raw || error.at.is_some());
+        let frames = blamed.map(|t| traceback::frames(&t.traceback)).unwrap_or_default();
         if let (true, LuaValue::String(_)) = (raw, raised) {
             (error.at, error.message) = traceback::claimed_position(&error.message, &frames);
             if error.message == OUT_OF_MEMORY {

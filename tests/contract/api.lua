@@ -1,16 +1,13 @@
--- Walks the Lua side of the product contract, and prints a line `name<TAB>works`, `name<TAB>later` or
--- `name<TAB>what is wrong` for each name in it. The tables are copied from the contract.
+-- Walks the Lua side of the product contract, and prints a line `name<TAB>works` or `name<TAB>what is wrong` for each name in it. The tables are copied from the contract.
 local function say(name, verdict)
   print(name .. "\t" .. verdict:gsub("%s+", " "))
 end
 
--- Says whether `f` works, or whether it is a usage error that it is not built yet.
+-- Says whether `f` works.
 local function try(name, f, ...)
   local ok, e = pcall(f, ...)
   if ok then
     say(name, "works")
-  elseif tostring(e):find("is not built yet", 1, true) and e.kind == "usage" then
-    say(name, "later")
   elseif name:find("^github%.") and e.kind ~= "usage" then
     -- It was taken, and there is no GitHub.
     say(name, "works")

@@ -10,7 +10,7 @@ use crate::event::Usage;
 
 /// Returns an event as a line of text without the agent; nothing for what is shown otherwise.
 pub(super) fn line(object: &Value, style: &Styles) -> Option<String> {
-    let Styles { red, yellow, green, dim, reset, .. } = style;
+    let Styles { red, yellow, green, bold, dim, reset } = style;
     let text = |name: &str| plain(&word(object, name).replace('\n', " "));
     let count = |name: &str| object.get(name).and_then(Value::as_u64).unwrap_or_default();
     if word(object, "type") == "result" {
@@ -49,6 +49,7 @@ pub(super) fn line(object: &Value, style: &Styles) -> Option<String> {
                 _ => format!("{yellow}not verified{reset}: {message}"),
             }
         }
+        "phase" => format!("{bold}{}{reset}", text("name")),
         "worktree_removed" => "nothing changed; its worktree is removed".to_owned(),
         "merged" => match word(object, "status") {
             "up_to_date" => format!("{}: {} has it already", text("branch"), text("into")),

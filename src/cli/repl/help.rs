@@ -314,7 +314,8 @@ fn example(code: &str) -> String {
     if code.is_empty() {
         return String::new();
     }
-    let lines: Vec<String> = code.lines().map(|line| format!("    {line}").trim_end().to_owned()).collect();
+    let lines: Vec<String> =
+        code.lines().map(|line| format!("    {line}").trim_end().to_owned()).collect();
     format!("\n{}\n", lines.join("\n"))
 }
 
