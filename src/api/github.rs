@@ -1,8 +1,8 @@
 //! The global `github`.
 
 mod call;
-mod create;
-mod review;
+pub(super) mod create;
+pub(super) mod review;
 
 use std::sync::Arc;
 
@@ -17,23 +17,25 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Shape, Task};
 
-const PULLS: Shape = Shape {
+pub(super) const PULLS: Shape = Shape {
     function: "github.pulls",
     known: &["state", "base", "head", "limit", "repo"],
     later: &[],
     instead: &[("per_page", "all pages are followed; `limit` asks for fewer")],
 };
 
-const ISSUES: Shape = Shape {
+pub(super) const ISSUES: Shape = Shape {
     function: "github.issues",
     known: &["state", "labels", "assignee", "limit", "repo"],
     later: &[],
     instead: &[("per_page", "all pages are followed; `limit` asks for fewer")],
 };
 
-const PULL: Shape = Shape { function: "github.pull", known: &["repo"], later: &[], instead: &[] };
-const DIFF: Shape = Shape { function: "github.diff", known: &["repo"], later: &[], instead: &[] };
-const COMMENT: Shape =
+pub(super) const PULL: Shape =
+    Shape { function: "github.pull", known: &["repo"], later: &[], instead: &[] };
+pub(super) const DIFF: Shape =
+    Shape { function: "github.diff", known: &["repo"], later: &[], instead: &[] };
+pub(super) const COMMENT: Shape =
     Shape { function: "github.comment", known: &["repo"], later: &[], instead: &[] };
 
 const STATES: [&str; 3] = ["open", "closed", "all"];

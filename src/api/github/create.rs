@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape, Task};
 
-const CREATE: Shape = Shape {
+pub(in crate::api) const CREATE: Shape = Shape {
     function: "github.create_pull",
     known: &["head", "base", "title", "body", "draft", "remote", "repo"],
     later: &[],

@@ -12,14 +12,14 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape, Task};
 
-const REVIEW: Shape = Shape {
+pub(in crate::api) const REVIEW: Shape = Shape {
     function: "github.review",
     known: &["body", "event", "comments", "repo"],
     later: &[],
     instead: &[],
 };
 
-const COMMENT: Shape = Shape {
+pub(in crate::api) const COMMENT: Shape = Shape {
     function: "github.review: comments",
     known: &["path", "line", "side", "start_line", "body"],
     later: &[],
