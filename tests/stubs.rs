@@ -282,7 +282,7 @@ fn results_have_the_fields_that_may_be_read() {
         compared.insert(kind.to_owned());
     }
     assert_eq!(
-        in_sources(r#"(?m)^        "([a-z ]+)" => (?:(?:\{\s*)?&\[|outcome::|test::)"#),
+        in_sources(r#"(?m)^        "([a-z ]+)" => (?:(?:\{\s*)?&\[|outcome::|test::|&github::)"#),
         compared
     );
 }
