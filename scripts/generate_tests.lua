@@ -42,7 +42,7 @@ for _, file in ipairs(args.files) do
   }
 end
 
-agent.phase("writing tests for " .. #args.files .. " files")
+agent.phase("writing tests")
 local results = agent.all_settled(queries)
 
 local row = "%-28s %-10s %-28s %s"

@@ -574,7 +574,7 @@ fn shipped_scripts_can_be_planned() {
         let path = scripts.join(name).display().to_string();
         let mut command = home.command(&["run", "--dry-run", &path]);
         let ran = Ran::of(command.args(typed));
-        let count = format!("\n{agents} agents, ");
+        let count = format!("\n{agents} agent{}, ", if agents == 1 { "" } else { "s" });
         assert!(ran.stdout.contains(&count), "{name}\n{}\n{}", ran.stdout, ran.stderr);
     }
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
