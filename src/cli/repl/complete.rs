@@ -29,8 +29,8 @@ pub(super) fn complete(
     if let Some((start, words)) = command::completions(manual, text) {
         return (start, words.into_iter().map(plain).collect());
     }
-    let line = text.rsplit('\n').next().unwrap_or_default();
-    if line.len() < text.len() && line.trim().is_empty() {
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    if last_line.len() < text.len() && last_line.trim().is_empty() {
         // At the start of a further line Tab is for the eye.
         return (text.len(), vec![plain("  ".to_owned())]);
     }
