@@ -31,7 +31,11 @@ pub fn lines(view: &View, size: Size, style: &Styles) -> Vec<String> {
     // The last column stays free: a letter there would make some terminals begin another line.
     let columns = size.columns.saturating_sub(1);
     let plan = Plan::of(&view.rows, columns);
-    let mut lines: Vec<String> = view.rows.iter().map(|row| plan.line(row, style)).collect();
+    let mut lines = Vec::new();
+    // Where a line has no room for what its agent is doing the counts have to do.
+    if plan.doing > 0 {
+        lines.extend(view.rows.iter().map(|row| plan.line(row, style)));
+    }
     lines.push(footer(view, columns, style));
     lines
 }
