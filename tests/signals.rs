@@ -240,7 +240,10 @@ fn a_script_from_standard_input() {
     let output = child.wait_with_output().expect("its end");
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stdout), "one\n");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "error: here\n  at stdin:2\n");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error: here\n  at stdin:2\n  2 | error('here')\n    | ^^^^^\n"
+    );
     let home_has = std::fs::read_dir(home.beside("home")).expect("the home").count();
     assert_eq!(home_has, 0, "a run without agents writes nothing, no history either");
 }
@@ -274,7 +277,7 @@ fn errors_that_nobody_caught() {
         ),
         (
             "local ok, e = pcall(function() error('first') end)\n\nerror(e, 0)",
-            "error: first\n  at main.lua:1\n  1 | local ok, e = pcall(function() error('first') end)\n    |                                    ^^^^^\n  from main chunk (main.lua:3)\n",
+            "error: first\n  at main.lua:1\n  1 | local ok, e = pcall(function() error('first') end)\n    |                                ^^^^^\n  from main chunk (main.lua:3)\n",
         ),
         ("local s = ('x'):rep(3 << 29)", "error: not enough memory for the script\n"),
         (

@@ -66,8 +66,8 @@ failures
 shop_test.lua: has the items
   the cart: not equal
   at shop_test.lua:4
-  4 | t.equal(cart, { total = 300, items = { "tea", "cup" } }, "the cart")
-    | ^^^^^^^
+  4 |   t.equal(cart, { total = 300, items = { "tea", "cup" } }, "the cart")
+    |   ^^^^^^^
     expected: { items = { "tea", "cup" }, total = 300 }
       actual: { items = { "tea", "pot" }, total = 300 }
     at items[2]: "pot" instead of "cup"
@@ -78,8 +78,8 @@ shop_test.lua: has the items
 shop_test.lua: indexes nothing
   attempt to index a nil value (local 'x')
   at shop_test.lua:17
-  17 | return x.y
-     |        ^
+  17 |   return x.y
+     |          ^
 
 2 passed, 2 failed, 1 skipped in 2 files (TIME)
 "#;

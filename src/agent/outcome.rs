@@ -252,9 +252,6 @@ impl Outcome {
         if self.subtype != Subtype::ErrorDuringExecution {
             error.kind = self.subtype.kind();
         }
-        if error.hint.is_none() && error.kind != Kind::Cancelled {
-            error.hint = Some(format!("look at how it went: agentlua logs {}", self.id));
-        }
         error.with("outcome", self.to_json())
     }
 }

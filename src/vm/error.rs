@@ -184,6 +184,12 @@ impl Uncaught {
         if raw && let Some(hint) = clearer::misspelt(lua, &error) {
             error = error.hint(hint);
         }
+        if error.hint.is_none()
+            && error.kind != Kind::Cancelled
+            && let Some(id) = error.detail("outcome").and_then(|outcome| outcome["id"].as_str())
+        {
+            error.hint = Some(format!("look at how it went: agentlua logs {id}"));
+        }
         Self { error, raw, frames, items: trail.map(|t| t.items).unwrap_or_default() }
     }
 

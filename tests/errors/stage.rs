@@ -73,7 +73,7 @@ pub fn by_stdin(source: &str) -> String {
 /// Returns the block of the error and the exit code, without what differs from run to run.
 pub fn told(home: &Home, ran: &Ran) -> String {
     assert!(!ran.stderr.contains('\x1b'), "colour: {}", ran.stderr);
-    for sign in [".rs:", "mlua", "::", "panicked"] {
+    for sign in [".rs:", "mlua", "agentlua::", "panicked"] {
         assert!(!ran.stderr.contains(sign), "of our own code: {}", ran.stderr);
     }
     let start = ran.stderr.find("error: ").unwrap_or_default();

@@ -109,8 +109,6 @@ git.merge { branch = "one", into = "main", verify = "exit 3" }"#), @r#"
           at main.lua:3
           3 | git.merge { branch = "one", into = "main", verify = "exit 3" }
             |                                                     ^^^^^^^^
-
-        hint: `main` is as it was; what the check said is in `e.merge.output`
         [exit 1]
     "#);
 }

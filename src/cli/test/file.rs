@@ -113,7 +113,23 @@ enum Word {
     LeftOut,
     NotRun { name: String },
     Exit { code: i32, at: Option<String> },
-    Run { status: String, exit_code: i32, error: Option<Failure> },
+    Run { status: String, exit_code: i32, error: Option<Fault> },
+}
+
+/// What ended a run, as its last line has it. The way to it is in the block, which is in the output.
+#[derive(Deserialize)]
+struct Fault {
+    kind: Option<String>,
+    message: String,
+    hint: Option<String>,
+    at: Option<String>,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        let Fault { kind, message, hint, at } = fault;
+        Self { kind, hint, ..Self::new(message, at) }
+    }
 }
 
 /// What all files are run with.

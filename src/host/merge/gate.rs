@@ -112,7 +112,6 @@ impl Failure {
         let message = format!("{} after merging `{name}` into `{into}`", self.what);
         Error::new(Kind::Verify, message + &self.reason())
             .with("merge", json!({ "status": "verify_failed", "output": self.output }))
-            .hint(format!("`{into}` is as it was; what the check said is in `e.merge.output`"))
     }
 
     /// Returns the error for a target that is not good as it is.

@@ -70,7 +70,7 @@ none, e = agent.try_query {
   },
 }
 assert(none == nil and e.outcome.subtype == "error_structured_output", tostring(e))
-assert(e.outcome.structured_output == nil and e.hint:find("agentlua logs agent-", 1, true), e.hint)
+assert(e.outcome.structured_output == nil and e.hint == nil, tostring(e.hint))
 
 -- Schemas of other values than objects are wrapped for the model.
 outcome = query({ { file = "string" } }, { give { value = { { file = "a" } } } })
