@@ -7,7 +7,6 @@ mod command;
 #[path = "check/finds.rs"]
 mod finds;
 #[path = "support/home.rs"]
-#[expect(dead_code, reason = "shared with tests that run more")]
 mod home;
 #[path = "check/leaves.rs"]
 mod leaves;
