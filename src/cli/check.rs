@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use unicode_width::UnicodeWidthChar;
 
 use super::script::Script;
 use super::terminal::{Stdout, Styles, printable, say, stdout_styles, styles};
@@ -18,10 +19,10 @@ const SUFFIX: &str = ".lua";
 /// The arguments of `check`.
 #[derive(Args)]
 #[command(
-    after_help = "It finds what is no Lua, functions and options that there are not, options of the\n\
-                  wrong type, queries that are called where they have to be passed, and variables\n\
-                  that are defined nowhere. Modules beside a script are looked at with it. Folders\n\
-                  are searched for *.lua, save for what git ignores.\n\n\
+    after_help = "It finds what is no Lua, functions and options that there are not, options of\n\
+                  the wrong type, queries that are called where they have to be passed, and\n\
+                  variables that are defined nowhere. Modules beside a script are looked at with\n\
+                  it. Folders are searched for *.lua, save for what git ignores.\n\n\
                   Exit codes: 0 no errors (there may be warnings), 2 errors, or nothing to read."
 )]
 pub(super) struct Check {
@@ -148,8 +149,12 @@ fn block(finding: &Finding, texts: &Texts, style: &Styles) -> String {
         let number = finding.line;
         let margin = number.to_string().len();
         let _ = writeln!(text, "  {dim}{number} |{reset} {}", line.trim_end());
-        let before = " ".repeat(finding.column - 1);
-        let caret = "^".repeat(finding.end_column.saturating_sub(finding.column).max(1));
+        let wide = |from: usize, count: usize| {
+            line.chars().skip(from).take(count).filter_map(UnicodeWidthChar::width).sum::<usize>()
+        };
+        let (start, length) = (finding.column - 1, finding.end_column - finding.column);
+        let before = " ".repeat(wide(0, start));
+        let caret = "^".repeat(wide(start, length).max(1));
         let _ = writeln!(text, "  {dim}{:margin$} |{reset} {before}{colour}{caret}{reset}", "");
     }
     if let Some(hint) = &finding.hint {

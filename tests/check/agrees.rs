@@ -1,6 +1,7 @@
 //! What the check says of a value, Lua says too: it refuses nothing that would have been taken.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use agentlua::check::Severity;
 use agentlua::manual::Manual;
@@ -66,7 +67,7 @@ fn lua_refuses_what_the_check_refuses() {
                       ok and 'taken' or e.kind or 'raw', ok and '' or e.message or e)\nend\n"
         .to_owned();
     for index in &refused {
-        script.push_str(&format!("try({index}, function() return {} end)\n", lines[*index].1));
+        let _ = writeln!(script, "try({index}, function() return {} end)", lines[*index].1);
     }
     // A model is looked for before some options are read.
     home.write("model.lua", "return agent.model { reply = function() return 'x' end }\n");
