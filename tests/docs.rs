@@ -13,7 +13,7 @@
 //!
 //! Every agent is played by `tests/docs/model.lua`. Comments, which readers do not see, say what else
 //! there is: `setup: COMMAND` (before the first commit), `model` and the text of another one, `exit: N` (of
-//! what follows), `needs: FEATURE` (skipped while the feature is in `WAITING`).
+//! what follows).
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -34,10 +34,6 @@ use std::path::{Path, PathBuf};
 
 use page::Page;
 
-/// What pages speak of and this version lacks, with what shows it: a script, or a command line. A feature
-/// that is merged goes from here, which `what_is_waited_for_is_not_there` asks for.
-const WAITING: &[(&str, &str)] = &[];
-
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs")
 }
@@ -51,7 +47,7 @@ fn page(name: &str) -> Page {
 #[track_caller]
 fn plays(name: &str) {
     let page = page(name);
-    let failed = play::all(&page, WAITING);
+    let failed = play::all(&page);
     assert!(failed.is_empty(), "{}", failed.join("\n\n"));
 }
 

@@ -1,14 +1,13 @@
 //! `agentlua check FILE|DIR…`: mistakes in scripts, without running them; and the same before `run`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use unicode_width::UnicodeWidthChar;
 
+use super::diagnostic;
 use super::script::Script;
-use super::terminal::{Stdout, Styles, printable, say, stdout_styles, styles};
+use super::terminal::{Stdout, Styles, say, stdout_styles, styles};
 use crate::check::{self, Finding, Severity, folder_of};
 use crate::error::{Error, Result, ResultExt};
 use crate::files;
@@ -134,33 +133,9 @@ fn texts(scripts: &[check::Script]) -> Texts {
 
 /// Returns a finding as a block for people.
 fn block(finding: &Finding, texts: &Texts, style: &Styles) -> String {
-    let Styles { red, yellow, bold, dim, reset, .. } = style;
-    let (word, colour) = match finding.severity {
-        Severity::Error => ("error", red),
-        Severity::Warning => ("warning", yellow),
-    };
-    let mut text = String::new();
-    let _ = writeln!(text, "{colour}{word}{reset}: {bold}{}{reset}", finding.message);
-    let _ = writeln!(text, "  {dim}at{reset} {}:{}", finding.file, finding.line);
     let source = texts.get(&finding.file).cloned();
     let source = source.or_else(|| std::fs::read(&finding.file).ok()).unwrap_or_default();
-    if let Some(line) = source.split(|byte| *byte == b'\n').nth(finding.line - 1) {
-        let line = printable(&String::from_utf8_lossy(line));
-        let number = finding.line;
-        let margin = number.to_string().len();
-        let _ = writeln!(text, "  {dim}{number} |{reset} {}", line.trim_end());
-        let wide = |from: usize, count: usize| {
-            line.chars().skip(from).take(count).filter_map(UnicodeWidthChar::width).sum::<usize>()
-        };
-        let (start, length) = (finding.column - 1, finding.end_column - finding.column);
-        let before = " ".repeat(wide(0, start));
-        let caret = "^".repeat(wide(start, length).max(1));
-        let _ = writeln!(text, "  {dim}{:margin$} |{reset} {before}{colour}{caret}{reset}", "");
-    }
-    if let Some(hint) = &finding.hint {
-        let _ = writeln!(text, "\n{bold}hint{reset}: {hint}");
-    }
-    text
+    diagnostic::finding(finding, &source, style)
 }
 
 fn short(finding: &Finding) -> String {

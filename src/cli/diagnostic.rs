@@ -17,10 +17,10 @@ mod text;
 mod typed;
 
 use std::fmt::Write as _;
-use std::ops::Range;
 use std::slice::from_ref;
 
 use super::terminal::{Styles, columns, say, styles};
+use crate::check::{Finding, Severity};
 use crate::error::{Error, Kind};
 use crate::vm::{Uncaught, traceback};
 use text::Text;
@@ -31,39 +31,26 @@ const WIDTH: usize = 100;
 /// How many frames are shown of a deep stack, at its top and at its bottom.
 const FRAMES: (usize, usize) = (10, 5);
 
-/// A mistake in a script with its exact place, found without running it.
-pub struct Finding<'a> {
-    /// Whether it is a warning, and no error.
-    pub is_warning: bool,
-    /// What is wrong: a lower-case clause.
-    pub message: &'a str,
-    /// What to do about it.
-    pub hint: Option<&'a str>,
-    /// The file, as it was typed.
-    pub file: &'a str,
-    /// What is in it.
-    pub source: &'a [u8],
-    /// The bytes of `source` that are wrong, without a byte-order mark.
-    pub range: Range<usize>,
-}
-
-/// Returns the block for a mistake that was found without running anything.
-pub fn finding(finding: &Finding<'_>) -> String {
-    let style = styles();
-    let text = Text::new(finding.source);
-    let line = text.line_of(finding.range.start);
-    let start = text.line(line).map_or(0, |line| line.start);
-    let column = text.at(start..finding.range.start).chars().count() + 1;
-    let Styles { red, yellow, bold, dim, reset, .. } = &style;
-    let head = if finding.is_warning {
-        format!("{yellow}warning{reset}")
-    } else {
-        format!("{red}error{reset}")
+/// Returns the block for a mistake in `source` that was found without running it.
+pub fn finding(finding: &Finding, source: &[u8], style: &Styles) -> String {
+    let text = Text::new(source);
+    let Styles { red, yellow, bold, dim, reset, .. } = style;
+    let head = match finding.severity {
+        Severity::Warning => format!("{yellow}warning{reset}"),
+        Severity::Error => format!("{red}error{reset}"),
     };
     let mut block = format!("{head}: {bold}{}{reset}\n", finding.message);
-    let _ = writeln!(block, "  {dim}at{reset} {}:{line}:{column}", finding.file);
-    excerpt::write(&mut block, &text, line, from_ref(&finding.range), width(), &style);
-    write_hint(&mut block, finding.hint, &style);
+    let _ = writeln!(block, "  {dim}at{reset} {}:{}", finding.file, finding.line);
+    if let Some(line) = text.line(finding.line) {
+        let words = text.at(line.clone());
+        let byte = |column: usize| {
+            let found = words.char_indices().nth(column.saturating_sub(1));
+            line.start + found.map_or(words.len(), |(at, _)| at)
+        };
+        let range = byte(finding.column)..byte(finding.end_column);
+        excerpt::write(&mut block, &text, finding.line, from_ref(&range), width(), style);
+    }
+    write_hint(&mut block, finding.hint.as_deref(), style);
     block
 }
 

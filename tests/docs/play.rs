@@ -26,14 +26,14 @@ const FILES: [(&str, &str); 7] = [
 ];
 
 /// Plays every section of a page, and returns what went wrong.
-pub fn all(page: &Page, waiting: &[(&str, &str)]) -> Vec<String> {
+pub fn all(page: &Page) -> Vec<String> {
     let (next, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 while let Some(section) = page.sections.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let at = format!("{} § {}", page.name, section.title);
-                    if let Err(why) = one(section, waiting) {
+                    if let Err(why) = one(section) {
                         failed.lock().unwrap().push(format!("{at}: {why}"));
                     }
                 }
@@ -44,12 +44,11 @@ pub fn all(page: &Page, waiting: &[(&str, &str)]) -> Vec<String> {
 }
 
 /// Plays a section.
-fn one(section: &Section, waiting: &[(&str, &str)]) -> Result<(), String> {
+fn one(section: &Section) -> Result<(), String> {
     for block in &section.blocks {
         read(block)?;
     }
-    let is_missing = |name: &str| waiting.iter().any(|(waited, _)| *waited == name);
-    if section.blocks.is_empty() || section.noted("needs").any(|note| is_missing(&note.value)) {
+    if section.blocks.is_empty() {
         return Ok(());
     }
     let home = Home::new();

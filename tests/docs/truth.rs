@@ -1,11 +1,11 @@
-//! What the pages claim beside what they run: links, tests, files, and what is not there yet.
+//! What the pages claim beside what they run: links, tests, files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::home::{Home, Ran};
+use super::home::Home;
 use super::page::Page;
-use super::{WAITING, docs, page, play};
+use super::{docs, page, play};
 
 /// Returns the names of all pages, from `docs/`.
 pub fn pages() -> Vec<String> {
@@ -13,7 +13,7 @@ pub fn pages() -> Vec<String> {
     for folder in ["", "reference/"] {
         for entry in std::fs::read_dir(docs().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".md") {
+            if Path::new(&name).extension().is_some_and(|end| end == "md") {
                 names.push(format!("{folder}{name}"));
             }
         }
@@ -110,28 +110,4 @@ fn tests_that_are_named_exist() {
         }
     }
     assert!(seen.len() > 30, "{}", seen.len());
-}
-
-#[test]
-fn what_is_waited_for_is_not_there() {
-    let home = Home::new();
-    home.repository();
-    for (feature, probe) in WAITING {
-        home.write("typed", ":help\n");
-        let mut command = match probe.strip_prefix("$ ") {
-            Some(line) => home.command(&line.split(' ').collect::<Vec<_>>()),
-            None => {
-                home.write("main.lua", probe);
-                home.command(&["run", "main.lua"])
-            }
-        };
-        let ran = Ran::of(command.stdin(std::fs::File::open(home.path("typed")).unwrap()));
-        let said = format!("{}{}", ran.stdout, ran.stderr);
-        let is_missing = match *feature {
-            "patterns" => ran.code != 0,
-            "repl" => !said.contains(":agents"),
-            _ => said.contains("not built yet"),
-        };
-        assert!(is_missing, "`{feature}` is built: take it from WAITING in tests/docs.rs\n{said}");
-    }
 }
