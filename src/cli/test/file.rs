@@ -259,7 +259,7 @@ impl Reading {
             }
             Word::Exit { code, at } => self.exit = Some((code, at)),
             Word::Run { status, exit_code, error } => {
-                self.last = Some((status, exit_code, error));
+                self.last = Some((status, exit_code, error.map(Failure::from)));
             }
         }
     }
