@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 #[path = "support/home.rs"]
-#[expect(dead_code, reason = "shared with tests that write scripts")]
 mod home;
 
 #[path = "errors/agents.rs"]
