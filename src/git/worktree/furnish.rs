@@ -76,7 +76,7 @@ fn full(path: &Path, error: anyhow::Error) -> anyhow::Error {
         more => format!("; and {more} more"),
     };
     let free = size::free(path);
-    let is_full = text.contains("No space left on device")
+    let is_full = text.to_lowercase().contains("no space left on device")
         || (text.contains("unable to write") && free.is_some_and(|bytes| bytes < LITTLE));
     if !is_full {
         return if more.is_empty() { error } else { anyhow::anyhow!("{shown}{more}") };

@@ -382,7 +382,7 @@ mod tests {
         ask(&recorder).await;
         ask(&recorder).await;
         let error = recorder.finish(false).unwrap_err();
-        assert!(error.to_string().contains("No space left"), "{error}");
+        assert!(error.to_string().contains("no space left"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before");
     }
 
