@@ -1,6 +1,5 @@
-//! The product contract, name by name: each name in it works, or is a usage error that says that it
-//! is not built yet. None is unknown, and none is taken in silence. The tables here and in
-//! `tests/contract/api.lua` are copied from the contract.
+//! The product contract, name by name: each name in it works; none is unknown, and none is taken in silence.
+//! The tables here and in `tests/contract/api.lua` are copied from the contract.
 
 #[path = "support/home.rs"]
 #[expect(dead_code, reason = "shared with tests that need a repository")]

@@ -179,7 +179,7 @@ fn what_would_keep_an_agent_from_starting_is_told_before_anything_is_spent() {
         ("agent.query { prompt = 'x', branch = 'main/y' }", 1, "cannot stand beside `main`"),
         ("agent.query { prompt = 'x', base = 'nowhere' }", 1, "`nowhere` names no commit"),
         ("agent.query { prompt = 'x', branch = 'a..b' }", 1, "cannot be the name of a branch"),
-        ("agent.query { promt = 'x' }", 2, "did you mean `prompt`?"),
+        ("agent.query { ['pro' .. 'mt'] = 'x' }", 2, "did you mean `prompt`?"),
         ("agent.query { prompt = 'x', resume = 'agent-1234' }", 2, "has the id `agent-1234`"),
         ("agent.query { prompt = 'x', repo = '/' , worktree = true }", 1, "not inside a git repo"),
         (

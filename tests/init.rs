@@ -152,7 +152,7 @@ fn each_shell_gets_what_it_can_read() {
     assert_eq!(ran.stdout, "doctor\n", "{}", ran.stderr);
     let wrong = home.run(&["completions", "fihs"]);
     assert_eq!(wrong.code, 2);
-    assert!(wrong.stderr.contains("'fish'"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("did you mean `fish`?"), "{}", wrong.stderr);
 }
 
 #[test]

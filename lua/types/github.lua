@@ -228,7 +228,7 @@ function github.try_comment(n, body, options) end
 ---What it says as a whole (default: nothing, where there are comments).
 ---@field body? string
 ---What it comes to (default: `"COMMENT"`).
----@field event? "COMMENT"|"APPROVE"|"REQUEST_CHANGES"
+---@field event? "COMMENT"|"APPROVE"|"REQUEST_CHANGES"|"comment"|"approve"|"request_changes"
 ---What it says of lines (default: none).
 ---@field comments? github.ReviewComment[]
 

@@ -19,10 +19,9 @@ use crate::vm::{Args, Module, Options, Raised, Runtime, Shape};
 const LONGEST_PHASE: usize = 200;
 
 pub(super) const REMOVE: Shape =
-    Shape { function: "agent.remove", known: &["force"], later: &[], instead: &[] };
+    Shape { function: "agent.remove", known: &["force"], instead: &[] };
 
-pub(super) const LIST: Shape =
-    Shape { function: "agent.list", known: &["all"], later: &[], instead: &[] };
+pub(super) const LIST: Shape = Shape { function: "agent.list", known: &["all"], instead: &[] };
 
 /// Makes the module.
 #[expect(clippy::too_many_lines, reason = "a list of functions, each a few lines")]

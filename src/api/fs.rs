@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::vm::{Module, Options, Shape, value};
 
 pub(super) const REMOVE: Shape =
-    Shape { function: "fs.remove", known: &["recursive"], later: &[], instead: &[] };
+    Shape { function: "fs.remove", known: &["recursive"], instead: &[] };
 
 /// Makes the module.
 pub fn module(lua: &Lua, host: &Arc<Host>) -> LuaResult<LuaTable> {

@@ -25,13 +25,12 @@ use crate::vm::bridge::{Raised, Returned};
 use crate::vm::{Args, Module, Options, Runtime, Shape, Task};
 
 pub(super) const BRANCHES: Shape =
-    Shape { function: "git.branches", known: &["repo"], later: &[], instead: &[] };
+    Shape { function: "git.branches", known: &["repo"], instead: &[] };
 
 pub(super) const WORKTREES: Shape =
-    Shape { function: "git.worktrees", known: &["repo"], later: &[], instead: &[] };
+    Shape { function: "git.worktrees", known: &["repo"], instead: &[] };
 
-pub(super) const HEAD: Shape =
-    Shape { function: "git.head", known: &["repo"], later: &[], instead: &[] };
+pub(super) const HEAD: Shape = Shape { function: "git.head", known: &["repo"], instead: &[] };
 
 /// Makes the module.
 pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {

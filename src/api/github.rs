@@ -20,23 +20,21 @@ use crate::vm::{Args, Module, Options, Shape, Task};
 pub(super) const PULLS: Shape = Shape {
     function: "github.pulls",
     known: &["state", "base", "head", "limit", "repo"],
-    later: &[],
+
     instead: &[("per_page", "all pages are followed; `limit` asks for fewer")],
 };
 
 pub(super) const ISSUES: Shape = Shape {
     function: "github.issues",
     known: &["state", "labels", "assignee", "limit", "repo"],
-    later: &[],
+
     instead: &[("per_page", "all pages are followed; `limit` asks for fewer")],
 };
 
-pub(super) const PULL: Shape =
-    Shape { function: "github.pull", known: &["repo"], later: &[], instead: &[] };
-pub(super) const DIFF: Shape =
-    Shape { function: "github.diff", known: &["repo"], later: &[], instead: &[] };
+pub(super) const PULL: Shape = Shape { function: "github.pull", known: &["repo"], instead: &[] };
+pub(super) const DIFF: Shape = Shape { function: "github.diff", known: &["repo"], instead: &[] };
 pub(super) const COMMENT: Shape =
-    Shape { function: "github.comment", known: &["repo"], later: &[], instead: &[] };
+    Shape { function: "github.comment", known: &["repo"], instead: &[] };
 
 const STATES: [&str; 3] = ["open", "closed", "all"];
 

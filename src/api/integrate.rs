@@ -52,7 +52,7 @@ pub(super) const SHAPE: Shape = Shape {
         "idle_timeout",
         "env",
     ],
-    later: &[],
+
     instead: &[
         ("squash", "use `strategy = \"squash\"`"),
         ("target", "use `into`"),

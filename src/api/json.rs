@@ -8,7 +8,7 @@ use crate::error::{Error, Kind, Result};
 use crate::vm::{Module, Options, Shape, value};
 
 pub(super) const ENCODE: Shape =
-    Shape { function: "json.encode", known: &["indent"], later: &[], instead: &[] };
+    Shape { function: "json.encode", known: &["indent"], instead: &[] };
 
 /// Makes the module.
 pub fn module(lua: &Lua) -> LuaResult<LuaTable> {

@@ -34,7 +34,7 @@ impl LuaUserData for Handle {
         // It is not the handle's to end: others may wait for it.
         methods.add_meta_method("__close", |_, _, _: LuaMultiValue| Ok(()));
         methods.add_meta_method("__tostring", |_, this, ()| {
-            Ok(format!("task {} ({})", this.known.id(), this.row.borrow().status.as_str()))
+            Ok(format!("<task {} {}>", this.known.id(), this.row.borrow().status.as_str()))
         });
     }
 }

@@ -24,7 +24,7 @@ use crate::vm::{Callback, Options, Runtime, Shape, Task, chunk};
 pub(super) const WIRE: &str = "lua";
 
 pub(super) const SHAPE: Shape =
-    Shape { function: "agent.model", known: &["name", "reply"], later: &[], instead: &[] };
+    Shape { function: "agent.model", known: &["name", "reply"], instead: &[] };
 
 /// A model as the script wrote it.
 pub struct Written {

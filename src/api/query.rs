@@ -78,7 +78,7 @@ pub const SHAPE: Shape = Shape {
         "verify",
         "verify_attempts",
     ],
-    later: &[],
+
     instead: &[
         ("permission_mode", "use `read_only` and rules in `allowed_tools`"),
         ("output_format", "use `schema`"),

@@ -35,7 +35,7 @@ pub(super) const SHAPE: Shape = Shape {
         "replay_tools",
         "worktree",
     ],
-    later: &[],
+
     instead: &[
         ("permission_mode", "use `read_only` and rules of the query"),
         ("cwd", "use `repo`, or `cwd` of the query"),

@@ -24,17 +24,13 @@ use crate::process::{Ended, Invocation, Limits, What};
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Options, Shape, Task, error};
 
-pub(super) const SHELL: Shape = Shape {
-    function: "sh",
-    known: &["cwd", "env", "stdin", "timeout", "once"],
-    later: &[],
-    instead: &[],
-};
+pub(super) const SHELL: Shape =
+    Shape { function: "sh", known: &["cwd", "env", "stdin", "timeout", "once"], instead: &[] };
 
 pub(super) const PROGRAM: Shape = Shape {
     function: "sh.run",
     known: &["cmd", "args", "cwd", "env", "stdin", "timeout", "once"],
-    later: &[],
+
     instead: &[],
 };
 

@@ -21,7 +21,7 @@ const OF_WORKTREES: [&str; 5] = ["branch", "base", "scope", "dirty", "commit"];
 pub(super) const TABLE: Shape = Shape {
     function: "agent.query: worktree",
     known: &["sparse", "include", "setup", "submodules", "virtual"],
-    later: &[],
+
     instead: &[
         ("branch", "put it beside `worktree`"),
         ("base", "put it beside `worktree`"),
@@ -33,7 +33,7 @@ pub(super) const TABLE: Shape = Shape {
 pub(super) const DEFAULTS: Shape = Shape {
     function: "agent.config: worktree",
     known: &["include", "setup"],
-    later: &[],
+
     instead: &[
         ("sparse", "use it in the `worktree` of a query"),
         ("submodules", "use it in the `worktree` of a query"),

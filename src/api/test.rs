@@ -61,12 +61,12 @@ pub struct Told {
 pub(super) const RUN: Shape = Shape {
     function: "t.run",
     known: &["model", "replay", "repo", "env", "flags", "stdin", "timeout"],
-    later: &[],
+
     instead: &[("args", "arguments follow the script: t.run { \"x.lua\", \"argument\" }")],
 };
 
 pub(super) const SHELL: Shape =
-    Shape { function: "repo:sh", known: &["env", "stdin", "timeout"], later: &[], instead: &[] };
+    Shape { function: "repo:sh", known: &["env", "stdin", "timeout"], instead: &[] };
 
 /// Output beyond this is not for a test to look at.
 const MAX_OUTPUT: usize = 64 << 20;

@@ -24,7 +24,7 @@ use crate::vm::{Callback, Options, Runtime, Shape, Task};
 pub(super) const SHAPE: Shape = Shape {
     function: "agent.tool",
     known: &["name", "description", "input", "run", "read_only"],
-    later: &[],
+
     instead: &[
         ("input_schema", "use `input`"),
         ("parameters", "use `input`"),

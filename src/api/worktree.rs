@@ -37,7 +37,7 @@ pub(super) const SHAPE: Shape = Shape {
         "submodules",
         "repo",
     ],
-    later: &[],
+
     instead: &[("scope", "it is an agent's, in its query")],
 };
 

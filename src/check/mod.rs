@@ -132,7 +132,7 @@ fn look(scripts: &[Script]) -> Vec<Finding> {
         // In the order of the files, the script first; a module that two scripts share is told once.
         let order = |finding: &Finding| {
             let file = program.files.iter().position(|file| file.name == finding.file);
-            (file.map_or(usize::MAX, |file| file), finding.line, finding.column)
+            (file.unwrap_or(usize::MAX), finding.line, finding.column)
         };
         found.sort_by_key(order);
         found.dedup();

@@ -32,8 +32,8 @@ const HANDLES: [(&str, &str); 2] = [("agent.Task", "a task"), ("git.Worktree", "
 /// Returns what is wrong with the use of results in a file.
 pub(super) fn findings(look: &Look<'_>) -> Vec<Finding> {
     let uses = &look.reading.uses;
-    let known = |local: &usize| look.class_of(*local);
-    let classes: Vec<_> = (0..look.reading.locals.len()).map(|local| known(&local)).collect();
+    let classes: Vec<_> =
+        (0..look.reading.locals.len()).map(|local| look.class_of(local)).collect();
     let mut findings = Vec::new();
     for named in uses {
         let Target::Local(local) = named.target else { continue };

@@ -17,7 +17,6 @@ mod text;
 mod typed;
 
 use std::fmt::Write as _;
-use std::slice::from_ref;
 
 use super::terminal::{Styles, columns, say, styles};
 use crate::check::{Finding, Severity};
@@ -47,8 +46,12 @@ pub fn finding(finding: &Finding, source: &[u8], style: &Styles) -> String {
             let found = words.char_indices().nth(column.saturating_sub(1));
             line.start + found.map_or(words.len(), |(at, _)| at)
         };
-        let range = byte(finding.column)..byte(finding.end_column);
-        excerpt::write(&mut block, &text, finding.line, from_ref(&range), width(), style);
+        // Where something is not closed, what opens it is of interest too.
+        let marks = match mark::is_syntax(&finding.message) {
+            true => mark::marks(&text, finding.line, &finding.error(), true),
+            false => vec![byte(finding.column)..byte(finding.end_column)],
+        };
+        excerpt::write(&mut block, &text, finding.line, &marks, width(), style);
     }
     write_hint(&mut block, finding.hint.as_deref(), style);
     block

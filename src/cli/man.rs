@@ -28,7 +28,7 @@ pub(super) const OTHER_VARIABLES: [(&str, &str); 13] = [
 ];
 
 /// Files, and what is in them.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 8] = [
     ("~/.config/agentlua/config.toml", "Your settings, by the names of the flags."),
     (
         "agentlua.toml",
@@ -39,6 +39,7 @@ const FILES: [(&str, &str); 7] = [
         "The journal of a repository's agents and runs, and the locks of live ones.",
     ),
     ("~/.local/state/agentlua/worktrees/", "The worktrees of agents."),
+    ("~/.local/state/agentlua/repl_history", "What was typed in the REPL."),
     ("~/.local/state/agentlua/runs/", "The journal of runs outside every repository."),
     (".worktreeinclude", "Which files that git ignores a new worktree gets, as in .gitignore."),
     ("AGENTS.md, CLAUDE.md", "What agents are told of a repository, if it is there."),
@@ -52,7 +53,7 @@ const EXITS: [(&str, &str); 8] = [
     ("0", "All went well."),
     ("1", "The script or an agent failed."),
     ("2", "Usage: a flag, a setting or an option that there is not, or a script with a mistake."),
-    ("3", "The budget is spent."),
+    ("3", "The money is spent, or the turns."),
     ("70", "A fault of agentlua."),
     ("129, 130, 143", "A hangup, an interrupt or a terminate signal ended it, in order."),
     ("141", "Nobody reads the output any more."),

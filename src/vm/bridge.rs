@@ -174,17 +174,6 @@ impl<'lua> Module<'lua> {
         self.define(name, function, true)
     }
 
-    /// Adds functions of the manual that this version does not have.
-    pub fn later(mut self, names: &[&'static str]) -> LuaResult<Self> {
-        for name in names {
-            let full = self.full_name(name);
-            self = self.function(name, move |_, _| {
-                Err::<(), _>(Error::not_built(format_args!("`{full}`")).into())
-            })?;
-        }
-        Ok(self)
-    }
-
     /// Returns the table.
     pub fn build(self) -> LuaTable {
         self.table

@@ -18,8 +18,6 @@ pub struct Shape {
     pub function: &'static str,
     /// What it takes.
     pub known: &'static [&'static str],
-    /// What the manual has and this version lacks.
-    pub later: &'static [&'static str],
     /// What the Agent SDK has, and what to use here.
     pub instead: &'static [(&'static str, &'static str)],
 }
@@ -38,14 +36,11 @@ impl Shape {
         if let Some(known) = self.known.iter().find(|known| **known == name) {
             return Ok(known);
         }
-        if self.later.contains(&name.as_str()) {
-            return Err(Error::not_built(format_args!("`{}`: option `{name}`", self.function)));
-        }
         let unknown = Error::usage(format!("`{}` has no option `{written}`", self.function));
         if let Some((_, hint)) = self.instead.iter().find(|(sdk, _)| *sdk == name) {
             return Err(unknown.hint(*hint));
         }
-        Err(match nearest(&name, self.known.iter().chain(self.later).copied()) {
+        Err(match nearest(&name, self.known.iter().copied()) {
             Some(near) => unknown.hint(format!("did you mean `{near}`?")),
             None => unknown.hint(format!("it takes {}", list(self.known))),
         })
@@ -265,7 +260,6 @@ mod tests {
     const SHAPE: Shape = Shape {
         function: "agent.query",
         known: &["prompt", "max_turns", "env", "timeout"],
-        later: &["verify"],
         instead: &[("permission_mode", "use `read_only` and rules")],
     };
 
@@ -302,7 +296,6 @@ mod tests {
         ] {
             assert_eq!(refusal(source), (message.to_owned(), Some(hint.to_owned())));
         }
-        assert_eq!(refusal("{verify = 'x'}").0, "`agent.query`: option `verify` is not built yet");
         assert_eq!(refusal("{'x'}").0, "`agent.query` takes named options, not the number key 1");
     }
 

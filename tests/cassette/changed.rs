@@ -33,10 +33,12 @@ fn a_changed_prompt_misses_and_shows_the_nearest_difference() {
     assert_eq!(missed.code, 1);
     let shown = missed.stderr.replace(&room.cassette.display().to_string(), "x.jsonl");
     let from = shown.find("error:").unwrap();
-    insta::assert_snapshot!(shown[from..].trim_end(), @r"
+    insta::assert_snapshot!(shown[from..].trim_end(), @r#"
     error: the recording `x.jsonl` has another question for turn 1 of `fixer` (/query#1): its text has changed
       at ../main.lua:11
       11 | print(agent.query { prompt = [[Fix the tests of billing.
+      12 | Keep its interface.]], label = "fixer", worktree = true, model = worker }.result)
+         |                                ^^^^^^^
 
     hint: the nearest recorded question is turn 1 of `fixer` (/query#1)
     --- recorded text
@@ -45,7 +47,7 @@ fn a_changed_prompt_misses_and_shows_the_nearest_difference() {
     + Fix the tests of billing.
       Keep its interface.
     record again: agentlua run --record x.jsonl SCRIPT
-    ");
+    "#);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn files_folders_and_standard_input() {
     for (args, why) in [
         (&["check", "missing.lua"][..], "cannot read `missing.lua`"),
         (&["check", "built"], "no `*.lua` beneath `built`"),
-        (&["check"], "<FILE|DIR>"),
+        (&["check"], "needs `FILE|DIR`"),
     ] {
         if args.contains(&"built") {
             std::fs::remove_file(home.path("built/bad.lua")).expect("removed");

@@ -16,7 +16,10 @@ fn syntax() {
         ("local x = = 2", &["1:11-12 error: unexpected symbol near '='"]),
         (
             "print 'x'\nif true then\n",
-            &["2:13-14 error: 'end' expected (to close 'if' at line 2) near <eof>"],
+            &[
+                "2:13-14 error: 'end' expected (to close 'if' at line 2) near <eof> (each `function`, \
+               `if`, `for`, `while` and `do` has an `end`)",
+            ],
         ),
         (
             "local x <close> = nil; x = 1",

@@ -274,7 +274,7 @@ for _, call in ipairs(calls) do
   else
     say(call[1], "is nil")
   end
-  -- What can fail has a twin; that of what is not built is as little built.
+  -- What can fail has a twin.
   if not _G[module]["try_" .. name] and call[1] ~= "agent.spawn" then
     say("try_ of " .. call[1], "is nil")
   end

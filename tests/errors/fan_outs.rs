@@ -70,9 +70,7 @@ agent.all {
   { promt = "two", model = m.done },
 }"#), @r#"
         error: `agent.all`: item 2: `agent.query` has no option `promt`
-          at main.lua:2
-          2 | agent.all {
-          ⋮
+          at main.lua:4
           4 |   { promt = "two", model = m.done },
             |     ^^^^^
 
@@ -85,9 +83,7 @@ agent.all_settled {
   billing = { prompt = 2, model = m.done },
 }"#), @r"
         error: `agent.all_settled`: item `billing`: `agent.query`: option `prompt` must be a string, not number
-          at main.lua:2
-          2 | agent.all_settled {
-          ⋮
+          at main.lua:4
           4 |   billing = { prompt = 2, model = m.done },
             |                        ^
         [exit 2]
@@ -97,10 +93,9 @@ agent.all {
   agent.query { prompt = "x", model = m.done },
 }"#), @r#"
         error: `agent.all`: item 1 is an outcome, not a query
-          at main.lua:2
-          2 | agent.all {
+          at main.lua:3
           3 |   agent.query { prompt = "x", model = m.done },
-            |   ^^^^^^^^^^^
+            |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
         hint: `agent.query` has already run it: pass the query's table alone
         [exit 2]

@@ -17,7 +17,7 @@ fn told(source: &str) -> Value {
 #[test]
 fn programs_read_frames_and_items() {
     let error = told(
-        "local function deep(path)\n  git.merge { branch = path, strategy = 'octopus' }\nend\n\
+        "local function deep(path)\n  git.merge { branch = path, strategy = 'octo' .. 'pus' }\nend\n\
          agent.map({ 'src/auth' }, function(path)\n  deep(path)\nend)",
     );
     assert_eq!(

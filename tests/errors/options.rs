@@ -20,9 +20,7 @@ fn a_name_that_there_is_not_is_marked() {
   maxTurn = 3,
 }"#), @r"
         error: `agent.query` has no option `maxTurn`
-          at main.lua:1
-          1 | local outcome = agent.query {
-          ⋮
+          at main.lua:3
           3 |   maxTurn = 3,
             |   ^^^^^^^
 
@@ -47,9 +45,7 @@ fn a_value_that_cannot_be_is_marked() {
   maxTurns = "three",
 }"#), @r#"
         error: `agent.query`: option `max_turns` must be a whole number, not string
-          at main.lua:1
-          1 | agent.query {
-          ⋮
+          at main.lua:3
           3 |   maxTurns = "three",
             |              ^^^^^^^
         [exit 2]
@@ -66,9 +62,7 @@ fn a_value_that_cannot_be_is_marked() {
   strategy = "octopus",
 }"#), @r#"
         error: `git.merge`: option `strategy` must be `merge`, `squash`, `ff` or `rebase`, not `octopus`
-          at main.lua:1
-          1 | git.merge {
-          ⋮
+          at main.lua:3
           3 |   strategy = "octopus",
             |              ^^^^^^^^^
         [exit 2]
@@ -110,24 +104,24 @@ fn a_value_that_cannot_be_is_marked() {
 #[test]
 fn an_argument_that_cannot_be_is_marked() {
     assert_snapshot!(script(r#"agent.sleep("x")"#), @r#"
-        error: `agent.sleep`: argument 1 (`seconds`) must be a number of seconds, not string
+        error: `agent.sleep`: argument 1 (`seconds`) must be a number, not string
           at main.lua:1
           1 | agent.sleep("x")
             |             ^^^
         [exit 2]
     "#);
     assert_snapshot!(script(r"agent.query(5)"), @r"
-        error: `agent.query` takes a table of options or a prompt, not number
+        error: `agent.query`: argument 1 (`query`) must be a table or a string, not number
           at main.lua:1
           1 | agent.query(5)
-            | ^^^^^^^^^^^
+            |             ^
         [exit 2]
     ");
     assert_snapshot!(script(r#"sh { "make", "test" }"#), @r#"
         error: `sh`: argument 1 (`cmd`) must be a string, not table
           at main.lua:1
           1 | sh { "make", "test" }
-            |    ^^^^^^^^^^^^^^^^^^
+            |    ^
         [exit 2]
     "#);
     assert_snapshot!(script(r"local q = agent.query
@@ -146,14 +140,14 @@ fn what_is_missing_is_named() {
         error: `agent.query` needs the option `prompt`
           at main.lua:1
           1 | agent.query { max_turns = 3 }
-            | ^^^^^^^^^^^
+            |             ^
         [exit 2]
     ");
     assert_snapshot!(script(r#"agent.tool { name = "probe" }"#), @r#"
         error: `agent.tool` needs the option `description`
           at main.lua:1
           1 | agent.tool { name = "probe" }
-            | ^^^^^^^^^^
+            |            ^
         [exit 2]
     "#);
 }

@@ -72,31 +72,31 @@ print(1 + a)"), @r"
 #[test]
 fn misspelt_names_are_suggested() {
     assert_snapshot!(script(r#"agent.quary("x")"#), @r#"
-        error: attempt to call a nil value (field 'quary')
+        error: `agent` has no function `quary`
           at main.lua:1
           1 | agent.quary("x")
             |       ^^^^^
 
         hint: did you mean `agent.query`?
-        [exit 1]
+        [exit 2]
     "#);
     assert_snapshot!(script(r"prnt(1)"), @r"
-        error: attempt to call a nil value (global 'prnt')
+        error: `prnt` is not defined
           at main.lua:1
           1 | prnt(1)
             | ^^^^
 
         hint: did you mean `print`?
-        [exit 1]
+        [exit 2]
     ");
     assert_snapshot!(script(r#"git.mrege { branch = "x" }"#), @r#"
-        error: attempt to call a nil value (field 'mrege')
+        error: `git` has no function `mrege`
           at main.lua:1
           1 | git.mrege { branch = "x" }
             |     ^^^^^
 
         hint: did you mean `git.merge`?
-        [exit 1]
+        [exit 2]
     "#);
 }
 
@@ -211,7 +211,7 @@ fn variables_of_agentlua_stay() {
           1 | agent = 5
             | ^^^^^
 
-        hint: use another name
+        hint: use another name, or `local`
         [exit 2]
     ");
     assert_snapshot!(script(r#"local o = sh "true"
@@ -220,8 +220,6 @@ print(o.exitcode)"#), @r"
           at main.lua:2
           2 | print(o.exitcode)
             |         ^^^^^^^^
-
-        hint: it has `ok`, `code`, `stdout`, `stderr`
         [exit 2]
     ");
 }

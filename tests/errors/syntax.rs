@@ -54,7 +54,7 @@ end
 print(f())
 "), @r"
         error: 'end' expected (to close 'function' at line 1) near <eof>
-          at main.lua:6
+          at main.lua:5
           1 | local function f()
             |       ^^^^^^^^
           ⋮
@@ -80,7 +80,7 @@ print(t)"), @r"
  never closed
 "), @r"
         error: unfinished long string (starting at line 1) near <eof>
-          at main.lua:3
+          at main.lua:2
           1 | local s = [[
             |           ^^
           2 |  never closed
@@ -153,7 +153,7 @@ local x = = 2
 local x = 1 +
 "), @r"
         error: unexpected symbol near <eof>
-          at main.lua:3
+          at main.lua:2
           2 | local x = 1 +
             |              ^
         [exit 2]

@@ -43,7 +43,12 @@ async fn a_file_is_what_git_has_stored() {
             ("HEAD", "", "`` is a folder at `HEAD`", None),
             ("HEAD", "link/x", "there is no `link/x` at `HEAD`", Some("did you mean `link`?")),
             ("HEAD", "*", "there is no `*` at `HEAD`", None),
-            ("none", "link", "`none` names no commit", None),
+            (
+                "none",
+                "link",
+                "`none` names no commit",
+                Some("`git branch --all` and `git tag` list what there is"),
+            ),
         ] {
             let error = opened.file_at(rev, path).await.unwrap_err();
             assert_eq!((&*error.message, error.hint.as_deref()), (message, hint));

@@ -74,6 +74,7 @@ fn values_look_like_what_they_are() {
     <task /spawn#1 completed>
     nil
     git error: `nowhere` names no commit
+      hint: `git branch --all` and `git tag` list what there is
     { nil, <error git: `nowhere` names no commit> }
     { error = <error git: `nowhere` names no commit> }
     out

@@ -22,17 +22,12 @@ local function waits(f)
   return tostring(e):find("has to wait", 1, true) ~= nil
 end
 
-local function is_later(f)
-  local ok, e = pcall(f)
-  return not ok and tostring(e):find("is not built yet", 1, true) ~= nil
-end
-
 local functions, values = {}, json.array {}
 for module, members in pairs(modules) do
   for name, member in pairs(members) do
     local full_name = module .. "." .. name
     if type(member) == "function" then
-      functions[full_name] = { later = is_later(member), waits = waits(member) }
+      functions[full_name] = { waits = waits(member) }
     else
       values[#values + 1] = full_name
     end
@@ -41,18 +36,18 @@ end
 
 -- What a case is given, and a repository of it: functions behind a metatable, and beside it.
 for name, f in pairs(require("agentlua.patterns")) do
-  functions["patterns." .. name] = { later = is_later(f), waits = waits(f) }
+  functions["patterns." .. name] = { waits = waits(f) }
 end
 local test = require("agentlua.test")
 for name, f in pairs(test) do
-  functions["test." .. name] = { later = is_later(f), waits = waits(f) }
+  functions["test." .. name] = { waits = waits(f) }
 end
 local run_options, shell_options
 local function members_of(module, value)
   for _, members in ipairs { value, getmetatable(value) } do
     for name, member in pairs(members) do
       if type(member) == "function" and not name:find("^__") then
-        functions[module .. "." .. name] = { later = is_later(member), waits = waits(member) }
+        functions[module .. "." .. name] = { waits = waits(member) }
       end
     end
   end

@@ -8,13 +8,12 @@ use crate::suggest::nearest;
 use crate::vm::args::type_of;
 use crate::vm::{Options, Shape};
 
-const DECLARATION: Shape =
-    Shape { function: "agent.args", known: &["about"], later: &[], instead: &[] };
+const DECLARATION: Shape = Shape { function: "agent.args", known: &["about"], instead: &[] };
 
 const ARGUMENT: Shape = Shape {
     function: "agent.args: argument",
     known: &["default", "required", "many", "help", "metavar"],
-    later: &[],
+
     instead: &[],
 };
 

@@ -13,12 +13,8 @@ use crate::host::Host;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape};
 
-pub(in crate::api) const DIFF: Shape = Shape {
-    function: "git.diff",
-    known: &["from", "to", "paths", "staged", "repo"],
-    later: &[],
-    instead: &[],
-};
+pub(in crate::api) const DIFF: Shape =
+    Shape { function: "git.diff", known: &["from", "to", "paths", "staged", "repo"], instead: &[] };
 
 /// Reports whether a table is one of options and not something with a branch.
 fn is_options(table: &LuaTable, shape: &Shape) -> bool {

@@ -37,12 +37,12 @@ pub(in crate::api) const MERGE: Shape = Shape {
         "all",
         "repo",
     ],
-    later: &[],
+
     instead: &[("squash", "use `strategy = \"squash\"`"), ("ff", "use `strategy = \"ff\"`")],
 };
 
 pub(in crate::api) const CONFLICTS: Shape =
-    Shape { function: "git.conflicts", known: &["repo"], later: &[], instead: &[] };
+    Shape { function: "git.conflicts", known: &["repo"], instead: &[] };
 
 /// What to merge, as the script said it.
 enum Job {

@@ -16,7 +16,7 @@ use crate::vm::{Args, Options, Shape};
 pub(in crate::api) const FETCH: Shape = Shape {
     function: "git.fetch",
     known: &["remote", "refspecs", "prune", "tags", "timeout", "repo"],
-    later: &[],
+
     instead: &[
         ("branch", "use `refspecs = { \"main\" }`"),
         ("refspec", "use `refspecs = { \"main\" }`"),
@@ -35,7 +35,7 @@ pub(in crate::api) const PUSH: Shape = Shape {
         "timeout",
         "repo",
     ],
-    later: &[],
+
     instead: &[
         ("force", "use `force_with_lease = true`, which drops only what you have seen"),
         ("no_verify", "leave it out: no hooks run"),

@@ -14,14 +14,10 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Args, Options, Shape};
 
 pub(in crate::api) const SHOW: Shape =
-    Shape { function: "git.show", known: &["repo"], later: &[], instead: &[] };
+    Shape { function: "git.show", known: &["repo"], instead: &[] };
 
-pub(in crate::api) const LOG: Shape = Shape {
-    function: "git.log",
-    known: &["rev", "limit", "paths", "repo"],
-    later: &[],
-    instead: &[],
-};
+pub(in crate::api) const LOG: Shape =
+    Shape { function: "git.log", known: &["rev", "limit", "paths", "repo"], instead: &[] };
 
 pub async fn log(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let mut given = options(&lua, &mut args, &LOG)?;

@@ -17,14 +17,14 @@ use crate::vm::{Args, Options, Shape, Task};
 pub(in crate::api) const STATUS: Shape = Shape {
     function: "git.status",
     known: &["paths", "untracked", "repo"],
-    later: &[],
+
     instead: &[("ignored", "use `fs.glob`: what git ignores is no part of its status")],
 };
 
 pub(in crate::api) const COMMIT: Shape = Shape {
     function: "git.commit",
     known: &["message", "paths", "all", "amend", "allow_empty", "author", "repo"],
-    later: &[],
+
     instead: &[
         ("files", "use `paths`"),
         ("add", "use `paths`, which takes new files too"),
@@ -34,7 +34,7 @@ pub(in crate::api) const COMMIT: Shape = Shape {
 };
 
 pub(in crate::api) const ROOT: Shape =
-    Shape { function: "git.root", known: &["repo"], later: &[], instead: &[] };
+    Shape { function: "git.root", known: &["repo"], instead: &[] };
 
 pub async fn status(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> {
     let mut given = options(&lua, &mut args, &STATUS)?;

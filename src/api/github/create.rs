@@ -16,7 +16,7 @@ use crate::vm::{Args, Options, Shape, Task};
 pub(in crate::api) const CREATE: Shape = Shape {
     function: "github.create_pull",
     known: &["head", "base", "title", "body", "draft", "remote", "repo"],
-    later: &[],
+
     instead: &[("branch", "use `head`")],
 };
 

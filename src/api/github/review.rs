@@ -15,14 +15,14 @@ use crate::vm::{Args, Options, Shape, Task};
 pub(in crate::api) const REVIEW: Shape = Shape {
     function: "github.review",
     known: &["body", "event", "comments", "repo"],
-    later: &[],
+
     instead: &[],
 };
 
 pub(in crate::api) const COMMENT: Shape = Shape {
     function: "github.review: comments",
     known: &["path", "line", "side", "start_line", "body"],
-    later: &[],
+
     instead: &[
         ("position", "use `line`, the number of the line in the file"),
         ("file", "use `path`"),

@@ -25,7 +25,7 @@ pub(in crate::api) const SHAPE: Shape = Shape {
         "pre_compact",
         "session_end",
     ],
-    later: &[],
+
     instead: &[
         ("permission_request", "use `can_use_tool`"),
         ("notification", "use `on_event`"),
@@ -40,7 +40,7 @@ pub(in crate::api) const SHAPE: Shape = Shape {
 pub(in crate::api) const MATCHER: Shape = Shape {
     function: "agent.query: hooks: matcher",
     known: &["matcher", "hooks", "timeout"],
-    later: &[],
+
     instead: &[],
 };
 

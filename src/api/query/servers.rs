@@ -17,7 +17,7 @@ const NAME_MAX: usize = 32;
 pub(in crate::api) const PROGRAM: Shape = Shape {
     function: OPTION,
     known: &["type", "command", "args", "env"],
-    later: &[],
+
     instead: &[
         ("cwd", "a server runs in its agent's directory"),
         ("url", "that is a host's: set `type = \"http\"`"),
@@ -28,7 +28,7 @@ pub(in crate::api) const PROGRAM: Shape = Shape {
 pub(in crate::api) const HOST: Shape = Shape {
     function: OPTION,
     known: &["type", "url", "headers"],
-    later: &[],
+
     instead: &[
         ("command", "that is a program's: leave `type` out"),
         ("args", "that is a program's: leave `type` out"),

@@ -256,7 +256,7 @@ fn word_on(text: &Text<'_>, line: usize, message: &str) -> Option<Place> {
 }
 
 /// Reports whether a message is Lua's about a text that is no Lua.
-fn is_syntax(message: &str) -> bool {
+pub fn is_syntax(message: &str) -> bool {
     (message.contains(" near ") && message.ends_with(['\'', '>']))
         || message.starts_with("attempt to assign to const variable")
         || message.ends_with(" for `goto`")

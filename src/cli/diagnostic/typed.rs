@@ -41,7 +41,7 @@ pub fn mistyped(fault: &clap::Error) -> Error {
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = first(ContextKind::InvalidValue);
-            format!("`{}` cannot be `{value}`{}", flag(&argument), reason(fault))
+            format!("`{}` cannot be `{value}`{}", bare(flag(&argument)), reason(fault))
         }
         _ => said(fault),
     });
@@ -90,7 +90,12 @@ fn texts(fault: &clap::Error, kind: ContextKind) -> Vec<String> {
 fn usage(fault: &clap::Error) -> Option<String> {
     let text = texts(fault, ContextKind::Usage).into_iter().next()?;
     let line = text.lines().next()?.trim_start_matches("Usage:").trim();
-    Some(line.replace(['<', '>'], "").replace("[ARGS]...", "[ARG…]"))
+    Some(
+        line.replace(['<', '>'], "")
+            .replace("[OPTIONS] ", "")
+            .replace("[ARG]...", "[ARG…]")
+            .replace("...", "…"),
+    )
 }
 
 /// Returns the command that was typed: `agentlua run`.
@@ -115,7 +120,7 @@ fn flag(argument: &str) -> &str {
 
 /// Returns a name without its brackets.
 fn bare(argument: &str) -> String {
-    argument.replace(['<', '>'], "")
+    argument.replace(['<', '>'], "").replace("...", "")
 }
 
 /// Returns why a value cannot be, as far as clap's reader said it in words for people.

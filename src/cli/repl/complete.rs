@@ -286,7 +286,7 @@ pub(super) mod tests {
     fn names_fields_and_methods() {
         assert_eq!(offered("x = pri|"), (4, vec!["print".to_owned()]));
         assert_eq!(words("whi|"), "while");
-        assert_eq!(words("|"), "agent git github sh fs json log test");
+        assert_eq!(words("|"), "agent git github sh fs json log patterns test");
         assert_eq!(words("jobs.|"), "auth billing run");
         assert_eq!(words("x = 1 + jobs:r|"), "run");
         assert_eq!(words("jobs['b|"), "billing'");

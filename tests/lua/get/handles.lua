@@ -23,7 +23,7 @@ end), "it is a result like any other")
 assert(found:send("more") == false, "nobody is told anything any more")
 found:cancel()
 assert(found:status() == "completed", "an end stays as it was")
-assert(tostring(found) == "task " .. outcome.id .. " (completed)", tostring(found))
+assert(tostring(found) == "<task " .. outcome.id .. " completed>", tostring(found))
 
 -- However it is named.
 for _, name in ipairs { outcome.id:sub(7), outcome.session_id, outcome.id:sub(1, -2) } do

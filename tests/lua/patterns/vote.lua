@@ -18,14 +18,15 @@ end
 agent.config { concurrency = 1 }
 local vote = patterns.vote { prompt = "which?", model = saying("Red.", "blue", " red ") }
 assert(
-  vote.value == "Red." and vote.votes == 2 and vote.of == 3 and vote.majority,
+  vote.value:lower():find("red") and vote.votes == 2 and vote.of == 3 and vote.majority,
   json.encode(vote)
 )
-assert(vote.outcome.result == "Red." and vote.outcome.label == "vote 1", "the first that said so")
+assert(vote.outcome.result == vote.value, "one that said so")
+assert(vote.outcome.label:find("^vote %d$"), vote.outcome.label)
 
 vote = patterns.vote({ prompt = "which?", label = "colour", model = saying("a", "b") }, { n = 2 })
-assert(vote.value == "a" and vote.votes == 1 and not vote.majority, "a draw is no majority")
-assert(vote.outcome.label == "colour 1", vote.outcome.label)
+assert(vote.votes == 1 and not vote.majority, "a draw is no majority")
+assert(vote.outcome.label:find("^colour %d$"), vote.outcome.label)
 
 local schema = { refuted = "boolean" }
 vote = patterns.vote {
@@ -40,7 +41,7 @@ local keyed = patterns.vote({ prompt = "x", model = saying("1 apple", "2 pears",
     return outcome.result:match("%d")
   end,
 })
-assert(keyed.value == "1 apple" and keyed.votes == 2, "the script says what is the same")
+assert(keyed.value:find("^1 ") and keyed.votes == 2, "the script says what is the same")
 
 -- Misuse is an error at the caller's line.
 for _, case in ipairs {
