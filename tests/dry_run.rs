@@ -193,7 +193,7 @@ fn what_would_keep_an_agent_from_starting_is_told_before_anything_is_spent() {
             2,
             "needs the price of the fallback model `openai/nobody`",
         ),
-        ("agent.config { dry_run = true }", 2, "it belongs on the command line"),
+        ("agent.config { ['dry' .. '_run'] = true }", 2, "it belongs on the command line"),
         ("git.merge { branch = 'nowhere', into = 'main' }", 1, "`nowhere` names no commit"),
         ("git.merge { branch = 'main', into = 'nowhere' }", 1, "there is no branch `nowhere`"),
         ("git.push { remote = 'nowhere' }", 1, "nowhere"),

@@ -105,10 +105,12 @@ github = {}
 ---A pull request or an issue: its number, or what a function here returned.
 ---@alias github.Number integer|github.Pull|github.Issue
 
+---The repository that a call is about.
 ---@class github.RepoOptions
 ---The repository, as `owner/name` (default: that of the pull request, else where `origin` leads).
 ---@field repo? string
 
+---What `github.pulls` lists.
 ---@class github.PullsOptions: github.RepoOptions
 ---Which (default: `"open"`).
 ---@field state? "open"|"closed"|"all"
@@ -151,6 +153,7 @@ function github.pull(n, options) end
 ---@nodiscard
 function github.try_pull(n, options) end
 
+---What `github.issues` lists.
 ---@class github.IssuesOptions: github.RepoOptions
 ---Which (default: `"open"`).
 ---@field state? "open"|"closed"|"all"
@@ -224,6 +227,7 @@ function github.try_comment(n, body, options) end
 ---What it says.
 ---@field body string
 
+---What a review says.
 ---@class github.ReviewOptions: github.RepoOptions
 ---What it says as a whole (default: nothing, where there are comments).
 ---@field body? string
@@ -247,6 +251,7 @@ function github.review(n, review) end
 ---@return agent.Error? error
 function github.try_review(n, review) end
 
+---What pull request is made.
 ---@class github.CreatePullOptions: github.RepoOptions
 ---The branch to propose; it is pushed first.
 ---@field head git.Revision

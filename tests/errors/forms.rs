@@ -95,7 +95,6 @@ fn modules_show_their_own_lines_and_what_is_no_lua_is_usage() {
       at lib/bad.lua:2
       2 | function M.f(x) return x + end
         |                            ^^^
-      from main chunk (main.lua:1)
     [exit 2]
     ");
     let told = crate::stage::run(&home, "require(\"lib.deep\").go({})");
