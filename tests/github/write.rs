@@ -256,7 +256,7 @@ fn what_an_earlier_step_said_is_not_taken_for_it() {
         end";
     let first = Ran::of(&mut stage.script(source));
     assert_eq!(first.code, 1, "{first:?}");
-    // The server lists all comments as those of any issue, as GitHub does where both are of one.
+    // The server lists the comments of both issues together.
     let again = Ran::of(&mut stage.command(&["resume", "--quiet"]));
     assert_eq!(again.code, 0, "{again:?}");
     assert_eq!(stage.server.paths("POST").len(), 3, "{again:?}");
