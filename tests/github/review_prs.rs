@@ -125,6 +125,8 @@ return agent.model {
     local number = request.prompt:match "part(%d+)%.txt"
     if number == "3" then
       error "no answer"
+    elseif number == "4" then
+      assert(request.prompt:find("caf\u{FFFD} new", 1, true) and #request.prompt < 62000)
     end
     local at = { file = "src/part" .. number .. ".txt", line = 0, severity = "low", problem = "odd" }
     local findings = json.array(number == "1" and { at } or {})
@@ -183,8 +185,9 @@ fn a_patch_need_not_be_text() {
     let mut text = b"caf\xe9 new\n".to_vec();
     text.extend("€".repeat(30_000).bytes());
     std::fs::create_dir_all(stage.repo.path().join("src")).unwrap();
-    std::fs::write(stage.repo.path().join("src/part2.txt"), text).unwrap();
+    std::fs::write(stage.repo.path().join("src/part4.txt"), text).unwrap();
     stage.repo.commit("odd");
+    stage.repo.git(&["switch", "--quiet", "main"]);
     std::fs::write(stage.home.beside("model.lua"), ODD).unwrap();
     let ran = review(&stage, &["odd"]);
     assert_eq!(ran.code, 0, "{ran:?}");
