@@ -6,6 +6,7 @@
 --     agentlua run scripts/review_prs.lua fix/login fix/cart     -- local branches: no GitHub, no token
 --
 -- Names no model: it takes yours (ANTHROPIC_API_KEY, OPENAI_API_KEY, or --model NAME or FILE.lua).
+-- Ends with 1 if a review failed or could not be posted.
 
 local args = agent.args {
   about = "Reviews every open pull request, or the local branches that are named.",
@@ -29,9 +30,15 @@ for _, branch in ipairs(args.branches) do
 end
 if #targets == 0 then
   -- Once: when the run is resumed, it is about the same ones.
-  local pulls = agent.once("pulls", function()
+  local ok, pulls = pcall(agent.once, "pulls", function()
     return github.pulls { limit = args.limit, repo = args.repo }
   end)
+  if not ok then
+    if pulls.kind == "git" and not args.repo then
+      pulls.hint = "say it: `--repo owner/name`; or name local branches"
+    end
+    error(pulls)
+  end
   for i, pull in ipairs(pulls) do
     targets[i] = { name = "#" .. pull.number, title = pull.title, revision = pull, pull = pull }
   end
@@ -65,19 +72,58 @@ ${patch}
 ```
 ]]
 
+-- The most bytes of a patch that stand in a prompt; the agent reads the rest in its checkout.
+local MOST = 60000
+
+-- Prompts are UTF-8; files may be anything.
+local function clean(text)
+  local parts, at = {}, 1
+  while at <= #text do
+    local count, bad = utf8.len(text, at)
+    local to = count and #text or bad - 1
+    parts[#parts + 1] = text:sub(at, to)
+    if not count then
+      parts[#parts + 1] = "\u{FFFD}"
+    end
+    at = to + (count and 1 or 2)
+  end
+  return table.concat(parts)
+end
+
+local function excerpt(patch)
+  local text = clean(patch)
+  if #text <= MOST then
+    return text
+  end
+  return text:sub(1, utf8.offset(text, 0, MOST + 1) - 1) .. "\n… (the patch is longer)"
+end
+
+-- Posts a review; returns what went wrong.
 local function post(pull, review)
-  local comments, lines = {}, {}
-  for i, it in ipairs(review.findings) do
-    comments[i] = { path = it.file, line = it.line, body = it.severity .. ": " .. it.problem }
-    lines[i] = ("- `%s:%d` %s: %s"):format(it.file, it.line, it.severity, it.problem)
+  local comments, all, loose = {}, {}, {}
+  for _, it in ipairs(review.findings) do
+    local line = ("- `%s:%d` %s: %s"):format(it.file, it.line, it.severity, it.problem)
+    all[#all + 1] = line
+    if it.file:find("%S") and it.line >= 1 and it.line < 2 ^ 31 then
+      local said = it.severity .. ": " .. it.problem
+      comments[#comments + 1] = { path = it.file, line = it.line, body = said }
+    else
+      loose[#loose + 1] = line -- Models name lines that no file has.
+    end
   end
-  local posted, err = github.try_review(pull, { body = review.summary, comments = comments })
-  if not posted and err.status == 422 then
+  local summary = review.summary
+  if not summary:find("%S") then
+    summary = #all == 0 and "No findings." or "Findings: " .. #all
+  end
+  local function body(lines)
+    return #lines == 0 and summary or summary .. "\n\n" .. table.concat(lines, "\n")
+  end
+  local posted, err = github.try_review(pull, { body = body(loose), comments = comments })
+  if not posted and err.status == 422 and #comments > 0 then
     -- GitHub takes comments only on lines that the diff shows: then all of it goes into the text.
-    local body = review.summary .. "\n\n" .. table.concat(lines, "\n")
-    posted, err = github.try_review(pull, { body = body })
+    posted, err = github.try_review(pull, { body = body(all) })
   end
-  return posted or error(err)
+  return not posted and err or nil
 end
 
 -- Every target at once; --concurrency says how many agents are at work.
@@ -85,37 +131,46 @@ local reviews = agent.map_settled(targets, function(target)
   local outcome = agent.query {
     label = target.name,
     prompt = agent.text(PROMPT, {
-      title = target.title,
-      patch = git.diff(target.revision).patch:sub(1, 60000),
+      title = clean(target.title),
+      patch = excerpt(git.diff(target.revision).patch),
     }),
     base = target.revision,
     read_only = true,
     schema = SCHEMA,
   }
   local review = outcome.structured_output
-  if args.post and target.pull then
-    post(target.pull, review)
-  end
-  return review
+  local unposted = args.post and target.pull and post(target.pull, review)
+  return { review = review, unposted = unposted }
 end)
 
 -- The findings, then the table.
 local RANK = { high = 3, medium = 2, low = 1 }
-local rows, width = {}, 0
+local rows, width, failures = {}, 0, 0
 for i, target in ipairs(targets) do
-  local review, worst = reviews[i].value, "-"
-  for _, it in ipairs(review and review.findings or {}) do
-    print(("%s  %s:%d  %s: %s"):format(target.name, it.file, it.line, it.severity, it.problem))
-    if (RANK[it.severity] or 0) > (RANK[worst] or 0) then
-      worst = it.severity
+  local done = reviews[i].value
+  local row = { target.name, "failed", "-", target.title }
+  if done then
+    for _, it in ipairs(done.review.findings) do
+      print(("%s  %s:%d  %s: %s"):format(target.name, it.file, it.line, it.severity, it.problem))
+      if (RANK[it.severity] or 0) > (RANK[row[3]] or 0) then
+        row[3] = it.severity
+      end
     end
+    row[2] = tostring(#done.review.findings)
   end
-  local count = review and tostring(#review.findings) or "failed"
-  local about = review and target.title or reviews[i].error.message
-  rows[i] = { target.name, count, worst, about }
+  local err = reviews[i].error or done and done.unposted
+  if err then
+    failures = failures + 1
+    row[4] = (done and "not posted: " or "") .. (err.message or tostring(err))
+  end
+  rows[i] = row
   width = math.max(width, #target.name)
 end
 print(("\n%-" .. width .. "s  %-8s  %-6s  %s"):format("", "FINDINGS", "WORST", "TITLE"))
 for _, row in ipairs(rows) do
   print(("%-" .. width .. "s  %-8s  %-6s  %s"):format(table.unpack(row)))
+end
+if failures > 0 then
+  io.stderr:write(("%d of %d failed\n"):format(failures, #targets))
+  os.exit(1)
 end

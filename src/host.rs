@@ -79,6 +79,8 @@ pub struct Host {
     worktrees: Mutex<worktrees::Open>,
     steps: steps::Steps,
     github: OnceLock<Arc<Github>>,
+    /// Held while it is looked for what an earlier life has changed at GitHub.
+    finding: tokio::sync::Mutex<()>,
 }
 
 /// What a host is made with.
@@ -148,6 +150,7 @@ impl Host {
             worktrees: Mutex::default(),
             steps: steps::Steps::default(),
             github: OnceLock::new(),
+            finding: tokio::sync::Mutex::default(),
         }))
     }
 

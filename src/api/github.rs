@@ -81,13 +81,21 @@ impl Named {
             ),
             other => (other.clone(), None, None),
         };
-        let whole = number.as_integer().and_then(|number| u64::try_from(number).ok());
-        match whole.filter(|number| *number > 0) {
-            Some(number) => {
+        let whole = match &number {
+            LuaValue::Integer(number) => Some(*number),
+            // `10 / 2` is a float in Lua.
+            #[expect(clippy::cast_possible_truncation, reason = "whole and far below 2^53")]
+            LuaValue::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                Some(*number as i64)
+            }
+            _ => None,
+        };
+        match whole.map(u64::try_from) {
+            Some(Ok(number @ 1..)) => {
                 let repo = repo.map(|repo| slug(args.function(), &repo)).transpose()?;
                 Ok(Self { number, repo, commit })
             }
-            None if number.is_integer() => {
+            Some(_) => {
                 let why =
                     format!("`{}`: there is no number {}", args.function(), number.to_string()?);
                 Err(Error::usage(why).into())
@@ -98,11 +106,7 @@ impl Named {
 
     /// Returns the repository that is meant: the option's, that of the pull request, or `origin`'s.
     async fn repo(&mut self, host: &Arc<Host>, options: &mut Options) -> Result<Slug> {
-        match (options.text("repo")?, self.repo.take()) {
-            (Some(named), _) => slug(options.function(), &named),
-            (None, Some(own)) => Ok(own),
-            (None, None) => host.github_repo().await,
-        }
+        repo(host, options, self.repo.take()).await
     }
 }
 
@@ -110,11 +114,12 @@ fn slug(function: &str, text: &str) -> Result<Slug> {
     text.parse().map_err(|why| Error::usage(format!("`{function}`: option `repo` {why}")))
 }
 
-/// Returns the repository that is meant: the option's, or `origin`'s.
-async fn repo(host: &Arc<Host>, options: &mut Options) -> Result<Slug> {
-    match options.text("repo")? {
-        Some(named) => slug(options.function(), &named),
-        None => host.github_repo().await,
+/// Returns the repository that is meant: the option's, one that is known already, or `origin`'s.
+async fn repo(host: &Arc<Host>, options: &mut Options, known: Option<Slug>) -> Result<Slug> {
+    match (options.text("repo")?, known) {
+        (Some(named), _) => slug(options.function(), &named),
+        (None, Some(known)) => Ok(known),
+        (None, None) => host.github_repo().await,
     }
 }
 
@@ -159,7 +164,7 @@ async fn pulls(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable> 
         head: options.text("head")?,
         pages: pages(&mut options)?,
     };
-    let repo = repo(&host, &mut options).await?;
+    let repo = repo(&host, &mut options, None).await?;
     // The API takes no head without its owner, and would list all.
     let own =
         |head: String| if head.contains(':') { head } else { format!("{}:{head}", repo.owner()) };
@@ -195,7 +200,7 @@ async fn issues(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaTable>
         assignee: options.text("assignee")?,
         pages: pages(&mut options)?,
     };
-    let repo = repo(&host, &mut options).await?;
+    let repo = repo(&host, &mut options, None).await?;
     let issues = ask(&host, |github| async move { github.issues(&repo, query).await }).await?;
     Ok(result::list(&lua, "issue", issues.iter().map(Issue::to_json))?)
 }

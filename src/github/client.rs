@@ -75,6 +75,13 @@ impl Question {
         Self { method, path: path.into(), query: Vec::new(), body: None, accept }
     }
 
+    /// Makes a question of a path that may have parameters behind it: `/repos/octo/hello/pulls?state=all`.
+    pub fn at(method: Method, path: &str) -> Self {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        Self { query, ..Self::of(method, path) }
+    }
+
     /// Sends something.
     pub fn post(path: impl Into<String>, body: Value) -> Self {
         Self { body: Some(body), ..Self::of(Method::POST, path) }
@@ -138,6 +145,11 @@ impl Github {
         self.token.is_some()
     }
 
+    /// Returns the token as it is.
+    fn secret(&self) -> Option<&str> {
+        self.token.as_ref()?.to_str().ok()?.strip_prefix("Bearer ")
+    }
+
     /// Returns the host of the repositories: `github.com`, or the Enterprise host.
     pub fn host(&self) -> &str {
         let host = self.base.host_str().unwrap_or_default();
@@ -158,7 +170,7 @@ impl Github {
     pub(super) async fn ask_at(&self, question: &Question, mut url: Url) -> Result<Answer> {
         let asked = self.asked(question);
         if !self.is_own(&url) {
-            return Err(asked.astray(url.host_str().unwrap_or_default()));
+            return Err(asked.astray(&authority(&url)));
         }
         let (mut pauses, mut redirects) = (PAUSES.iter(), REDIRECTS);
         let mut patience = PATIENCE;
@@ -191,7 +203,7 @@ impl Github {
                     redirects -= 1;
                     url = to;
                 }
-                Tried::Moved(to) => return Err(asked.astray(to.host_str().unwrap_or_default())),
+                Tried::Moved(to) => return Err(asked.astray(&authority(&to))),
             }
         }
     }
@@ -211,15 +223,10 @@ impl Github {
     }
 
     fn asked(&self, question: &Question) -> Asked {
-        let host = self.base.host_str().unwrap_or_default();
-        let host = match self.base.port() {
-            Some(port) => format!("{host}:{port}"),
-            None => host.to_owned(),
-        };
         Asked {
             what: format!("{} {}", question.method, question.path),
             path: question.path.clone(),
-            host,
+            host: authority(&self.base),
             has_token: self.has_token(),
             looks: question.looks(),
         }
@@ -273,7 +280,7 @@ impl Github {
         if let Some(wait) = wait_of(status.as_u16(), header, &message, SystemTime::now()) {
             return Ok(Tried::Limited(wait));
         }
-        let error = asked.refused(status.as_u16(), &body);
+        let error = asked.refused(status.as_u16(), &body, self.secret());
         if status.is_server_error() { Ok(Tried::Broken(error)) } else { Err(error) }
     }
 
@@ -294,6 +301,12 @@ impl Github {
         }
         Ok(request)
     }
+}
+
+/// Returns the host of an address, with the port if that is not the usual one.
+fn authority(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Reads a body; what went wrong is a clause.

@@ -51,10 +51,10 @@ impl Asked {
         error.hint("set GITHUB_TOKEN: with a token there are 5000 requests an hour, without 60")
     }
 
-    /// Makes the error of a refusal.
-    pub fn refused(&self, status: u16, body: &[u8]) -> Error {
+    /// Makes the error of a refusal, without the token that went with the question.
+    pub fn refused(&self, status: u16, body: &[u8], token: Option<&str>) -> Error {
         let Self { what, path, host, .. } = self;
-        let said = said(body);
+        let said = said(body, token);
         let told = said.as_deref().map(|said| format!(": {said}")).unwrap_or_default();
         let error = match status {
             401 if self.has_token => io(format!("GitHub does not know the token{told}"))
@@ -94,8 +94,9 @@ fn io(message: String) -> Error {
     Error::new(Kind::Io, message)
 }
 
-/// Returns what GitHub says went wrong: its message, and those of its list of errors.
-fn said(body: &[u8]) -> Option<String> {
+/// Returns what GitHub says went wrong: its message, and those of its list of errors. Where that repeats
+/// the token, as proxies on the way do, the token is left out.
+fn said(body: &[u8], token: Option<&str>) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let message = body["message"].as_str().map(|text| text.trim().trim_end_matches('.').to_owned());
     let errors = body["errors"].as_array().into_iter().flatten().filter_map(|error| {
@@ -106,7 +107,11 @@ fn said(body: &[u8]) -> Option<String> {
         })
     });
     let said: Vec<String> = message.into_iter().chain(errors).take(5).collect();
-    (!said.is_empty()).then(|| said.join(": ").chars().take(500).collect())
+    let mut text = said.join(": ");
+    if let Some(token) = token {
+        text = text.replace(token, "…");
+    }
+    (!said.is_empty()).then(|| text.chars().take(500).collect())
 }
 
 #[cfg(test)]
@@ -120,21 +125,27 @@ mod tests {
             "code":"custom","message":"A pull request already exists for octocat:new-topic."}],
             "documentation_url":"https://docs.github.com/rest"}"#;
         assert_eq!(
-            said(exists).as_deref(),
+            said(exists, None).as_deref(),
             Some("Validation Failed: A pull request already exists for octocat:new-topic.")
         );
         let field =
             br#"{"message":"Validation Failed","errors":[{"resource":"Issue","field":"title",
             "code":"missing_field"}]}"#;
-        assert_eq!(said(field).as_deref(), Some("Validation Failed: `title` is missing field"));
+        assert_eq!(
+            said(field, None).as_deref(),
+            Some("Validation Failed: `title` is missing field")
+        );
         assert_eq!(
             said(
-                br#"{"message":"Unprocessable Entity","errors":["Line must be part of the diff"]}"#
+                br#"{"message":"Unprocessable Entity","errors":["Line must be part of the diff"]}"#,
+                None
             )
             .as_deref(),
             Some("Unprocessable Entity: Line must be part of the diff")
         );
-        assert_eq!(said(b"<html>"), None);
-        assert_eq!(said(b"[]"), None);
+        let echo = br#"{"message":"bad ghp\u005fsecret, of Bearer ghp_secret"}"#;
+        assert_eq!(said(echo, Some("ghp_secret")).as_deref(), Some("bad …, of Bearer …"));
+        assert_eq!(said(b"<html>", None), None);
+        assert_eq!(said(b"[]", None), None);
     }
 }

@@ -31,8 +31,10 @@ pub fn wait_of<'a>(
     if header("x-ratelimit-remaining") == Some("0")
         && let Some(reset) = header("x-ratelimit-reset").and_then(|text| text.parse().ok())
     {
-        let reset = UNIX_EPOCH + Duration::from_secs(reset);
-        return Some(reset.duration_since(now).unwrap_or_default() + SLACK);
+        // A time that no clock can show is one that nobody lives to see.
+        let reset = UNIX_EPOCH.checked_add(Duration::from_secs(reset));
+        let wait = reset.map_or(Duration::MAX, |at| at.duration_since(now).unwrap_or_default());
+        return Some(wait.saturating_add(SLACK));
     }
     let message = message.to_lowercase();
     let is_limit = status == 429 || message.contains("rate limit") || message.contains("abuse");
@@ -84,6 +86,8 @@ mod tests {
         assert_eq!(wait(429, &spent, ""), Some(31));
         let past = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "900")];
         assert_eq!(wait(403, &past, ""), Some(1));
+        let never = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "18446744073709551615")];
+        assert_eq!(wait(403, &never, ""), Some(u64::MAX));
         assert_eq!(wait(403, &[("retry-after", "7")], ""), Some(7));
         let secondary = "You have exceeded a secondary rate limit.";
         assert_eq!(wait(403, &[("x-ratelimit-remaining", "4999")], secondary), Some(60));

@@ -184,25 +184,41 @@ impl Github {
             }
             Write::Api { method, path, body } => {
                 let question =
-                    Question { body: body.clone(), ..Question::of(method.clone(), path) };
+                    Question { body: body.clone(), ..Question::at(method.clone(), path) };
                 self.ask(&question).await?.json()
             }
         }
     }
 
-    /// Looks whether it was done at or after a time, and returns what it came to. Of what cannot be looked
-    /// for nobody knows.
+    /// Looks whether it was done at or after a time by whoever has the token, and returns what it came to.
+    /// It is none of what is `taken`, which other writes came to. Of what cannot be looked for nobody knows.
     ///
     /// # Errors
     /// As [`Github::ask`].
-    pub async fn written(&self, write: &Write, since: &str) -> Result<Option<Value>> {
+    pub async fn written(
+        &self,
+        write: &Write,
+        since: &str,
+        taken: &[Value],
+    ) -> Result<Option<Value>> {
+        let me = match write {
+            Write::Comment { .. } | Write::Review { .. } => self.login().await?,
+            Write::Pull { .. } | Write::Api { .. } => None,
+        };
+        let may_be_it = |object: &Value, time: &str, text: &str| {
+            let author = object["user"]["login"].as_str().unwrap_or_default();
+            let is_taken = |it: &Value| it["id"] == object["id"] && it["url"] == object["html_url"];
+            object[time].as_str().is_some_and(|at| at >= since)
+                && me.as_ref().is_none_or(|me| author.eq_ignore_ascii_case(me))
+                && same(&object["body"], text)
+                && !taken.iter().any(is_taken)
+        };
         match write {
             Write::Comment { repo, number, body } => {
                 let path = repo.path(&format!("issues/{number}/comments"));
                 let question = Question::get(path).with("since", Some(since));
                 let is_it = |object: &Value| {
-                    let is_new = object["created_at"].as_str().is_some_and(|at| at >= since);
-                    let is_it = is_new && same(&object["body"], body);
+                    let is_it = may_be_it(object, "created_at", body);
                     is_it.then(|| comment_of(object)).transpose()
                 };
                 Ok(self.list(question, Pages::All, is_it).await?.pop())
@@ -211,9 +227,8 @@ impl Github {
                 let question = Question::get(repo.path(&format!("pulls/{number}/reviews")));
                 let state = review.verdict.state();
                 let is_it = |object: &Value| {
-                    let is_new = object["submitted_at"].as_str().is_some_and(|at| at >= since);
                     let is_it =
-                        is_new && object["state"] == state && same(&object["body"], &review.body);
+                        object["state"] == state && may_be_it(object, "submitted_at", &review.body);
                     is_it.then(|| review_of(object)).transpose()
                 };
                 Ok(self.list(question, Pages::All, is_it).await?.pop())
@@ -222,6 +237,17 @@ impl Github {
                 Ok(self.pull_of(repo, pull).await?.map(|pull| pull.to_json()))
             }
             Write::Api { .. } => Ok(None),
+        }
+    }
+
+    /// Returns whose the token is; nothing for one that is no person's, such as an app's.
+    async fn login(&self) -> Result<Option<String>> {
+        match self.ask(&Question::get("/user")).await {
+            Ok(answer) => Ok(answer.json()?["login"].as_str().map(str::to_owned)),
+            Err(error) if [401, 403, 404].iter().any(|status| is_status(&error, *status)) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
         }
     }
 

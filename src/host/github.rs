@@ -12,6 +12,7 @@ use crate::crash;
 use crate::error::{Error, Kind, Result};
 use crate::git::{Remote, Repo};
 use crate::github::{Github, Slug, Write, stamp};
+use crate::journal::Step;
 
 /// Clocks differ: what was done after a step began may bear an earlier time.
 const SLACK: Duration = Duration::from_mins(5);
@@ -90,10 +91,7 @@ impl Host {
         }
         if let Some(Known { value, .. }) = known {
             let since = value["since"].as_str().unwrap_or_default().to_owned();
-            let (github, asked) = (Arc::clone(&github), write.clone());
-            let found = async move { github.written(&asked, &since).await };
-            if let Some(done) = self.beside(found).await?? {
-                self.keep_happened(&place, &done).await;
+            if let Some(done) = self.find_written(&place, &write, since).await? {
                 return Ok(done);
             }
             if matches!(write, Write::Api { .. }) {
@@ -111,6 +109,34 @@ impl Host {
         crash::point("github.unkept");
         self.keep_happened(&place, &done).await;
         Ok(done)
+    }
+
+    /// Looks whether an earlier life of the run has changed something, and keeps what it came to.
+    async fn find_written(
+        self: &Arc<Self>,
+        place: &Place,
+        write: &Write,
+        since: String,
+    ) -> Result<Option<Value>> {
+        // One after the other: of two that say the same, each finds its own.
+        let _turn = self.finding.lock().await;
+        let (github, store) = (self.github()?, self.begin_home().await?);
+        let (run, asked) = (self.fleet.run_id().to_owned(), write.clone());
+        let kind = place.kind;
+        let found = async move {
+            let done = move |step: Step| {
+                let counts = step.done && step.kind == kind;
+                counts.then(|| serde_json::from_str(&step.value).ok()).flatten()
+            };
+            let taken: Vec<Option<Value>> = store.steps_as(&run, done).await?;
+            let taken: Vec<Value> = taken.into_iter().flatten().collect();
+            github.written(&asked, &since, &taken).await
+        };
+        let found = self.beside(found).await??;
+        if let Some(done) = &found {
+            self.keep_happened(place, done).await;
+        }
+        Ok(found)
     }
 }
 

@@ -169,7 +169,8 @@ fn the_token_goes_nowhere_else() {
     let away = moved.replace("PORT", &other.port.to_string());
     stage.server.fail(PULLS, Fault::new(302, &[("location", &away)], ""));
     let error = stage.error("github.pulls()");
-    assert!(error.contains("a redirect to `127.0.0.1`, which is not followed"), "{error}");
+    let to = format!("a redirect to `127.0.0.1:{}`, which is not followed", other.port);
+    assert!(error.contains(&to), "{error}");
     // A next page elsewhere is none.
     let link = format!("<{away}>; rel=\"next\"");
     stage.server.fail(PULLS, Fault::new(200, &[("link", &link)], "[]"));
@@ -209,4 +210,23 @@ fn addresses_and_tokens_that_cannot_be_are_usage() {
         "{ran:?}"
     );
     assert!(!ran.stdout.contains(TOKEN));
+}
+
+#[test]
+fn a_token_that_is_sent_back_is_not_shown() {
+    let stage = Stage::new();
+    let echo = format!("{{\"message\":\"Bad header Bearer {TOKEN}.\"}}");
+    stage.server.fail(PULLS, Fault::new(401, &[], &echo));
+    let error = stage.error("github.pulls()");
+    assert!(error.contains("GitHub does not know the token: Bad header Bearer …"), "{error}");
+}
+
+#[test]
+fn a_limit_that_never_ends_is_not_waited_for() {
+    let stage = Stage::new();
+    let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "18446744073709551615")];
+    let spent = "{\"message\":\"API rate limit exceeded\"}";
+    stage.server.fail(PULLS, Fault::new(403, &headers, spent));
+    let error = stage.error("github.pulls()");
+    assert!(error.starts_with("timeout: GitHub's rate limit is spent"), "{error}");
 }

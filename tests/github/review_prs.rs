@@ -116,3 +116,90 @@ fn reviews_are_posted_when_that_is_said() {
     assert_eq!(of(3)["body"], "I have read src/part3.txt\n\n- `src/part3.txt:1` medium: old");
     assert_eq!(of(3)["comments"].as_array().unwrap().len(), 0);
 }
+
+/// Says what the branch's number stands for: a line that no file has, nothing at all, or a failure.
+const ODD: &str = r#"
+return agent.model {
+  name = "odd",
+  reply = function(request)
+    local number = request.prompt:match "part(%d+)%.txt"
+    if number == "3" then
+      error "no answer"
+    elseif number == "4" then
+      assert(request.prompt:find("caf\u{FFFD} new", 1, true) and #request.prompt < 62000)
+    end
+    local at = { file = "src/part" .. number .. ".txt", line = 0, severity = "low", problem = "odd" }
+    local findings = json.array(number == "1" and { at } or {})
+    return json.encode { summary = "", findings = findings }
+  end,
+}
+"#;
+
+#[test]
+fn what_fails_is_said_and_makes_the_run_fail() {
+    let stage = Stage::new();
+    for number in 1..=2 {
+        stage.open(number, true);
+    }
+    std::fs::write(stage.home.beside("model.lua"), ODD).unwrap();
+    let refused = Fault::new(403, &[], "{\"message\":\"Resource not accessible\"}");
+    stage.server.fail("/repos/octo/hello/pulls/2/reviews", refused);
+    let ran = review(&stage, &["--post"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    // What was found is printed, whether it was posted or not.
+    assert!(ran.stdout.contains("#1  src/part1.txt:0  low: odd\n"), "{ran:?}");
+    assert!(ran.stdout.contains("\n#1  1         low     Change 1\n"), "{ran:?}");
+    assert!(
+        ran.stdout.contains("\n#2  0         -       not posted: the token may not"),
+        "{ran:?}"
+    );
+    let hub = stage.server.hub();
+    let bodies: Vec<&Value> = hub
+        .seen
+        .iter()
+        .filter(|seen| seen.method == "POST")
+        .map(|seen| &seen.body["body"])
+        .collect();
+    assert!(
+        bodies.contains(&&Value::from("Findings: 1\n\n- `src/part1.txt:0` low: odd")),
+        "{bodies:?}"
+    );
+    assert!(bodies.contains(&&Value::from("No findings.")), "{bodies:?}");
+}
+
+#[test]
+fn a_review_that_failed_makes_the_run_fail() {
+    let stage = Stage::new();
+    stage.open(3, true);
+    std::fs::write(stage.home.beside("model.lua"), ODD).unwrap();
+    let ran = review(&stage, &[]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stdout.contains("#3  failed    -       "), "{ran:?}");
+}
+
+#[test]
+fn a_patch_need_not_be_text() {
+    let stage = Stage::new();
+    stage.repo.git(&["switch", "--quiet", "--create", "odd"]);
+    // The cut falls among characters of three bytes.
+    let mut text = b"caf\xe9 new\n".to_vec();
+    text.extend("€".repeat(30_000).bytes());
+    std::fs::create_dir_all(stage.repo.path().join("src")).unwrap();
+    std::fs::write(stage.repo.path().join("src/part4.txt"), text).unwrap();
+    stage.repo.commit("odd");
+    stage.repo.git(&["switch", "--quiet", "main"]);
+    std::fs::write(stage.home.beside("model.lua"), ODD).unwrap();
+    let ran = review(&stage, &["odd"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("odd  0         -       odd"), "{ran:?}");
+}
+
+#[test]
+fn without_a_remote_the_option_is_named() {
+    let stage = Stage::new();
+    stage.repo.git(&["remote", "remove", "origin"]);
+    std::fs::write(stage.home.beside("model.lua"), ODD).unwrap();
+    let ran = review(&stage, &[]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("say it: `--repo owner/name`; or name local branches"), "{ran:?}");
+}

@@ -145,6 +145,7 @@ impl Hub {
         let path: Vec<&str> = seen.path.trim_matches('/').split('/').collect();
         let number = |text: &str| text.parse::<u64>().unwrap_or_default();
         match (&*seen.method, &path[..]) {
+            ("GET", ["user"]) => whole(200, &json!({ "login": "ada", "id": 1 })),
             ("GET", ["repos", _, "hello"]) => {
                 whole(200, &json!({ "full_name": "octo/hello", "default_branch": "main" }))
             }
@@ -183,7 +184,8 @@ impl Hub {
                 said(401, "Requires authentication")
             }
             ("POST", ["repos", _, "hello", "issues", n, "comments"]) => {
-                let comment = shapes::comment(number(n), &seen.body);
+                let id = self.comments.len() as u64 + 1;
+                let comment = shapes::comment((number(n), id), "ada", &seen.body);
                 self.comments.push(comment.clone());
                 whole(201, &comment)
             }

@@ -67,12 +67,13 @@ pub fn issue(number: u64) -> Value {
     })
 }
 
-pub fn comment(number: u64, body: &Value) -> Value {
+/// A comment beneath an issue.
+pub fn comment((number, id): (u64, u64), author: &str, body: &Value) -> Value {
     json!({
-        "id": 1, "node_id": "MDEyOklzc3VlQ29tbWVudDE=",
-        "url": "https://api.github.com/repos/octo/hello/issues/comments/1",
-        "html_url": format!("https://github.com/octo/hello/issues/{number}#issuecomment-1"),
-        "body": body["body"], "user": user("ada"), "created_at": "2099-04-14T16:00:49Z",
+        "id": id, "node_id": "MDEyOklzc3VlQ29tbWVudDE=",
+        "url": format!("https://api.github.com/repos/octo/hello/issues/comments/{id}"),
+        "html_url": format!("https://github.com/octo/hello/issues/{number}#issuecomment-{id}"),
+        "body": body["body"], "user": user(author), "created_at": "2099-04-14T16:00:49Z",
         "updated_at": "2099-04-14T16:00:49Z", "author_association": "COLLABORATOR",
     })
 }

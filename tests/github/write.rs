@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::home::Ran;
 use crate::server::Fault;
+use crate::shapes;
 use crate::stage::Stage;
 
 #[test]
@@ -23,14 +24,17 @@ fn comments_and_reviews_are_sent_as_the_api_takes_them() {
              { path = 'src/part4.txt', start_line = 2, line = 3, side = 'LEFT', body = 'keep' },
            },
          }).state)
-         print(github.api('DELETE', '/repos/{owner}/{repo}/issues/4/labels/bug'))",
+         print(github.api('DELETE', '/repos/{owner}/{repo}/issues/4/labels/bug?by=a%20b'))
+         print(github.pull(8 / 2).number)",
     );
     assert_eq!(
         printed,
         "https://github.com/octo/hello/issues/4#issuecomment-1\tada\nAPPROVED\t80\n\
-         CHANGES_REQUESTED\nnil\n"
+         CHANGES_REQUESTED\nnil\n4\n"
     );
     let hub = stage.server.hub();
+    let gone = hub.seen.iter().find(|seen| seen.method == "DELETE").unwrap();
+    assert_eq!((&*gone.path, &*gone.query), ("/repos/octo/hello/issues/4/labels/bug", "by=a+b"));
     let sent: Vec<_> = hub.seen.iter().filter(|seen| seen.method == "POST").collect();
     assert_eq!(sent[0].path, "/repos/octo/hello/issues/4/comments");
     assert_eq!(sent[0].body, json!({ "body": "Thanks!" }));
@@ -70,12 +74,24 @@ fn mistakes_are_found_before_anything_is_sent() {
             "github.review(4, { comments = { { path = 'a', position = 1 } } })",
             "usage: `github.review: comments[1]` has no option `position`\n  use `line`, the number of the line in the file",
         ),
+        (
+            "github.review(4, { body = 'x', comments = { { path = 'a', line = 1, body = 'y' }, note = 'z' } })",
+            "usage: `github.review`: option `comments` must be a list of tables: `{ { path = …, line = …, body = … } }`",
+        ),
+        (
+            "github.review(4, { body = 'x', comments = { path = 'a', line = 1, body = 'y' } })",
+            "usage: `github.review`: option `comments` must be a list of tables: `{ { path = …, line = …, body = … } }`",
+        ),
         ("github.comment(4, ' ')", "usage: `github.comment`: argument 2 (`body`) is empty"),
         (
             "github.comment('four', 'x')",
             "usage: `github.comment`: argument 1 (`n`) must be a number or a pull request, not string",
         ),
         ("github.pull(0)", "usage: `github.pull`: there is no number 0"),
+        (
+            "github.pull(1.5)",
+            "usage: `github.pull`: argument 1 (`n`) must be a number or a pull request, not number",
+        ),
         (
             "github.pulls { state = 'merged' }",
             "usage: `github.pulls`: option `state` must be `open`, `closed` or `all`, not `merged`",
@@ -212,4 +228,37 @@ fn what_was_not_done_when_the_run_was_cut_off_is_done() {
     assert_eq!(first.code, 1, "{first:?}");
     assert_eq!((again.code, &*again.stdout), (0, "ada\n"), "{again:?}");
     assert_eq!(stage.server.paths("POST").len(), 2);
+}
+
+#[test]
+fn what_somebody_else_said_is_not_taken_for_it() {
+    let stage = Stage::new();
+    stage.server.fail("/repos/octo/hello/issues/1/comments", Fault::new(502, &[], ""));
+    let source = "print(github.comment(1, 'LGTM').author)";
+    let first = Ran::of(&mut stage.script(source));
+    assert_eq!(first.code, 1, "{first:?}");
+    let other = shapes::comment((1, 77), "bob", &json!({ "body": "LGTM" }));
+    stage.server.hub().comments.push(other);
+    let again = Ran::of(&mut stage.command(&["resume", "--quiet"]));
+    assert_eq!((again.code, &*again.stdout), (0, "ada\n"), "{again:?}");
+    assert_eq!(stage.server.hub().comments.len(), 2);
+}
+
+#[test]
+fn what_an_earlier_step_said_is_not_taken_for_it() {
+    let stage = Stage::new();
+    let place = "/repos/octo/hello/issues";
+    // The fault meets what is asked of issue 2: the second `ping` never comes to be.
+    stage.server.fail(&format!("{place}/2"), Fault::new(502, &[], ""));
+    let source = "
+        for _, n in ipairs { 1, 2 } do
+          print(github.comment(n, 'ping').url)
+        end";
+    let first = Ran::of(&mut stage.script(source));
+    assert_eq!(first.code, 1, "{first:?}");
+    // The server lists the comments of both issues together.
+    let again = Ran::of(&mut stage.command(&["resume", "--quiet"]));
+    assert_eq!(again.code, 0, "{again:?}");
+    assert_eq!(stage.server.paths("POST").len(), 3, "{again:?}");
+    assert!(again.stdout.contains("issues/2#issuecomment-2"), "{again:?}");
 }

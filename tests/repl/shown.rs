@@ -1,14 +1,18 @@
 //! What lines leave behind, and how values look.
 
-use std::io::Write as _;
-use std::process::Stdio;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
 use super::home::{Home, Ran};
 use super::screen::Screen;
 
 /// Evaluates lines from a pipe, and returns what is printed.
 fn printed(home: &Home, lines: &str) -> String {
-    let mut command = home.command(&["repl"]);
+    fed(home.command(&["repl"]), lines)
+}
+
+fn fed(mut command: Command, lines: &str) -> String {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("a pipe");
@@ -90,6 +94,50 @@ fn values_look_like_what_they_are() {
     2  src/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb  7
     { { x = 1, y = 2 }, { x = 3, y = 4 } }
     "#);
+}
+
+/// Answers the next request with a list.
+fn answering(body: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a request");
+        let mut head = BufReader::new(&stream).lines();
+        while head.next().is_some_and(|line| line.is_ok_and(|line| !line.is_empty())) {}
+        let size = body.len();
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {size}\r\nconnection: close\r\n\r\n");
+        stream.write_all((head + body).as_bytes()).expect("it reads");
+    });
+    format!("http://{address}")
+}
+
+#[test]
+fn issues_and_pull_requests_are_rows() {
+    let home = Home::new();
+    let shown = |call: &str, body| {
+        let mut command = home.command(&["repl"]);
+        command.env("GITHUB_API_URL", answering(body));
+        fed(command, &format!("github.{call} {{ repo = 'octo/hello' }}\n"))
+    };
+    let pulls = shown(
+        "pulls",
+        r#"[{"number": 7, "html_url": "u", "state": "open", "title": "Adds x", "user": {"login": "ada"},
+             "head": {"ref": "topic", "sha": "1"}, "base": {"ref": "main", "sha": "2"}}]"#,
+    );
+    insta::assert_snapshot!(pulls, @r"
+    #  NUMBER  STATE  AUTHOR  BRANCH  TITLE
+    1  7       open   ada     topic   Adds x
+    ");
+    let issues = shown(
+        "issues",
+        r#"[{"number": 3, "html_url": "u", "state": "open", "title": "Broken", "user": {"login": "ada"},
+             "labels": [{"name": "bug"}, {"name": "ui"}], "comments": 0}]"#,
+    );
+    insta::assert_snapshot!(issues, @r"
+    #  NUMBER  STATE  AUTHOR  LABELS   TITLE
+    1  3       open   ada     bug, ui  Broken
+    ");
 }
 
 #[test]

@@ -37,12 +37,8 @@ pub async fn api(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<LuaValue
         let done = host.write_github(call_path, Write::Api { method, path, body }).await?;
         return to_lua(&lua, &done);
     }
-    let (path, mut query) = match path.split_once('?') {
-        Some((path, query)) => (path.to_owned(), pairs(query)),
-        None => (path, Vec::new()),
-    };
-    query.extend(parameters(body)?);
-    let question = Question { query, ..Question::get(path) };
+    let mut question = Question::at(method, &path);
+    question.query.extend(parameters(body)?);
     let answer = ask(&host, |github| async move { github.look(question).await }).await?;
     to_lua(&lua, &answer)
 }
@@ -73,10 +69,6 @@ async fn filled(host: &Arc<Host>, path: String) -> Result<String> {
     }
     let slug = host.github_repo().await?;
     Ok(path.replace("{owner}/{repo}", &slug.to_string()))
-}
-
-fn pairs(query: &str) -> Vec<(String, String)> {
-    url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
 /// Reads what a GET has in the place of a body: parameters.

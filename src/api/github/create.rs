@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
-use super::{ask, slug};
+use super::{ask, repo};
 use crate::api::{result, revision};
 use crate::error::{Error, Kind, Result};
 use crate::git::{DEFAULT_LIMIT, Push, Repo};
@@ -58,10 +58,7 @@ pub async fn create_pull(lua: Lua, host: Arc<Host>, mut args: Args) -> Returned<
     let mut options = Options::read(&lua, &args.table("options")?, &CREATE)?;
     let Asked { branch, title, body, draft, base, remote } = Asked::read(&mut options)?;
     let call_path = Task::current()?.next_path("create_pull");
-    let target = match options.text("repo")? {
-        Some(named) => slug(options.function(), &named)?,
-        None => host.github_repo().await?,
-    };
+    let target = repo(&host, &mut options, None).await?;
     let local = host.repo(&host.default_dir()).await?;
     // Of somebody else's repository the branch goes to where one's own work goes.
     let known = if remote.is_none() { host.remote_to(&local, &target).await? } else { None };

@@ -53,12 +53,17 @@ fn read(lua: &Lua, options: &mut Options, commit: Option<String>) -> Returned<Re
     let comments = match options.any("comments") {
         None => Vec::new(),
         Some(LuaValue::Table(list)) => {
-            let items = list.sequence_values::<LuaValue>();
-            let read = |(index, item): (usize, LuaResult<LuaValue>)| match item? {
+            let items = list.sequence_values::<LuaValue>().collect::<LuaResult<Vec<_>>>()?;
+            // With a gap or a name in it, some would be left out.
+            if list.pairs::<LuaValue, LuaValue>().count() != items.len() {
+                let why = "must be a list of tables: `{ { path = …, line = …, body = … } }`";
+                return Err(options.bad("comments", why).into());
+            }
+            let read = |(index, item): (usize, LuaValue)| match item {
                 LuaValue::Table(item) => Ok(comment(lua, &item, index + 1)?),
                 other => Err(options.wrong("comments", "a list of tables", &other).into()),
             };
-            items.enumerate().map(read).collect::<Returned<Vec<Comment>>>()?
+            items.into_iter().enumerate().map(read).collect::<Returned<Vec<Comment>>>()?
         }
         Some(other) => return Err(options.wrong("comments", "a list of tables", &other).into()),
     };
