@@ -414,3 +414,50 @@ fn a_watch_shows_each_change_and_ends_with_an_interrupt() {
     watching.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
     assert_eq!(stderr, "");
 }
+
+#[test]
+fn what_was_removed_is_neither_offered_nor_landed() {
+    let home = repository();
+    let script = r#"
+      local writer = agent.model {
+        reply = function(request)
+          local input = { file_path = request.prompt, content = "x" }
+          return request.turn > 1 and "done" or { tools = { { name = "Write", input = input } } }
+        end,
+      }
+      local made = {}
+      for i, name in ipairs { "loser", "winner" } do
+        made[i] = agent.query { prompt = name, label = name, branch = name, model = writer }
+        print(made[i].id)
+      end
+      agent.remove(made[1], { force = true })
+    "#;
+    let ran = home.script(script);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ids: Vec<&str> = ran.stdout.lines().collect();
+    let next = format!("land: agentlua merge {}\n", ids[1]);
+    assert!(ran.stderr.ends_with(&next), "{}", ran.stderr);
+    assert!(!ran.stderr.contains(&format!("diff {}", ids[0])), "{}", ran.stderr);
+    let kept = format!("refs/agentlua/removed/{}/branch", ids[0]);
+    let ran = home.run(&["merge", ids[0]]);
+    assert_eq!(ran.code, 1, "{}", ran.stdout);
+    let why = format!("`{}` was removed; its work is kept under `{kept}`", ids[0]);
+    assert!(ran.stderr.contains(&why), "{}", ran.stderr);
+    assert!(!home.path("loser").exists());
+    // And as the hint says it lands all the same.
+    assert!(ran.stderr.contains(&format!("git merge {kept}")), "{}", ran.stderr);
+    let ran = Ran::of(home.command_of("git".as_ref()).args(["merge", "--quiet", &kept]));
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(home.path("loser").exists());
+}
+
+#[test]
+fn a_run_that_never_got_to_work_is_not_to_be_gone_on_with() {
+    let home = repository();
+    let ran =
+        home.script(r#"agent.query { prompt = "x", branch = "main", model = agent.model {} }"#);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("1 agent: 0 done, 1 failed"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("go on:"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("the branch `main` already exists").count(), 2, "{}", ran.stderr);
+}

@@ -91,7 +91,7 @@ fn of_hundreds_of_agents_some_are_shown_and_the_rest_is_counted() {
     let script = r#"
       local jobs = {}
       for i = 1, 300 do
-        jobs[i] = { prompt = "look at " .. i, label = "src/module_" .. i, read_only = true }
+        jobs[i] = { prompt = "look at " .. i, label = "src/module_with_quite_a_long_name_" .. i, read_only = true }
       end
       agent.all_settled(jobs)
     "#;
@@ -101,7 +101,7 @@ fn of_hundreds_of_agents_some_are_shown_and_the_rest_is_counted() {
     assert_eq!(rows(&screen.text()), 12, "{}", screen.text());
     // Wider and higher: more agents, and whole labels.
     screen.resizes((200, 40));
-    screen.shows("40 running (16 shown), 260 queued · ");
+    screen.shows("40 running (20 shown), 260 queued · ");
     let text = screen.text();
     assert!(text.lines().any(|line| line.chars().count() > 100), "{text}");
     // Narrower: lines that the terminal breaks anew are taken away all the same. (What it has moved out of
@@ -109,7 +109,7 @@ fn of_hundreds_of_agents_some_are_shown_and_the_rest_is_counted() {
     screen.resizes((100, 40));
     screen.wait_in_sight("one block for 100 columns", |text| {
         let fits = |line: &str| line.chars().count() < 100;
-        let is_one = rows(text) == 16 && text.matches(" running").count() == 1;
+        let is_one = rows(text) == 20 && text.matches(" running").count() == 1;
         is_one && text.lines().filter(|line| is_row(line)).all(fits)
     });
     screen.presses("C-c");
@@ -247,6 +247,15 @@ fn lines_are_plain_where_nobody_watches() {
         ));
         screen.left_with(1);
     }
+    // Whoever reads the printed text may show it on this terminal.
+    screen.types(&format!(
+        "clear; git branch -D fix/auth fix/billing fix/last > /dev/null; \
+         (set -o pipefail; {run} | tee printed.txt)"
+    ));
+    screen.left_with(1);
+    let text = screen.text();
+    assert!(text.contains("auth: started on fix/auth\n"), "{text}");
+    assert_eq!(screen.read("printed.txt"), "it begins\nit is over\n");
 }
 
 #[test]

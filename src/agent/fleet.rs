@@ -196,10 +196,16 @@ impl Fleet {
         }
     }
 
-    /// Notes that branch and worktree of an agent are gone.
+    /// Notes that branch and worktree of an agent are gone, for those too that worked there before it.
     pub fn note_removed(&self, id: &str) {
-        for ended in self.books().tally.ended.iter_mut().filter(|ended| ended.id == id) {
-            (ended.branch, ended.worktree_path) = (None, None);
+        let mut books = self.books();
+        let ended = &mut books.tally.ended;
+        let Some(gone) = ended.iter().find(|ended| ended.id == id).cloned() else { return };
+        let shares = |other: &Ended| {
+            gone.branch.is_some() && other.branch == gone.branch && other.repo == gone.repo
+        };
+        for other in ended.iter_mut().filter(|other| other.id == id || shares(other)) {
+            (other.branch, other.worktree_path) = (None, None);
         }
     }
 

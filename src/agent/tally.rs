@@ -12,6 +12,9 @@ use crate::error::Error;
 use crate::event::{Event, Usage};
 use crate::git::Repo;
 
+/// The id of one that has none.
+const UNSTARTED: &str = "-";
+
 /// What a run is asked about its agents at the end.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
@@ -74,6 +77,12 @@ impl Ended {
         }
     }
 
+    /// Reports whether it got as far as its work: not where it was refused its place or its worktree.
+    pub fn has_begun(&self) -> bool {
+        let is_refused = self.id == UNSTARTED || self.subtype == Subtype::ErrorWorktree;
+        !is_refused || self.outcome["num_turns"].as_u64() > Some(0)
+    }
+
     /// Returns the event that tells of it.
     pub(super) fn event(&self, outcome: &Outcome, recalled: bool) -> Event {
         Event::AgentFinished {
@@ -98,7 +107,7 @@ impl Ended {
     /// Sums up an agent that could not even be registered.
     pub(super) fn unstarted(label: &str, error: &Error) -> Self {
         Self {
-            id: "-".to_owned(),
+            id: UNSTARTED.to_owned(),
             label: label.to_owned(),
             subtype: Subtype::ErrorDuringExecution,
             message: Some(error.to_string()),

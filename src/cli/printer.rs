@@ -59,6 +59,11 @@ impl Printer {
         self.send(Order::EndLine);
     }
 
+    /// Leaves the line that something else has begun, unless much is printed just now: then nobody sees it.
+    pub fn leave_line(&self) {
+        let _ = self.0.try_send(Order::Say("\n".to_owned()));
+    }
+
     /// Prints above the line that is being typed from now on.
     pub fn print_above(&self, above: impl ExternalPrinter + Send + 'static) {
         self.send(Order::Above(Box::new(above)));

@@ -2,7 +2,8 @@
 
 mod summary;
 
-use std::sync::Mutex;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use summary::summary;
 
@@ -19,12 +20,15 @@ pub struct Plain {
     debug: bool,
     style: Styles,
     print: Mutex<Print>,
+    /// Agents that were cancelled: that they left nothing goes without saying.
+    cancelled: Mutex<BTreeSet<String>>,
 }
 
 impl Plain {
     /// Makes a reporter that writes through `print`.
     pub fn new(quiet: bool, debug: bool, print: Print) -> Self {
-        Self { quiet, debug, style: styles(), print: Mutex::new(print) }
+        let (print, cancelled) = (Mutex::new(print), Mutex::default());
+        Self { quiet, debug, style: styles(), print, cancelled }
     }
 
     /// Returns the line that tells of an event, if one does.
@@ -105,6 +109,7 @@ impl Plain {
                         files(*files_changed)
                     ),
                     ("error_cancelled", _) => {
+                        self.cancelled().insert(agent.clone());
                         format!("{agent} {label}: {yellow}cancelled{reset}{took}")
                     }
                     (subtype, message) => format!(
@@ -112,6 +117,11 @@ impl Plain {
                         printable(message.as_deref().unwrap_or(subtype))
                     ),
                 }
+            }
+            Event::WorktreeRemoved { agent, ignored_files: 0, .. }
+                if self.cancelled().remove(agent) =>
+            {
+                return None;
             }
             Event::WorktreeRemoved { agent, ignored_files, ignored_bytes, .. } => {
                 let ignored = match ignored_files {
@@ -130,6 +140,10 @@ impl Plain {
             }
             _ => return None,
         })
+    }
+
+    fn cancelled(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.cancelled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -208,6 +222,51 @@ fn bytes(count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn that_a_cancelled_agent_left_nothing_goes_without_saying() {
+        let plain = Plain::new(false, false, Box::new(|_| {}));
+        let finished = |agent: &str, subtype: &str| Event::AgentFinished {
+            agent: agent.into(),
+            label: "job".into(),
+            subtype: subtype.into(),
+            message: None,
+            branch: None,
+            worktree_path: None,
+            head_commit: None,
+            files_changed: 0,
+            num_turns: 0,
+            duration_ms: 0,
+            usage: Usage::default(),
+            cost_usd: None,
+            denials: 0,
+            outcome: std::sync::Arc::default(),
+            recalled: false,
+        };
+        let removed = |agent: &str, ignored_files| Event::WorktreeRemoved {
+            agent: agent.into(),
+            path: "/w".into(),
+            ignored_files,
+            ignored_bytes: 1,
+        };
+        let mut told = Vec::new();
+        for (agent, subtype, ignored) in
+            [("a", "error_cancelled", 0), ("b", "error_cancelled", 1), ("c", "success", 0)]
+        {
+            told.extend(plain.line(&finished(agent, subtype)));
+            told.extend(plain.line(&removed(agent, ignored)));
+        }
+        assert_eq!(
+            told,
+            [
+                "a job: cancelled",
+                "b job: cancelled",
+                "b nothing changed; its worktree is removed, with 1 ignored file (1 kB)",
+                "c job: done, no files changed",
+                "c nothing changed; its worktree is removed",
+            ]
+        );
+    }
 
     #[test]
     fn numbers_are_short() {

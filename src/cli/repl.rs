@@ -118,7 +118,7 @@ async fn serve(
     host.load_cassette()?;
     api::model::load_default(&runtime, host).await?;
     let evaluating = Evaluating::default();
-    let signalled = watch(workers, root.stopper(), &evaluating)?;
+    let signalled = watch(workers, root.stopper(), &evaluating, printer)?;
     host.on_stop({
         let (signalled, session) = (signalled.clone(), root.stopper().clone());
         move || {
@@ -237,11 +237,12 @@ fn watch(
     workers: &tokio::runtime::Runtime,
     session: &Stopper,
     evaluating: &Evaluating,
+    printer: &Printer,
 ) -> Result<Signalled> {
     let _guard = workers.enter();
     let mut interrupts =
         signal(SignalKind::interrupt()).or_kind(Kind::Io, || "cannot await signals")?;
-    let evaluating = Arc::clone(evaluating);
+    let (evaluating, printer) = (Arc::clone(evaluating), printer.clone());
     workers.spawn(async move {
         let mut tries = 0;
         while interrupts.recv().await.is_some() {
@@ -249,6 +250,10 @@ fn watch(
             match current {
                 Some(stopper) if !stopper.token().is_cancelled() => {
                     tries = 1;
+                    // The terminal has shown the keys.
+                    if terminal::is_typed_at() {
+                        printer.leave_line();
+                    }
                     stopper.stop(Error::new(Kind::Cancelled, "interrupted"));
                 }
                 Some(_) => {

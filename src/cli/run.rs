@@ -11,7 +11,7 @@ use super::launch::{Around, Asked, Launch};
 use super::live::Display;
 use super::output::{End, Fault, Output};
 use super::signals::Signalled;
-use super::terminal::{Stdout, is_stderr_live, say};
+use super::terminal::{Stdout, is_stderr_live, is_stdout_piped, say};
 use super::{check, detach, diagnostic, plan, progress, session, signals};
 use crate::agent::Subtype;
 use crate::agent::tally::Tally;
@@ -39,6 +39,8 @@ pub(super) fn main(asked: &Asked<'_>) -> Result<i32> {
 
 fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
     let here = session::working_directory()?;
+    // As it is for whoever called: it may be moved below.
+    let may_be_live = is_stderr_live() && !is_stdout_piped();
     let mut environment = session::environment();
     // For this run alone: what the script starts must not take it for its own.
     if let Some(mark) = environment.remove(END_MARK) {
@@ -65,7 +67,7 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
     } else if launch.detach {
         return detach::leave(&launch, &here, &workers, output);
     }
-    let (display, reporter) = show(&launch, debug, &workers)?;
+    let (display, reporter) = show(&launch, debug, may_be_live, &workers)?;
     let events = Events::new(vec![reporter, Arc::new(output.clone())]);
     let (sources, plan) = (launch.sources.clone(), launch.plan(&session::working_directory()?));
     let host = session::host(sources, plan, launch.earlier.clone(), environment, events, &workers)?;
@@ -95,9 +97,10 @@ fn start(asked: &Asked<'_>, output: &Output) -> Result<i32> {
 fn show(
     launch: &Launch,
     debug: bool,
+    may_be_live: bool,
     workers: &tokio::runtime::Runtime,
 ) -> Result<(Option<Display>, Arc<dyn Reporter>)> {
-    if launch.quiet() || launch.is_dry() || launch.is_background || !is_stderr_live() {
+    if launch.quiet() || launch.is_dry() || launch.is_background || !may_be_live {
         return Ok((None, Arc::new(progress::Plain::new(launch.quiet(), debug, Box::new(say)))));
     }
     let _guard = workers.enter();
@@ -161,8 +164,14 @@ impl Running {
         let is_known = host.fleet().home().await.is_some();
         host.end_run(end.status(host.has_failures()), code).await;
         if report.is_none() {
-            let tally = host.fleet().tally();
+            let mut tally = host.fleet().tally();
             let again = is_known && self.is_to_be_resumed(&end, &tally);
+            // What is told below need not be told of its agent as well.
+            if let Some(uncaught) = &uncaught {
+                let told = Some(uncaught.error.to_string());
+                let same = tally.ended.iter_mut().filter(|agent| agent.message == told);
+                same.for_each(|agent| agent.message = None);
+            }
             let again = again.then(|| launch.again_command(&run));
             progress::summary(&run, &tally, host.config().quiet, again.as_deref());
         }
@@ -191,12 +200,15 @@ impl Running {
         Some(plan.report(config.concurrency, config.max_budget_usd))
     }
 
-    /// Reports whether something is left to do for the run: all is done when only denied calls make it fail.
+    /// Reports whether going on has more to it than running the script anew: an agent that failed at its work,
+    /// or after an error of the script one whose work is done. All is done when only denied calls make it fail.
     fn is_to_be_resumed(&self, end: &End, tally: &Tally) -> bool {
+        let mut ended = tally.ended.iter().filter(|agent| agent.has_begun());
         match end.status(self.host.has_failures()) {
             "completed" => false,
-            "degraded" => tally.ended.iter().any(|agent| agent.subtype != Subtype::Success),
-            _ => true,
+            "degraded" => ended.any(|agent| agent.subtype != Subtype::Success),
+            "interrupted" => true,
+            _ => ended.next().is_some(),
         }
     }
 

@@ -107,6 +107,18 @@ pub fn is_stderr_live() -> bool {
     io::stderr().is_terminal() && !is("TERM", "dumb") && !is_ci
 }
 
+/// Reports whether what is typed is shown on the terminal that standard error goes to.
+pub fn is_typed_at() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Reports whether standard output is a pipe: what reads it may print on the terminal of standard error.
+pub fn is_stdout_piped() -> bool {
+    let kind = rustix::fs::fstat(io::stdout())
+        .map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode));
+    matches!(kind, Ok(rustix::fs::FileType::Fifo | rustix::fs::FileType::Socket))
+}
+
 /// Reports whether standard output and standard error are one terminal.
 pub fn is_stdout_on_stderr() -> bool {
     let place = |stream: BorrowedFd<'_>| {

@@ -74,6 +74,17 @@ impl Repo {
         Ok(there.chain(self.pretended_branches()).collect())
     }
 
+    /// Returns the ref that keeps the branch of an agent which was removed by force; `None` when there is
+    /// none.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when the repository cannot be read.
+    pub async fn removed_branch(&self, agent: &str) -> Result<Option<String>> {
+        let name = format!("refs/agentlua/removed/{agent}/branch");
+        let tip = self.tip(&name).await.or_kind(Kind::Git, || format!("cannot read `{name}`"))?;
+        Ok(tip.map(|_| name))
+    }
+
     /// Deletes a branch if it points to `expected` and no worktree has it checked out. Returns
     /// whether it did.
     ///

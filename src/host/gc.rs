@@ -81,7 +81,11 @@ impl Host {
     pub async fn remove_agent(&self, id: &str, force: bool) -> Result<Removed> {
         let registry = self.registry(false).await?;
         let id = id.to_owned();
-        self.beside(async move { registry.remove(&id, force).await }).await?
+        let removed = self.beside(async move { registry.remove(&id, force).await }).await??;
+        if removed.swept.as_ref().is_some_and(|swept| swept.takes_branch) {
+            self.fleet.note_removed(&removed.id);
+        }
+        Ok(removed)
     }
 
     async fn registry(&self, dry: bool) -> Result<Registry> {

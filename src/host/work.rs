@@ -39,7 +39,7 @@ impl Host {
     ///
     /// # Errors
     /// As [`Host::merge`]; usage, for an id that no agent or several have, and for an agent without a
-    /// worktree; git, for one that still works or whose work is not committed.
+    /// worktree; git, for one that still works, whose work is not committed, or that was removed by force.
     pub async fn merge_agent(self: Arc<Self>, landing: Landing, gate: &Gate<'_>) -> Result<Merged> {
         let dir = self.default_dir();
         if repository_around(&dir).is_some() {
@@ -62,6 +62,9 @@ impl Host {
         };
         // The branch of one whose place another call has taken is that one's now.
         let is_there = !row.superseded && branches.iter().any(|branch| branch.name == name);
+        if !is_there && !row.superseded {
+            self.require_not_removed(&repo, row).await?;
+        }
         // A branch to which nothing was added goes at the end of its run; its commit is known.
         let branch = row.head_commit.clone().filter(|_| !is_there).unwrap_or_else(|| name.clone());
         let Landing { into, strategy, message, .. } = landing;
@@ -81,6 +84,16 @@ impl Host {
             ))
         });
         Ok(landed?.merged)
+    }
+
+    /// Refuses to merge what somebody has thrown away.
+    async fn require_not_removed(&self, repo: &Arc<Repo>, row: &AgentRow) -> Result<()> {
+        let (own, id) = (Arc::clone(repo), row.id.clone());
+        let Some(kept) = self.beside(async move { own.removed_branch(&id).await }).await?? else {
+            return Ok(());
+        };
+        let why = format!("`{}` was removed; its work is kept under `{kept}`", row.id);
+        Err(Error::new(Kind::Git, why).hint(format!("to land it all the same: git merge {kept}")))
     }
 
     /// Refuses to merge a branch to which nothing was added while its worktree has changes.

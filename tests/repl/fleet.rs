@@ -76,6 +76,8 @@ fn ctrl_c_ends_a_query_and_not_the_session() {
     screen.shows("started on slow");
     screen.presses("C-c");
     screen.shows_line("error: interrupted");
+    let text = screen.text();
+    assert!(!text.contains("^Cagent-"), "a line of its own: {text}");
     screen.enters("b = agent.spawn { prompt = 'for ever', branch = 'behind' }");
     screen.shows("started on behind");
     // What runs in the background goes on when a line is interrupted.

@@ -14,7 +14,10 @@ const BUSY: Duration = Duration::from_secs(10);
 pub struct Fleet {
     began: Instant,
     agents: BTreeMap<String, Agent>,
-    /// Who has a line. One keeps it as long as nobody has more to show: lines that jump cannot be read.
+    /// How many there were.
+    asked: usize,
+    /// Who has a line, in the order in which they were asked for. One keeps it as long as nobody has more to
+    /// show: lines that jump cannot be read.
     shown: Vec<String>,
     done: usize,
     failed: usize,
@@ -25,6 +28,8 @@ pub struct Fleet {
 }
 
 struct Agent {
+    /// Which one it is of all that were asked for.
+    number: usize,
     label: String,
     doing: Doing,
     turn: u32,
@@ -111,6 +116,7 @@ impl Fleet {
         Self {
             began: now,
             agents: BTreeMap::new(),
+            asked: 0,
             shown: Vec::new(),
             done: 0,
             failed: 0,
@@ -131,14 +137,15 @@ impl Fleet {
         self.has_changed = true;
         match event {
             Event::AgentQueued { agent, label } => {
-                self.agents.insert(agent.clone(), Agent::queued(label, now));
+                let queued = Agent::queued(self.number(agent), label, now);
+                self.agents.insert(agent.clone(), queued);
             }
             Event::AgentStarted { agent, label, turns, max_turns, .. } => {
                 let started = Agent {
                     doing: Doing::Thinking,
                     turn: turns + 1,
                     max_turns: *max_turns,
-                    ..Agent::queued(label, now)
+                    ..Agent::queued(self.number(agent), label, now)
                 };
                 self.agents.insert(agent.clone(), started);
             }
@@ -160,6 +167,15 @@ impl Fleet {
             }
             _ => self.change(event, now),
         }
+    }
+
+    /// Returns the number of an agent: that which it has, or the next.
+    fn number(&mut self, agent: &str) -> usize {
+        if let Some(known) = self.agents.get(agent) {
+            return known.number;
+        }
+        self.asked += 1;
+        self.asked
     }
 
     /// Takes note of what changes one agent.
@@ -209,7 +225,6 @@ impl Fleet {
         hidden.sort_by(|one, other| other.cmp(one));
         let free = capacity.saturating_sub(self.shown.len()).min(hidden.len());
         let waiting = hidden.split_off(free);
-        hidden.sort_by_key(|(_, _, id)| agents.get(*id).map(|agent| agent.since));
         self.shown.extend(hidden.into_iter().map(|(_, _, id)| id.clone()));
         for (own, _, id) in waiting {
             let least = self.shown.iter_mut().min_by_key(|id| weight(id));
@@ -218,12 +233,14 @@ impl Fleet {
                 _ => break,
             }
         }
+        self.shown.sort_by_key(|id| agents.get(id).map(|agent| agent.number));
     }
 }
 
 impl Agent {
-    fn queued(label: &str, now: Instant) -> Self {
+    fn queued(number: usize, label: &str, now: Instant) -> Self {
         Self {
+            number,
             label: printable(label),
             doing: Doing::Queued,
             turn: 0,
@@ -418,7 +435,7 @@ mod tests {
         assert_eq!(ids(&fleet.view(now, 2)), ["b", "d"], "in the place of one of them");
         now += BUSY;
         fleet.note(&answered("a", 2, &["Read"]), now);
-        assert_eq!(ids(&fleet.view(now, 2)), ["b", "a"], "and who was silent for long goes");
-        assert_eq!(ids(&fleet.view(now, 9)), ["b", "a", "c", "d"]);
+        assert_eq!(ids(&fleet.view(now, 2)), ["a", "b"], "and who was silent for long goes");
+        assert_eq!(ids(&fleet.view(now, 9)), ["a", "b", "c", "d"], "in the order of their start");
     }
 }

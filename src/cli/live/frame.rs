@@ -9,10 +9,9 @@ use crate::cli::progress::thousands;
 use crate::cli::terminal::Styles;
 use crate::cli::width::{Size, fit, fit_label, left, right, width};
 
-/// The most agents that are looked at at once.
-const MOST: usize = 16;
-/// The columns for what an agent is doing: before numbers are left out for it, and where there are enough.
-const DOING: (usize, usize) = (20, 72);
+/// The columns for what an agent is doing: before numbers are left out for it, where there are enough, and
+/// where somebody has more to tell.
+const DOING: (usize, usize, usize) = (20, 32, 72);
 /// The columns that numbers take at least, so that they do not push the rest about as they grow.
 const NUMBER: usize = 5;
 /// What stands between columns.
@@ -20,7 +19,7 @@ const GAP: &str = "  ";
 
 /// Returns how many agents have a line on such a terminal; half of it is for what was printed.
 pub fn capacity(size: Size) -> usize {
-    (size.rows / 2).clamp(1, MOST)
+    (size.rows / 2).max(1)
 }
 
 /// Returns the lines; none while no agent is on its way.
@@ -80,7 +79,8 @@ impl Plan {
             }
             leave_out(&mut plan);
         }
-        plan.doing = columns.saturating_sub(plan.taken()).min(DOING.1);
+        let wanted = widest(|row| row.doing.1.clone(), DOING.1).min(DOING.2);
+        plan.doing = columns.saturating_sub(plan.taken()).min(wanted);
         plan
     }
 
@@ -253,9 +253,9 @@ mod tests {
     #[test]
     fn three_agents_at_200_columns_are_told_in_full() {
         insta::assert_snapshot!(shown(&three(), 200), @r"
-        ● agent-0003  migrate/authentication   4/20  Bash npm test -- auth --watch=false                                        3702  $0.0630  1m03s
-        ○ agent-0009  billing                 10/20  thinking                                                                  11.1k    $0.19     9s
-        ↻ agent-000c  日本語の説明を書く      13/20  retry 2 in 8 s: the provider is overloaded                                14.8k    $0.25  1h02m
+        ● agent-0003  migrate/authentication   4/20  Bash npm test -- auth --watch=false          3702  $0.0630  1m03s
+        ○ agent-0009  billing                 10/20  thinking                                    11.1k    $0.19     9s
+        ↻ agent-000c  日本語の説明を書く      13/20  retry 2 in 8 s: the provider is overloaded  14.8k    $0.25  1h02m
         3 running, 1 queued, 2 done, 1 failed · 84.2k tokens · $0.42 · 1m15s
         ");
     }

@@ -45,8 +45,11 @@ fn render(run: &str, tally: &Tally, again: Option<&str>, columns: usize, style: 
     let shown = &listed[..listed.len().min(SHOWN)];
     table(&mut text, shown, columns, style);
     if listed.len() > shown.len() {
-        let more = listed.len() - shown.len();
-        let _ = writeln!(text, "  {dim}… and {more} more:{reset} agentlua agents --wide");
+        let rest = &listed[shown.len()..];
+        // Only those that left something are listed without it.
+        let all = if rest.iter().all(|agent| has_left(agent)) { "" } else { " --all" };
+        let more = rest.len();
+        let _ = writeln!(text, "  {dim}… and {more} more:{reset} agentlua agents{all} --wide");
     }
     kept(&mut text, &tally.ended, style);
     next(&mut text, tally, &listed, style);
@@ -58,6 +61,10 @@ fn render(run: &str, tally: &Tally, again: Option<&str>, columns: usize, style: 
 
 fn is_to_be_looked_at(agent: &Ended) -> bool {
     agent.subtype != Subtype::Success || agent.denials > 0
+}
+
+fn has_left(agent: &Ended) -> bool {
+    agent.branch.is_some() || agent.worktree_path.as_ref().is_some_and(|path| path.is_dir())
 }
 
 fn title(run: &str, tally: &Tally, style: &Styles) -> String {
@@ -354,5 +361,12 @@ mod tests {
         land: agentlua merge agent-0006 (and 281 more)
         ");
         assert!(text.lines().all(|line| width(line) <= 80), "{text}");
+        // Those that left nothing are not listed unless one asks for all.
+        for agent in &mut tally.ended {
+            (agent.subtype, agent.branch, agent.worktree_path) =
+                (Subtype::ErrorCancelled, None, None);
+        }
+        let text = render("run-1", &tally, None, 80, &PLAIN);
+        assert!(text.contains("… and 280 more: agentlua agents --all --wide\n"), "{text}");
     }
 }
