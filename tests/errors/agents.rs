@@ -186,3 +186,9 @@ fn without_a_key_nothing_is_asked() {
         [exit 1]
     "#);
 }
+
+#[test]
+fn what_a_model_raises_is_marked_where_it_does() {
+    assert_snapshot!(script(r#"local m = agent.model { name = "e", reply = function() error("boom") end }
+agent.query { prompt = "x", model = m }"#), @"");
+}

@@ -223,3 +223,19 @@ print(o.exitcode)"#), @r"
         [exit 2]
     ");
 }
+
+#[test]
+fn of_two_that_can_be_meant_none_is_marked() {
+    assert_snapshot!(script(r#"git.merge({}); git.merge({})"#), @"");
+    assert_snapshot!(script(r#"agent.query { prompt = "x" }; agent.query { promt = "x" }"#), @"");
+    assert_snapshot!(script(r"local a, b = { x = {} }, {}
+print(a.x.y, b.x.y)"), @"");
+    assert_snapshot!(script(r#"if true then error("no") else error("yes") end"#), @"");
+}
+
+#[test]
+fn what_others_say_is_shown_as_text() {
+    assert_snapshot!(script(r#"error("no\27[2J\a luck\r\nhint: rm -rf /\n  at x.lua:1", 0)"#), @"");
+    assert_snapshot!(script(r#"log.warn("a\27[2J\nerror: forged")
+error({})"#), @"");
+}
