@@ -179,5 +179,13 @@ branch = "b" }"#), @r#"
 #[test]
 fn what_is_nested_too_deep_is_told_in_our_words() {
     let source = format!("return {}1{}", "(".repeat(300), ")".repeat(300));
-    assert_snapshot!(script(&source), @"");
+    assert_snapshot!(script(&source), @r"
+        error: it is nested too deep for Lua
+          at main.lua:1
+          1 | return (((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((…
+            | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+        hint: Lua takes 200 levels of brackets and blocks
+        [exit 2]
+    ");
 }

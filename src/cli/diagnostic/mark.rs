@@ -73,7 +73,7 @@ fn of_lua(text: &Text<'_>, line: usize, message: &str) -> Option<Place> {
     }
     if message.starts_with("attempt to compare ") {
         let mut words = text.words_of(line);
-        let index = only(words.by_ref().filter(|index| matches!(text.word(*index), "<" | ">")))?;
+        let index = words.find(|index| matches!(text.word(*index), "<" | ">"))?;
         let second = usize::from(text.word(index + 1) == "=");
         return text.place(index..index + 1 + second);
     }
@@ -104,8 +104,7 @@ fn of_lua(text: &Text<'_>, line: usize, message: &str) -> Option<Place> {
         };
         (text.word(index) == name || is_text) && sort_fits && use_fits
     };
-    let index = only(text.words_of(line).filter(|index| is_it(*index)))?;
-    text.place(index..index + 1)
+    text.words_of(line).find(|index| is_it(*index)).and_then(|index| text.place(index..index + 1))
 }
 
 /// Returns the one that there is; of several none is known to be meant.
