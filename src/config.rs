@@ -263,7 +263,7 @@ impl Settings {
     /// Usage, for a file that cannot be understood.
     pub fn load_user(path: &Path) -> Result<Self> {
         let Some((text, _)) = load_if_there(path)? else { return Ok(Self::default()) };
-        toml::from_str(&text).map_err(|fault| unreadable(path, &fault))
+        toml::from_str(&text).map_err(|fault| unreadable(path, &text, &fault))
     }
 
     /// Loads a repository's `agentlua.toml`; absent is empty.
@@ -277,7 +277,8 @@ impl Settings {
                 "a repository sets defaults and limits; the rest goes into your own config.toml",
             ));
         }
-        let settings: Self = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
+        let settings: Self =
+            toml::from_str(&text).map_err(|fault| unreadable(path, &text, &fault))?;
         // It names what is copied, as `.worktreeinclude` does; a command would run with the user's
         // rights before anybody has looked at it.
         if settings.worktree.as_ref().is_some_and(|worktree| worktree.setup.is_some()) {
@@ -315,13 +316,16 @@ fn load_if_there(path: &Path) -> Result<Option<(String, toml::Table)>> {
             return Err(fault).or_kind(Kind::Io, || format!("cannot read `{}`", path.display()));
         }
     };
-    let table: toml::Table = toml::from_str(&text).map_err(|fault| unreadable(path, &fault))?;
+    let table: toml::Table =
+        toml::from_str(&text).map_err(|fault| unreadable(path, &text, &fault))?;
     Ok(Some((text, table)))
 }
 
-fn unreadable(path: &Path, fault: &toml::de::Error) -> Error {
+fn unreadable(path: &Path, text: &str, fault: &toml::de::Error) -> Error {
     let mut error = Error::usage(format!("`{}`: {}", path.display(), fault.message()));
-    error.at = Some(path.display().to_string());
+    let before = fault.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!(":{}", before.matches('\n').count() + 1));
+    error.at = Some(format!("{}{}", path.display(), line.unwrap_or_default()));
     error
 }
 
@@ -530,5 +534,11 @@ mod tests {
             let error = Settings::load_user(&path).unwrap_err();
             assert!(error.message.contains(message), "{}", error.message);
         }
+        std::fs::write(&path, "max_turns = 3\n\nconcurrency = 'x'\n").unwrap();
+        let at = Settings::load_user(&path).unwrap_err().at.unwrap();
+        assert!(at.ends_with("config.toml:3"), "{at}");
+        std::fs::write(&path, "max_turns = 3\nconcurrency 4\n").unwrap();
+        let at = Settings::load_user(&path).unwrap_err().at.unwrap();
+        assert!(at.ends_with("config.toml:2"), "{at}");
     }
 }

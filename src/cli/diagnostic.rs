@@ -16,9 +16,11 @@ mod mark;
 mod text;
 mod typed;
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::terminal::{Styles, columns, say, styles};
+use super::terminal::{Styles, columns, printable, printable_lines, say, styles};
+use super::width::{width as width_of, wrap};
 use crate::check::{Finding, Severity};
 use crate::error::{Error, Kind};
 use crate::vm::{Uncaught, traceback};
@@ -27,6 +29,10 @@ pub use typed::mistyped;
 
 /// How wide a block may be where there is no terminal.
 const WIDTH: usize = 100;
+/// How many bytes are shown of a message, and of each cause.
+const SHOWN: usize = 8 << 10;
+/// What stands before the further lines of a message: where no line of ours begins.
+const MARGIN: &str = "    ";
 /// How many frames are shown of a deep stack, at its top and at its bottom.
 const FRAMES: (usize, usize) = (10, 5);
 
@@ -38,8 +44,8 @@ pub fn finding(finding: &Finding, source: &[u8], style: &Styles) -> String {
         Severity::Warning => format!("{yellow}warning{reset}"),
         Severity::Error => format!("{red}error{reset}"),
     };
-    let mut block = format!("{head}: {bold}{}{reset}\n", finding.message);
-    let _ = writeln!(block, "  {dim}at{reset} {}:{}", finding.file, finding.line);
+    let mut block = format!("{head}: {bold}{}{reset}\n", shown(&finding.message));
+    let _ = writeln!(block, "  {dim}at{reset} {}:{}", printable(&finding.file), finding.line);
     if let Some(line) = text.line(finding.line) {
         let words = text.at(line.clone());
         let byte = |column: usize| {
@@ -53,7 +59,7 @@ pub fn finding(finding: &Finding, source: &[u8], style: &Styles) -> String {
         };
         excerpt::write(&mut block, &text, finding.line, &marks, width(), style);
     }
-    write_hint(&mut block, finding.hint.as_deref(), style);
+    write_hint(&mut block, finding.hint.as_deref(), columns(), style);
     block
 }
 
@@ -69,12 +75,12 @@ pub fn print_uncaught(uncaught: &Uncaught) {
 
 /// Returns the block for an error of a line that could not be compiled.
 pub fn text(error: &Error) -> String {
-    render(error, None, &styles(), width())
+    render(error, None, &styles(), columns())
 }
 
 /// Returns the block for an error that nobody caught.
 pub fn uncaught_text(uncaught: &Uncaught) -> String {
-    render(&uncaught.error, Some(uncaught), &styles(), width())
+    render(&uncaught.error, Some(uncaught), &styles(), columns())
 }
 
 /// Returns the columns that a block may take.
@@ -82,39 +88,63 @@ fn width() -> usize {
     columns().unwrap_or(WIDTH)
 }
 
-/// Returns the block for an error.
-fn render(error: &Error, uncaught: Option<&Uncaught>, style: &Styles, width: usize) -> String {
+/// Returns text from outside as a block may hold it: no longer than people read, and only as text.
+fn shown(text: &str) -> String {
+    printable_lines(&capped(text.trim_end(), SHOWN), MARGIN)
+}
+
+/// Returns the first `most` bytes of a text; of a longer one it says how long it was.
+pub(super) fn capped(text: &str, most: usize) -> Cow<'_, str> {
+    if text.len() <= most {
+        return Cow::Borrowed(text);
+    }
+    let head = &text[..text.floor_char_boundary(most)];
+    Cow::Owned(format!("{head}… (cut: it has {} bytes)", text.len()))
+}
+
+/// Returns the block for an error, for a terminal of so many columns.
+fn render(
+    error: &Error,
+    uncaught: Option<&Uncaught>,
+    style: &Styles,
+    columns: Option<usize>,
+) -> String {
     let mut block = String::new();
     let Styles { red, bold, dim, reset, .. } = style;
-    let message = error.message.trim_end();
-    let (first, more) = message.split_once('\n').unwrap_or((message, ""));
-    let _ = writeln!(block, "{red}error{reset}: {bold}{first}{reset}");
-    for line in more.lines() {
-        let _ = writeln!(block, "{line}");
-    }
+    let message = shown(&error.message);
+    let (first, more) = message.split_at(message.find('\n').unwrap_or(message.len()));
+    let _ = writeln!(block, "{red}error{reset}: {bold}{first}{reset}{more}");
     if let Some(at) = &error.at {
-        let _ = writeln!(block, "  {dim}at{reset} {at}");
+        let _ = writeln!(block, "  {dim}at{reset} {}", printable(at));
         let is_ours = uncaught.is_none_or(|uncaught| !uncaught.raw);
-        write_source(&mut block, error, is_ours, width, style);
+        write_source(&mut block, error, is_ours, columns.unwrap_or(WIDTH), style);
     }
     if let Some(uncaught) = uncaught {
         write_way(&mut block, uncaught, style);
     }
     for cause in error.causes() {
-        let _ = writeln!(block, "{dim}caused by{reset}: {cause}");
+        let _ = writeln!(block, "{dim}caused by{reset}: {}", shown(&cause));
     }
     if error.kind == Kind::Internal && uncaught.is_none_or(|uncaught| !uncaught.raw) {
         let _ = writeln!(block, "this is a fault of agentlua; please report it with the script");
     }
-    write_hint(&mut block, error.hint.as_deref(), style);
+    write_hint(&mut block, error.hint.as_deref(), columns, style);
     block
 }
 
-fn write_hint(block: &mut String, hint: Option<&str>, style: &Styles) {
+/// Writes a hint; on a terminal its lines end between words.
+fn write_hint(block: &mut String, hint: Option<&str>, columns: Option<usize>, style: &Styles) {
     let Styles { bold, reset, .. } = style;
-    if let Some(hint) = hint {
-        let _ = writeln!(block, "\n{bold}hint{reset}: {hint}");
-    }
+    let Some(hint) = hint else { return };
+    let margin = " ".repeat("hint: ".len());
+    let hint = printable_lines(&capped(hint, SHOWN), "");
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(margin.len()).max(20));
+    let fitted = |line: &str| match width_of(line) {
+        wide if wide > room => wrap(line, room).join(&format!("\n{margin}")),
+        _ => line.to_owned(),
+    };
+    let lines: Vec<_> = hint.lines().map(fitted).collect();
+    let _ = writeln!(block, "\n{bold}hint{reset}: {}", lines.join(&format!("\n{margin}")));
 }
 
 /// Writes the line that an error is at, with what it means.
@@ -142,11 +172,16 @@ fn write_way(block: &mut String, uncaught: &Uncaught, style: &Styles) {
         for part in errors {
             let (item, text) = (part["item"].as_str(), part["message"].as_str());
             let text = text.unwrap_or_default().lines().next().unwrap_or_default();
-            let _ = writeln!(block, "  {dim}{}{reset}: {text}", item.unwrap_or_default());
+            let _ = writeln!(
+                block,
+                "  {dim}{}{reset}: {}",
+                printable(item.unwrap_or_default()),
+                shown(text)
+            );
         }
     }
     for item in &uncaught.items {
-        let _ = writeln!(block, "  {dim}in{reset} {item}");
+        let _ = writeln!(block, "  {dim}in{reset} {}", shown(&item.to_string()));
     }
     // The first frame is the position above, unless the error was caught and raised again.
     let known = |frame: &String| traceback::position(frame) == uncaught.error.at;
@@ -167,7 +202,10 @@ fn write_way(block: &mut String, uncaught: &Uncaught, style: &Styles) {
             continue;
         }
         let times = if *times > 1 { format!(", {times} times") } else { String::new() };
-        let _ = writeln!(block, "  {dim}from{reset} {frame}{times}");
+        let _ = match frame.strip_prefix(traceback::LEFT_OUT) {
+            Some(count) => writeln!(block, "  {dim}…{reset} {count}"),
+            None => writeln!(block, "  {dim}from{reset} {}{times}", shown(frame)),
+        };
     }
 }
 
@@ -192,4 +230,50 @@ pub(super) fn source(error: &Error, is_ours: bool, style: &Styles) -> String {
     let mut block = String::new();
     write_source(&mut block, error, is_ours, WIDTH, style);
     block
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::terminal::PLAIN;
+
+    #[test]
+    fn what_others_say_is_shown_as_text() {
+        let evil = "no\x1b[2J\x07 luck\r\nhint: rm -rf /\n  at x.lua:1\x1b]0;t\x07\u{202e}";
+        let cause = anyhow::anyhow!("{evil}").context(format!("it said {evil}"));
+        let error = Error::new(Kind::Git, evil).hint(evil).because(cause);
+        let item = crate::vm::trail::Item {
+            combinator: "agent.map".to_owned(),
+            index: None,
+            key: Some(evil.to_owned()),
+            label: Some(evil.to_owned()),
+        };
+        let items = vec![item];
+        let frames = vec![format!("function '{evil}' (x.lua:1)")];
+        let block = render(&error, None, &PLAIN, None);
+        let way = Uncaught { error, raw: false, frames, items };
+        for block in [block, render(&way.error, Some(&way), &PLAIN, Some(40))] {
+            assert!(!block.contains(|c: char| c.is_control() && c != '\n'), "{block:?}");
+            assert_eq!(block.matches("\nhint: ").count(), 1, "{block}");
+            assert!(!block.contains("\nhint: rm") && !block.contains("\n  at "), "{block}");
+        }
+    }
+
+    #[test]
+    fn endless_messages_are_cut() {
+        let long = "é".repeat(1 << 20);
+        let block = render(&Error::new(Kind::Tool, long), None, &PLAIN, None);
+        assert!(block.len() < SHOWN + 100, "{}", block.len());
+        assert!(block.ends_with("é… (cut: it has 2097152 bytes)\n"));
+    }
+
+    #[test]
+    fn hints_end_their_lines_between_words() {
+        let error = Error::usage("no").hint("set the one variable or pass the other option");
+        let block = render(&error, None, &PLAIN, Some(30));
+        assert_eq!(
+            block,
+            "error: no\n\nhint: set the one variable or\n      pass the other option\n"
+        );
+    }
 }

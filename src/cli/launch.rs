@@ -199,6 +199,21 @@ impl Launch {
         })
     }
 
+    /// Returns what to type where `--model` stands behind the script, which then has it and has not asked for
+    /// it.
+    pub fn misplaced_model(&self) -> Option<String> {
+        let declares = self.script.source.windows(10).any(|words| words == b"agent.args");
+        let args: Vec<_> = self.args.iter().map(|arg| arg.to_string_lossy()).collect();
+        let at = args.iter().position(|arg| arg == "--model" || arg.starts_with("--model="))?;
+        let script = if self.reads_stdin { "-" } else { &*self.script.name };
+        let typed = match (args[at].strip_prefix("--model="), args.get(at + 1)) {
+            (Some(model), _) => model,
+            (None, next) => next.map_or("NAME", |next| &**next),
+        };
+        let typed = format!("agentlua run --model {typed} {script}");
+        (!declares).then(|| format!("options of `run` go before the script: {typed}"))
+    }
+
     /// Reports whether progress is left out.
     pub fn quiet(&self) -> bool {
         self.sources.flags.quiet.or(self.sources.below.quiet).unwrap_or(false)

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::diagnostic::capped;
 use super::stream::Stream;
 use super::terminal::{Stdout, keep_stdout, put_stdout, say};
 use crate::agent::tally::Ended;
@@ -27,6 +28,8 @@ use crate::host::Host;
 use crate::vm::trail::Item;
 use crate::vm::{Stopper, Uncaught, traceback};
 
+/// How many bytes of a message, of a cause and of an item's error are in the last line.
+const LONGEST: usize = 64 << 10;
 /// How long the last line may take when the process ends at once.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -90,7 +93,7 @@ impl End {
 pub struct Fault {
     /// Nothing for a value that the script itself raised.
     kind: Option<Kind>,
-    /// With its causes.
+    /// With its causes; cut where it is longer than [`LONGEST`].
     message: String,
     hint: Option<String>,
     at: Option<String>,
@@ -121,15 +124,23 @@ impl From<&String> for Frame {
 
 impl From<&Error> for Fault {
     fn from(error: &Error) -> Self {
+        let cut = |text: &str| capped(text, LONGEST).into_owned();
+        let mut details: Map<String, Value> =
+            error.details().map(|(name, value)| (name.clone(), value.clone())).collect();
+        if let Some(Value::Array(errors)) = details.get_mut("errors") {
+            for message in errors.iter_mut().filter_map(|part| part.get_mut("message")) {
+                *message = message.as_str().map(cut).into();
+            }
+        }
         Self {
             kind: Some(error.kind),
-            message: error.to_string(),
+            message: cut(&error.to_string()),
             hint: error.hint.clone(),
             at: error.at.clone(),
             frames: Vec::new(),
             items: Vec::new(),
-            causes: error.causes(),
-            details: error.details().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            causes: error.causes().iter().map(|cause| cut(cause)).collect(),
+            details,
         }
     }
 }

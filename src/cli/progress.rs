@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use summary::summary;
 
-use super::terminal::{Print, Styles, printable, styles};
+use super::terminal::{Print, Styles, printable, printable_lines, styles};
 use crate::agent::budget::usd;
 use crate::event::{Event, Level, Posted, Reporter, ToolSummary, Usage};
 
@@ -37,11 +37,13 @@ impl Plain {
         Some(match event {
             Event::Message { level: Level::Debug, .. } if !self.debug => return None,
             Event::Message { level: Level::Warn, text } => {
-                format!("{yellow}warning{reset}: {text}")
+                format!("{yellow}warning{reset}: {}", told(text))
             }
-            Event::Message { level: Level::Error, text } => format!("{red}error{reset}: {text}"),
+            Event::Message { level: Level::Error, text } => {
+                format!("{red}error{reset}: {}", told(text))
+            }
             _ if self.quiet => return None,
-            Event::Message { text, .. } => text.clone(),
+            Event::Message { text, .. } => told(text),
             Event::RunStarted { run, script, resumed: true } => {
                 format!("{run} is resumed: {}", printable(script))
             }
@@ -57,7 +59,7 @@ impl Plain {
                 format!("{agent} {dim}turn {turn}{reset} {}", shown_calls(calls))
             }
             Event::ToolDenied { agent, tool, reason, .. } => {
-                format!("{agent} {yellow}denied{reset} {tool}: {reason}")
+                format!("{agent} {yellow}denied{reset} {}: {}", printable(tool), printable(reason))
             }
             Event::RetryScheduled { agent, attempt, delay_ms, reason, .. } => format!(
                 "{agent} {yellow}retry {attempt}{reset} in {}: {}",
@@ -156,6 +158,11 @@ impl Reporter for Plain {
             }
         }
     }
+}
+
+/// Returns a message as it is shown: its further lines do not begin where ours do.
+fn told(text: &str) -> String {
+    printable_lines(text, "    ")
 }
 
 fn shown_calls(calls: &[ToolSummary]) -> String {

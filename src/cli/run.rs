@@ -149,7 +149,15 @@ impl Running {
         if let Some(display) = &mut display {
             display.end();
         }
-        let (ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
+        let (mut ended, closed) = (ended.err(), stdout.is_closed() || output.is_broken());
+        if let (Some(uncaught), Some(hint)) = (&mut ended, launch.misplaced_model()) {
+            let hint = uncaught
+                .error
+                .hint
+                .take()
+                .map(|told| if told.contains("--model") { hint } else { told });
+            uncaught.error.hint = hint;
+        }
         // It says nothing about a real run.
         let ended = ended.filter(|uncaught| !self.has_ended_early(uncaught));
         let code = self.exit_code(&runtime, ended.as_deref(), closed);

@@ -79,6 +79,13 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if steers(c) { ' ' } else { c }).collect()
 }
 
+/// Makes text of several lines safe to show. Those after the first stand behind `margin`: none can be
+/// taken for a line of ours.
+pub fn printable_lines(text: &str, margin: &str) -> String {
+    let lines: Vec<_> = text.trim_end().lines().map(printable).collect();
+    lines.join(&format!("\n{margin}"))
+}
+
 /// Returns the columns of the terminal on standard error; nothing without one.
 pub fn columns() -> Option<usize> {
     let stderr = io::stderr();

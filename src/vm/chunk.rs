@@ -5,9 +5,11 @@
 //! newline, so that line numbers stay. What was compiled is kept: an error shows its line as it ran,
 //! also of a script that came by standard input, or that has been changed meanwhile.
 
+use std::borrow::Cow;
+
 use mlua::prelude::*;
 
-use super::traceback::split_position;
+use super::traceback::{first_line, split_position};
 use crate::error::{Error, Kind, Result};
 
 /// The texts of chunks by their names, in the registry.
@@ -101,10 +103,16 @@ impl Syntax {
 }
 
 fn syntax_error(fault: &LuaError, source: &[u8]) -> Error {
-    let LuaError::SyntaxError { message, .. } = fault else {
-        return Error::new(Kind::Internal, fault.to_string());
-    };
-    refused(message.lines().next().unwrap_or_default(), source)
+    match fault {
+        LuaError::SyntaxError { message, .. } => {
+            refused(message.lines().next().unwrap_or_default(), source)
+        }
+        LuaError::RuntimeError(message) if message.contains("C stack overflow") => {
+            Error::usage("it is nested too deep for Lua")
+                .hint("Lua takes 200 levels of brackets and blocks")
+        }
+        fault => Error::new(Kind::Internal, first_line(&fault.to_string())),
+    }
 }
 
 /// Turns the compiler's `file.lua:3: unexpected symbol near 'x'` about `source` into an error.
@@ -130,11 +138,14 @@ pub fn refused(message: &str, source: &[u8]) -> Error {
 }
 
 /// Returns what helps against a mistake that people bring from other languages.
-fn advice(message: &str, line: &str) -> Option<&'static str> {
+fn advice(message: &str, line: &str) -> Option<Cow<'static, str>> {
     let near = message.rsplit_once(" near ").map(|(_, token)| token.trim_matches('\''))?;
+    if message.starts_with("'}' expected") && begins_field(near, line) {
+        return Some(format!("is a comma missing before `{near}`?").into());
+    }
     let has = |operator: &str| line.contains(operator);
     let words = || line.split(|letter: char| !letter.is_alphanumeric());
-    Some(match near {
+    let habit = match near {
         "!" => "Lua writes `~=` for unequal and `not x` for the opposite",
         "+" if has("++") || has("+=") => "Lua has no `++` and no `+=`: write `x = x + 1`",
         "-" | "*" | "/" | "." if has(&format!("{near}=")) => "write it out: `x = x - 1`",
@@ -147,5 +158,18 @@ fn advice(message: &str, line: &str) -> Option<&'static str> {
             "each `function`, `if`, `for`, `while` and `do` has an `end`"
         }
         _ => return None,
-    })
+    };
+    Some(habit.into())
+}
+
+/// Reports whether a word in a line can be the first of a table's field, where the field before it has no end.
+fn begins_field(word: &str, line: &str) -> bool {
+    let assigned = |rest: &str| {
+        let rest = rest.trim_start();
+        rest.starts_with('=') && !rest.starts_with("==")
+    };
+    let is_key = || line.match_indices(word).any(|(at, _)| assigned(&line[at + word.len()..]));
+    word.starts_with(['"', '{', '['])
+        || word.starts_with(|letter: char| letter.is_ascii_digit())
+        || is_key()
 }

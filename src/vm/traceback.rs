@@ -4,11 +4,19 @@
 /// How Lua names a text that a script has loaded: `[string "x = 1..."]`.
 pub const LOADED: &str = "[string \"";
 
+/// What stands before the count where Lua has left out frames of a deep stack: `… 199980 more calls`.
+pub const LEFT_OUT: &str = "… ";
+
 /// Returns the frames of scripts in a Lua traceback, innermost first, as
 /// `function 'review' (review.lua:12)`.
 pub fn frames(traceback: &str) -> Vec<String> {
     let mut frames = Vec::new();
     for line in traceback.lines().map(str::trim) {
+        if let Some(count) = line.strip_prefix("...\t(skipping ") {
+            let count = count.trim_end_matches(" levels)");
+            frames.push(format!("{LEFT_OUT}{count} more calls"));
+            continue;
+        }
         // A text that a script has loaded may have anything in its name.
         let split = if line.starts_with(LOADED) {
             line.rsplit_once(": in ")

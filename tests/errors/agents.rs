@@ -186,3 +186,18 @@ fn without_a_key_nothing_is_asked() {
         [exit 1]
     "#);
 }
+
+#[test]
+fn what_a_model_raises_is_marked_where_it_does() {
+    assert_snapshot!(script(r#"local m = agent.model { name = "e", reply = function() error("boom") end }
+agent.query { prompt = "x", model = m }"#), @r#"
+        error: model `e`: boom
+          at main.lua:1
+          1 | local m = agent.model { name = "e", reply = function() error("boom") end }
+            |                                                        ^^^^^
+          from main chunk (main.lua:2)
+
+        hint: look at how it went: agentlua logs agent-ID
+        [exit 1]
+    "#);
+}

@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+use crate::home::Home;
 use crate::stage::{by_stdin, script};
 
 #[test]
@@ -133,7 +134,7 @@ outer()"#), @r#"
     "#);
     assert_snapshot!(script(r#"error("first line\nsecond line", 0)"#), @r#"
         error: first line
-        second line
+            second line
           at main.lua:1
           1 | error("first line\nsecond line", 0)
             | ^^^^^
@@ -147,7 +148,9 @@ f()"), @r"
           at main.lua:2
           2 |   return 1 + f()
             |              ^
-          from function 'f' (main.lua:2), 17 times
+          from function 'f' (main.lua:2), 9 times
+          … MANY more calls
+          from function 'f' (main.lua:2), 8 times
           from main chunk (main.lua:4)
         [exit 1]
     ");
@@ -222,4 +225,45 @@ print(o.exitcode)"#), @r"
             |         ^^^^^^^^
         [exit 2]
     ");
+}
+
+#[test]
+fn of_two_that_can_be_meant_none_is_marked() {
+    assert_snapshot!(script(r#"git.merge({}); git.merge({})"#), @r"
+        error: `git.merge` needs the option `branch`
+          at main.lua:1
+          1 | git.merge({}); git.merge({})
+        [exit 2]
+    ");
+    assert_snapshot!(script(r#"agent.query { prompt = "x" }; agent.query { promt = "x" }"#), @r#"
+        error: `agent.query` has no option `promt`
+          at main.lua:1
+          1 | agent.query { prompt = "x" }; agent.query { promt = "x" }
+            |                                             ^^^^^
+
+        hint: did you mean `prompt`?
+        [exit 2]
+    "#);
+    assert_snapshot!(script(r#"if true then error("no") else error("yes") end"#), @r#"
+        error: no
+          at main.lua:1
+          1 | if true then error("no") else error("yes") end
+        [exit 1]
+    "#);
+}
+
+#[test]
+fn what_others_say_is_shown_as_text() {
+    assert_snapshot!(script(r#"error("no\27[2J\a luck\r\nhint: rm -rf /\n  at x.lua:1", 0)"#), @r#"
+        error: no [2J  luck
+            hint: rm -rf /
+              at x.lua:1
+          at main.lua:1
+          1 | error("no\27[2J\a luck\r\nhint: rm -rf /\n  at x.lua:1", 0)
+            | ^^^^^
+        [exit 1]
+    "#);
+    let home = Home::new();
+    let ran = home.script("log.warn('a\\27[2J\\nerror: forged')");
+    assert!(ran.stderr.contains("warning: a [2J\n    error: forged\n"), "{}", ran.stderr);
 }

@@ -91,6 +91,7 @@ pub fn plain(home: &Home, text: &str) -> String {
         (r"\([0-9a-f]{10}\)", "(COMMIT)"),
         (r"127\.0\.0\.1:[0-9]+", "127.0.0.1:PORT"),
         (r"over [0-9.]+ s", "over TIME"),
+        (r"… [0-9]+ more calls", "… MANY more calls"),
     ]
     .iter()
     .fold(text, |text, (pattern, word)| {

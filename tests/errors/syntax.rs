@@ -159,3 +159,33 @@ local x = 1 +
         [exit 2]
     ");
 }
+
+#[test]
+fn a_missing_comma_is_asked_for() {
+    assert_snapshot!(script(r#"local t = { prompt = "hi"
+branch = "b" }"#), @r#"
+        error: '}' expected (to close '{' at line 1) near 'branch'
+          at main.lua:2
+          1 | local t = { prompt = "hi"
+            |           ^
+          2 | branch = "b" }
+            | ^^^^^^
+
+        hint: is a comma missing before `branch`?
+        [exit 2]
+    "#);
+}
+
+#[test]
+fn what_is_nested_too_deep_is_told_in_our_words() {
+    let source = format!("return {}1{}", "(".repeat(300), ")".repeat(300));
+    assert_snapshot!(script(&source), @r"
+        error: it is nested too deep for Lua
+          at main.lua:1
+          1 | return (((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((…
+            | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+        hint: Lua takes 200 levels of brackets and blocks
+        [exit 2]
+    ");
+}

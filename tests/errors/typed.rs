@@ -2,7 +2,8 @@
 
 use insta::assert_snapshot;
 
-use crate::stage::typed;
+use crate::home::Home;
+use crate::stage::{told, typed};
 
 #[test]
 fn commands() {
@@ -78,6 +79,31 @@ fn options() {
         error: `concurrency` must be from 1 to 10000, not 0
         [exit 2]
     ");
+}
+
+#[test]
+fn values_of_a_few_are_all_named() {
+    assert_snapshot!(typed(&["completions", "tcsh"]), @r"
+        error: `SHELL` cannot be `tcsh`
+
+        hint: did you mean `zsh`? it is one of `bash`, `zsh`, `fish`, `elvish`, `powershell`, `man`
+        [exit 2]
+    ");
+}
+
+#[test]
+fn options_behind_the_script_are_named_where_they_were_meant() {
+    let home = Home::new();
+    home.write("main.lua", "agent.query \"x\"");
+    assert_snapshot!(told(&home, &home.run(&["run", "main.lua", "--model", "m.lua"])), @r#"
+        error: no model is named and no key is set
+          at main.lua:1
+          1 | agent.query "x"
+            | ^^^^^^^^^^^
+
+        hint: options of `run` go before the script: agentlua run --model m.lua main.lua
+        [exit 1]
+    "#);
 }
 
 #[test]

@@ -34,6 +34,13 @@ pub fn marks(text: &Text<'_>, line: usize, error: &Error, is_ours: bool) -> Vec<
     });
     let of_lua = lua.and_then(|message| of_lua(text, line, message));
     let hint = error.hint.as_deref().unwrap_or_default();
+    // What a model's own function raises has the model in front, which says nothing about the line.
+    if let Some((_, raised)) =
+        message.strip_prefix("model `").and_then(|rest| rest.split_once("`: "))
+        && text.calls(line).iter().any(|call| RAISERS.contains(&call.path.as_str()))
+    {
+        return of_lua.or_else(|| of_call(text, line, (raised, ""), false)).into_iter().collect();
+    }
     of_lua.or_else(|| of_call(text, line, (message, hint), is_ours)).into_iter().collect()
 }
 
@@ -53,7 +60,8 @@ fn of_lua(text: &Text<'_>, line: usize, message: &str) -> Option<Place> {
     if let Some(rest) = message.strip_prefix("bad argument #") {
         let number: usize = rest.split(' ').next()?.parse().ok()?;
         let function = between(rest, "to '", "'")?;
-        let call = text.calls(line).into_iter().find(|call| last_part(&call.path) == function)?;
+        let calls = text.calls(line).into_iter();
+        let call = only(calls.filter(|call| last_part(&call.path) == function))?;
         return argument(text, &call, number).or(Some(call.callee));
     }
     if message.starts_with("bad 'for' ") {
@@ -99,6 +107,11 @@ fn of_lua(text: &Text<'_>, line: usize, message: &str) -> Option<Place> {
     text.words_of(line).find(|index| is_it(*index)).and_then(|index| text.place(index..index + 1))
 }
 
+/// Returns the one that there is; of several none is known to be meant.
+fn only<T>(mut found: impl Iterator<Item = T>) -> Option<T> {
+    found.next().filter(|_| found.next().is_none())
+}
+
 /// Finds the only operator in a line that can be meant.
 fn operator(text: &Text<'_>, line: usize, rest: &str) -> Option<Place> {
     let is_it = |index: usize| match rest {
@@ -110,8 +123,7 @@ fn operator(text: &Text<'_>, line: usize, rest: &str) -> Option<Place> {
         }
         _ => false,
     };
-    let mut found = text.words_of(line).filter(|index| is_it(*index));
-    let (index, None) = (found.next()?, found.next()) else { return None };
+    let index = only(text.words_of(line).filter(|index| is_it(*index)))?;
     text.place(index..index + if rest.starts_with("concatenate") { 2 } else { 1 })
 }
 
@@ -136,7 +148,7 @@ fn of_call(
     (message, hint): (&str, &str),
     is_ours: bool,
 ) -> Option<Place> {
-    let Some(call) = call_of(text, line, message, is_ours) else {
+    let Some(call) = call_of(text, line, (message, hint), is_ours) else {
         return word_on(text, line, message);
     };
     if !is_ours {
@@ -177,8 +189,14 @@ fn untried(name: &str) -> &str {
     name.strip_prefix("try_").unwrap_or(name)
 }
 
-/// Returns the call at a line that a message is about.
-fn call_of(text: &Text<'_>, line: usize, message: &str, is_ours: bool) -> Option<Call> {
+/// Returns the call at a line that a message is about. Where several of one function begin there, it is the
+/// one that has what the message names.
+fn call_of(
+    text: &Text<'_>,
+    line: usize,
+    (message, hint): (&str, &str),
+    is_ours: bool,
+) -> Option<Call> {
     let mut calls = text.calls(line);
     let is_named = |call: &Call, name: &str| {
         let is_same = untried(last_part(name)) == untried(last_part(&call.path));
@@ -197,7 +215,17 @@ fn call_of(text: &Text<'_>, line: usize, message: &str, is_ours: bool) -> Option
     } else {
         calls.iter().position(is_raiser)
     };
-    Some(calls.swap_remove(index.or_else(|| (calls.len() == 1).then_some(0))?))
+    let call = calls.swap_remove(index.or_else(|| (calls.len() == 1).then_some(0))?);
+    if calls.iter().all(|other| other.path != call.path) {
+        return Some(call);
+    }
+    calls.push(call);
+    let path = calls.last()?.path.clone();
+    let has_it = |call: &Call| {
+        let mut words = self::named(message).chain(self::named(hint));
+        words.any(|word| within_call(text, call.arguments.clone(), word, message).is_some())
+    };
+    only(calls.into_iter().filter(|call| call.path == path && has_it(call)))
 }
 
 /// Returns the words of the item of a fan-out that a message names.
@@ -250,7 +278,7 @@ fn word_on(text: &Text<'_>, line: usize, message: &str) -> Option<Place> {
         let is_it = |index: &usize| {
             text.said(*index) == Some(name) || (text.is_name(*index) && text.word(*index) == name)
         };
-        let index = text.words_of(line).find(is_it)?;
+        let index = only(text.words_of(line).filter(is_it))?;
         text.place(index..index + 1)
     })
 }

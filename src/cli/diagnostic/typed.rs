@@ -58,11 +58,12 @@ fn hint(fault: &clap::Error, verb: &str) -> String {
     let allowed = texts(fault, ContextKind::ValidValue);
     let is_missing = fault.kind() == ErrorKind::MissingRequiredArgument;
     match (near, usage(fault)) {
-        (Some(near), _) => format!("did you mean `{near}`?"),
-        _ if !allowed.is_empty() => {
+        (near, _) if !allowed.is_empty() => {
             let allowed: Vec<_> = allowed.iter().map(|value| format!("`{value}`")).collect();
-            format!("it is one of {}", allowed.join(", "))
+            let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            format!("{near}it is one of {}", allowed.join(", "))
         }
+        (Some(near), _) => format!("did you mean `{near}`?"),
         _ if fault.kind() == ErrorKind::InvalidSubcommand => {
             match first(ContextKind::InvalidSubcommand) {
                 Some(file) if crate::config::is_lua_file(&file) => format!("agentlua run {file}"),
