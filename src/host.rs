@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::agent::{Fleet, Subtype, id};
+use crate::agent::{Fleet, id};
 use crate::config::{Config, Settings};
 use crate::error::{Kind, Result, ResultExt};
 use crate::event::Events;
@@ -299,10 +299,12 @@ impl Host {
     /// Reports whether a run that ended well has to fail all the same.
     pub fn has_failures(&self) -> bool {
         let strict = self.config().strict;
-        let has_failed = self.fleet.tally().ended.iter().any(|agent| {
-            let failed = !matches!(agent.subtype, Subtype::Success | Subtype::ErrorCancelled);
-            (failed && !agent.excused) || (strict && agent.denials > 0)
-        });
+        let has_failed = self
+            .fleet
+            .tally()
+            .ended
+            .iter()
+            .any(|agent| agent.has_failed() || (strict && agent.denials > 0));
         has_failed || self.has_lost_recording()
     }
 }

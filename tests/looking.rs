@@ -200,7 +200,6 @@ fn an_agent_is_seen_from_another_process_while_it_works() {
     ");
     insta::assert_snapshot!(plain(&ok(&home, &["logs", &run]), &ids), @r"
     run-1: main.lua
-    1 uncommitted change in `HOME` is not in the agents' worktrees (see `dirty`)
     agent-1 first: started on first
     agent-1 turn 1 Read numbers, Bash echo one; echo two; exit 3
     agent-1 turn 2 Write new.txt

@@ -396,11 +396,11 @@ agent.spawn {{ prompt = 'y', model = patient, branch = 'c' }}"
     });
     assert_eq!(home.run(&["stop", &second]).code, 0);
     let ran = run.end();
-    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(ran.code, 1, "nobody in the script has cancelled them: {}", ran.stderr);
     let said =
         "cancelled\terror_cancelled\tthe agent was stopped by `agentlua stop`\tcancelled\tx\n";
     assert_eq!(ran.stdout, said);
-    assert_eq!(runs(&home)[0].status.as_deref(), Some("completed"));
+    assert_eq!(runs(&home)[0].status.as_deref(), Some("degraded"));
     let ran = home.run(&["stop", &second]);
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("has ended: it is cancelled"), "{}", ran.stderr);

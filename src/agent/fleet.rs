@@ -196,6 +196,11 @@ impl Fleet {
         }
     }
 
+    /// Notes that the script cancels an agent by its id, which is then not stopped by somebody else.
+    pub fn note_cancelled(&self, id: &str) {
+        self.books().cancelled.insert(id.to_owned());
+    }
+
     /// Notes that branch and worktree of an agent are gone, for those too that worked there before it.
     pub fn note_removed(&self, id: &str) {
         let mut books = self.books();
@@ -480,7 +485,10 @@ impl Fleet {
         crash::point("agent.recorded");
         // Long output was kept for the agent alone.
         let _ = std::fs::remove_dir_all(order.store.dir().join("output").join(&outcome.id));
-        let ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
+        let mut ended = Ended::new(outcome, order.repo.as_deref(), unchanged);
+        ended.stopped = order.live.stopped.load(Ordering::Relaxed)
+            && outcome.subtype == Subtype::ErrorCancelled
+            && !self.books().cancelled.contains(&outcome.id);
         order.events.emit(ended.event(outcome, false));
         if let Some(gone) = &gone {
             let (agent, path) = (outcome.id.clone(), gone.path.clone());

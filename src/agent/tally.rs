@@ -57,6 +57,8 @@ pub struct Ended {
     pub outcome: Arc<Value>,
     /// Whether its failure is none of the run's: it lost a race.
     pub excused: bool,
+    /// Whether somebody outside of the script has stopped it.
+    pub stopped: bool,
 }
 
 impl Ended {
@@ -74,6 +76,17 @@ impl Ended {
             denials: outcome.permission_denials.len(),
             outcome: Arc::new(outcome.to_json()),
             excused: false,
+            stopped: false,
+        }
+    }
+
+    /// Reports whether it did not do what it was asked, and nobody wanted it so: the script may cancel.
+    pub fn has_failed(&self) -> bool {
+        match self.subtype {
+            _ if self.excused => false,
+            Subtype::Success => false,
+            Subtype::ErrorCancelled => self.stopped,
+            _ => true,
         }
     }
 
@@ -123,6 +136,7 @@ impl Ended {
                 "num_turns": 0,
             })),
             excused: false,
+            stopped: false,
         }
     }
 }
@@ -152,6 +166,8 @@ pub(super) struct Books {
     /// Tokens of earlier lives of the run, of what this one has not come to.
     pub(super) carried: Usage,
     pub(super) unchanged: Vec<Unchanged>,
+    /// Agents that the script has cancelled by their ids.
+    pub(super) cancelled: BTreeSet<String>,
     /// Which conversation each agent that ended was in.
     pub(super) sessions: BTreeMap<String, String>,
 }

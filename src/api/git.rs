@@ -59,13 +59,17 @@ pub fn module(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
 }
 
 /// Gives a function the host.
-fn with<Out, F, Fut>(host: &Arc<Host>, body: F) -> impl Fn(Lua, Args) -> Fut + 'static
+fn with<Out, F, Fut>(host: &Arc<Host>, body: F) -> impl Fn(Lua, Args) -> Answer<Out> + 'static
 where
+    Out: 'static,
     F: Fn(Lua, Arc<Host>, Args) -> Fut + 'static,
     Fut: Future<Output = Returned<Out>> + 'static,
 {
     let host = Arc::clone(host);
-    move |lua, args| body(lua, Arc::clone(&host), args)
+    move |lua, args| {
+        let asked = args.refuse_last_nil().map(|()| body(lua, Arc::clone(&host), args));
+        Box::pin(async move { asked?.await })
+    }
 }
 
 /// What a function that runs to its end returns.
@@ -88,6 +92,7 @@ where
             if task.must_stop() {
                 return Err(Raised::Value(task.tell(&lua)?));
             }
+            args.refuse_last_nil()?;
             body(lua, host, args).await
         })
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
-use super::{events, result};
+use super::{events, handle, result, task};
 use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::host::known::Known;
@@ -14,8 +14,8 @@ use crate::journal::AgentRow;
 use crate::vm::bridge::Returned;
 use crate::vm::{Args, Module, Task};
 
-/// The methods of such handles.
-const METHODS: &str = "agentlua.known methods";
+/// What reads a field of such a handle.
+const INDEX: &str = "agentlua.known index";
 
 /// What `agent.get` returns.
 struct Handle {
@@ -25,12 +25,11 @@ struct Handle {
 }
 
 impl LuaUserData for Handle {
+    fn add_fields<F: LuaUserDataFields<Self>>(fields: &mut F) {
+        fields.add_meta_field_with("__index", |lua| lua.named_registry_value::<LuaFunction>(INDEX));
+    }
+
     fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
-        methods.add_meta_method("__index", |lua, this, name: String| match name.as_str() {
-            "id" => this.known.id().into_lua(lua),
-            "branch" => this.row.borrow().branch.clone().into_lua(lua),
-            _ => lua.named_registry_value::<LuaTable>(METHODS)?.get::<LuaValue>(name),
-        });
         // It is not the handle's to end: others may wait for it.
         methods.add_meta_method("__close", |_, _, _: LuaMultiValue| Ok(()));
         methods.add_meta_method("__tostring", |_, this, ()| {
@@ -53,7 +52,7 @@ pub async fn get(lua: &Lua, host: &Arc<Host>, id: &str) -> Returned<LuaAnyUserDa
     Ok(lua.create_userdata(Handle { known, row: RefCell::new(row) })?)
 }
 
-fn handle(args: &mut Args) -> Result<(LuaAnyUserData, Known)> {
+fn taken(args: &mut Args) -> Result<(LuaAnyUserData, Known)> {
     let value = args.any();
     if let LuaValue::UserData(data) = &value
         && let Ok(handle) = data.borrow::<Handle>()
@@ -92,7 +91,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
         module.waiting("await", move |lua, mut args| {
             let host = Arc::clone(&host);
             async move {
-                let (data, known) = handle(&mut args)?;
+                let (data, known) = taken(&mut args)?;
                 require_other(&look(&host, &data, known.clone()).await?, "itself")?;
                 let waited = known.clone();
                 let outcome = host.beside(async move { waited.outcome().await }).await??;
@@ -109,7 +108,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
         module.waiting("status", move |_, mut args| {
             let host = Arc::clone(&host);
             async move {
-                let (data, known) = handle(&mut args)?;
+                let (data, known) = taken(&mut args)?;
                 Ok(look(&host, &data, known).await?.status.as_str())
             }
         })?
@@ -119,7 +118,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
         module.waiting("cancel", move |_, mut args| {
             let host = Arc::clone(&host);
             async move {
-                let (data, known) = handle(&mut args)?;
+                let (data, known) = taken(&mut args)?;
                 let row = look(&host, &data, known).await?;
                 if !row.status.is_live() {
                     return Ok(());
@@ -128,6 +127,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                     plan.step("stop", format!("stop `{}`", row.id));
                     return Ok(());
                 }
+                host.fleet().note_cancelled(&row.id);
                 unless_ended(host.stop_from_outside(&row.id).await.map(drop))?;
                 Ok(())
             }
@@ -138,7 +138,7 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
         module.waiting("send", move |_, mut args| {
             let host = Arc::clone(&host);
             async move {
-                let ((data, known), text) = (handle(&mut args)?, args.string("text")?);
+                let ((data, known), text) = (taken(&mut args)?, args.string("text")?);
                 let row = look(&host, &data, known).await?;
                 if !row.status.is_live() {
                     return Ok(false);
@@ -155,12 +155,19 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
     let module = module.waiting("events", move |lua, mut args| {
         let host = Arc::clone(&host);
         async move {
-            let (data, known) = handle(&mut args)?;
+            let (data, known) = taken(&mut args)?;
             require_other(&look(&host, &data, known.clone()).await?, "the events of itself")?;
             events::following(&lua, &host, known.follow())
         }
     })?;
-    lua.set_named_registry_value(METHODS, module.build())
+    let index = handle::index::<Handle>(lua, task::KIND, module.build(), |this, name| {
+        if name == "id" {
+            Some(this.known.id().to_owned())
+        } else {
+            this.row.borrow().branch.clone()
+        }
+    })?;
+    lua.set_named_registry_value(INDEX, index)
 }
 
 /// Reports whether something was done: an agent that has ended in the meantime is no error.

@@ -8,6 +8,7 @@ mod events;
 pub mod fs;
 pub mod git;
 pub mod github;
+mod handle;
 pub mod integrate;
 pub mod json;
 mod known;

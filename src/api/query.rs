@@ -20,7 +20,7 @@ use mlua::prelude::*;
 use super::{model, site, tool};
 use crate::agent::past::Past;
 use crate::agent::query::{Commit, Limits, Query, Site};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 use crate::model::Model;
 use crate::vm::args::type_of;
@@ -96,7 +96,8 @@ pub const SHAPE: Shape = Shape {
 const LABEL_WIDTH: usize = 40;
 
 /// Reads a query. `label` is the name it has in its combinator; `check` names the function to blame
-/// when a query is only checked.
+/// when a query is only checked. An agent that cannot begin, unless for a mistake of the script's, is
+/// counted as one that failed.
 ///
 /// # Errors
 /// Usage, naming the option; model, when none can be had.
@@ -109,8 +110,12 @@ pub fn parse(
     label: Option<String>,
     check: Option<&str>,
 ) -> Result<Query> {
+    let name = label.clone();
     let parsed = read(runtime, host, models, task, spec, label, check.is_some());
     parsed.map_err(|mut error| {
+        if error.kind != Kind::Usage {
+            host.fleet().count_unstarted(&name_of(spec, name), &error);
+        }
         if let Some(function) = check {
             error.message = format!("{function}: {}", error.message);
         }
@@ -246,6 +251,15 @@ fn named_or_written(
     }
     let written = model::written(value)?;
     Some(Ok(model::bind(runtime, &written, task)))
+}
+
+/// Returns the label that a query would have had.
+fn name_of(spec: &LuaValue, label: Option<String>) -> String {
+    let text = |value: LuaValue| value.as_string().map(|text| text.to_string_lossy());
+    let table = spec.as_table();
+    let option = |name: &str| table.and_then(|table| table.raw_get(name).ok()).and_then(text);
+    let prompt = || option("prompt").or_else(|| text(spec.clone())).map(|prompt| short(&prompt));
+    option("label").or(label).or_else(|| option("branch")).or_else(prompt).unwrap_or_default()
 }
 
 fn short(prompt: &str) -> String {

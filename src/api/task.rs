@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mlua::prelude::*;
 
-use super::{events, known};
+use super::{events, handle, known};
 use crate::agent::inbox::Source;
 use crate::agent::live::Live;
 use crate::error::{Error, Kind, Result};
@@ -14,27 +14,22 @@ use crate::vm::bridge::{Returned, cut_short};
 use crate::vm::group::Group;
 use crate::vm::{Args, Module, Raised, Runtime, Task};
 
-/// The methods of a task, for its handles.
-const METHODS: &str = "agentlua.task methods";
+/// What reads a field of a handle.
+const INDEX: &str = "agentlua.task index";
+
+/// What handles on tasks and on agents by their ids have.
+pub(super) const KIND: handle::Kind =
+    handle::Kind { name: "task", fields: &["branch", "id"], awaited: Some("outcome") };
 
 /// What `agent.spawn` returns.
 struct Handle(Rc<Task>);
 
 impl LuaUserData for Handle {
+    fn add_fields<F: LuaUserDataFields<Self>>(fields: &mut F) {
+        fields.add_meta_field_with("__index", |lua| lua.named_registry_value::<LuaFunction>(INDEX));
+    }
+
     fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
-        methods.add_meta_method("__index", |lua, this, name: String| {
-            let live = this.0.agent();
-            let text = match (name.as_str(), live) {
-                ("id", Some(live)) => live.id.get().cloned(),
-                ("branch", Some(live)) => live.branch.get().cloned(),
-                ("id" | "branch", None) => None,
-                _ => {
-                    let methods: LuaTable = lua.named_registry_value(METHODS)?;
-                    return methods.get::<LuaValue>(name);
-                }
-            };
-            text.into_lua(lua)
-        });
         methods.add_meta_method("__close", |_, this, _: LuaMultiValue| {
             cancel(&this.0);
             Ok(())
@@ -123,7 +118,11 @@ fn kind_of(name: &str) -> &'static str {
 /// Makes what `lua/tasks.lua` builds on, and the methods of handles.
 pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let lua = runtime.lua();
-    lua.set_named_registry_value(METHODS, methods(lua)?)?;
+    let index = handle::index::<Handle>(lua, KIND, methods(lua)?, |this, name| {
+        let live = this.0.agent()?;
+        if name == "id" { live.id.get().cloned() } else { live.branch.get().cloned() }
+    })?;
+    lua.set_named_registry_value(INDEX, index)?;
     known::install(lua, host)?;
     events::install(runtime)?;
     let main = runtime.main().clone();

@@ -11,7 +11,7 @@ use mlua::prelude::*;
 
 use super::git::diff::diff_table;
 use super::query::repo_dir;
-use super::{sh, site};
+use super::{handle as fields, sh, site};
 use crate::agent::query::Start;
 use crate::error::{Error, Kind, Result};
 use crate::git::worktree::Worktree;
@@ -23,6 +23,9 @@ use crate::vm::{Args, Module, Options, Shape, Task};
 
 /// The methods of worktree handles.
 const METHODS: &str = "agentlua.worktree methods";
+
+/// What reads a field of a handle.
+const INDEX: &str = "agentlua.worktree index";
 
 pub(super) const SHAPE: Shape = Shape {
     function: "git.worktree",
@@ -59,14 +62,11 @@ enum State {
 }
 
 impl LuaUserData for Handle {
+    fn add_fields<F: LuaUserDataFields<Self>>(fields: &mut F) {
+        fields.add_meta_field_with("__index", |lua| lua.named_registry_value::<LuaFunction>(INDEX));
+    }
+
     fn add_methods<M: LuaUserDataMethods<Self>>(methods: &mut M) {
-        methods.add_meta_method("__index", |lua, this, name: String| match name.as_str() {
-            "path" => this.worktree.path().display().to_string().into_lua(lua),
-            // A merge's is on none.
-            "branch" => Some(this.worktree.branch()).filter(|name| !name.is_empty()).into_lua(lua),
-            "base_commit" => this.worktree.base_commit().into_lua(lua),
-            _ => lua.named_registry_value::<LuaTable>(METHODS)?.get(name),
-        });
         // The prelude's function, because closing has to wait.
         methods.add_async_meta_method("__close", |lua, this, _: LuaMultiValue| {
             let handle = this.clone();
@@ -256,7 +256,20 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 }
             }
         })?;
-    lua.set_named_registry_value(METHODS, module.build())
+    let methods = module.build();
+    let kind = fields::Kind {
+        name: "worktree",
+        fields: &["base_commit", "branch", "path"],
+        awaited: None,
+    };
+    let index = fields::index::<Handle>(lua, kind, methods.clone(), |this, name| match name {
+        "path" => Some(this.worktree.path().display().to_string()),
+        "base_commit" => Some(this.worktree.base_commit().to_owned()),
+        // A merge's is on none.
+        _ => Some(this.worktree.branch().to_owned()).filter(|branch| !branch.is_empty()),
+    })?;
+    lua.set_named_registry_value(INDEX, index)?;
+    lua.set_named_registry_value(METHODS, methods)
 }
 
 /// Compares a worktree with its base: one of a dry run has nothing in it.

@@ -24,6 +24,20 @@ impl Repo {
         Ok(fields(&bytes).filter_map(|record| record.get(3..)).map(text).collect())
     }
 
+    /// Returns how many files that git knows are not as HEAD has them in the checkout.
+    ///
+    /// # Errors
+    /// [`Kind::Git`] when git cannot tell.
+    pub async fn changed_count(&self) -> Result<usize> {
+        if self.is_bare() {
+            return Ok(0);
+        }
+        let git = self.git_at(&self.here(), "status").limit(LONG);
+        let git = git.args(["--porcelain", "-z", "--untracked-files=no", "--no-renames"]);
+        let bytes = git.bytes().await.or_kind(Kind::Git, || "cannot look at the checkout")?;
+        Ok(fields(&bytes).filter(|record| record.len() > 3).count())
+    }
+
     /// Returns a commit of the files of the checkout as they are, on top of HEAD; HEAD itself where
     /// nothing differs. Unknown files are in it, ignored ones not. The checkout, its index and every
     /// ref stay as they are: only objects are written.

@@ -324,7 +324,7 @@ fn no_repository(dir: &Path, said: &str) -> Error {
     let dir = dir.display();
     if said.contains("not a git repository") {
         return Error::new(Kind::Git, format!("`{dir}` is not inside a git repository"))
-            .hint("git init");
+            .hint("git init && git add . && git commit -m start");
     }
     if said.contains("dubious ownership") {
         return Error::new(

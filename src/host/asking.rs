@@ -75,6 +75,7 @@ impl Host {
         };
         if let (Site::Worktree(plan), Some(repo)) = (&query.site, &repo)
             && let Start::Fresh { dirty: Dirty::Ignore, .. } = &plan.start
+            && !query.read_only
         {
             self.announce_dirt(repo).await;
         }
@@ -103,24 +104,22 @@ impl Host {
         })
     }
 
-    /// Says once in a run that uncommitted changes of the main checkout are not in worktrees.
+    /// Says once in a run that changes of the main checkout are not in worktrees. Untracked files are often
+    /// there for no agent, such as the script itself.
     async fn announce_dirt(&self, repo: &Arc<Repo>) {
         if std::mem::replace(&mut *locked(&self.announced), true) {
             return;
         }
         let (this, repo) = (Arc::clone(repo), Arc::clone(repo));
-        let dirty = self.beside(async move { this.dirty_paths().await }).await;
-        if let Ok(Ok(paths)) = dirty
-            && !paths.is_empty()
-        {
+        let changed = self.beside(async move { this.changed_count().await }).await;
+        if let Ok(Ok(count @ 1..)) = changed {
+            let (changes, are) = if count == 1 { ("change", "is") } else { ("changes", "are") };
             self.events.emit(Event::Message {
                 level: Level::Info,
                 text: format!(
-                    "{} uncommitted {} in `{}` {} not in the agents' worktrees (see `dirty`)",
-                    paths.len(),
-                    if paths.len() == 1 { "change" } else { "changes" },
+                    "{count} uncommitted {changes} in `{}` {are} not in the agents' worktrees; \
+                     `dirty = \"copy\"` gives an agent what is uncommitted",
                     repo.top().display(),
-                    if paths.len() == 1 { "is" } else { "are" },
                 ),
             });
         }

@@ -38,6 +38,20 @@ impl Args {
         ))
     }
 
+    /// Refuses a last argument that was given and is nil: a name that is spelled wrong, say, which would
+    /// mean something else than no argument.
+    pub fn refuse_last_nil(&self) -> Result<()> {
+        match self.values.as_slice() {
+            [.., LuaValue::Nil] => Err(Error::usage(format!(
+                "`{}`: argument {} is nil",
+                self.function,
+                self.place + self.values.len()
+            ))
+            .hint("is its name spelled right? leave it out if there is none")),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes a string.
     pub fn string(&mut self, name: &str) -> Result<String> {
         match self.any() {

@@ -128,7 +128,7 @@ fn a_race_that_all_lose_lists_them() {
     git.diff("nowhere")
   end,
 }"#), @r"
-        error: 2 of 2 items failed, the last with: main.lua:6: git: `$ROOT/work` is not inside a git repository (git init)
+        error: 2 of 2 items failed, the last with: main.lua:6: git: `$ROOT/work` is not inside a git repository (git init && git add . && git commit -m start)
           at main.lua:1
           1 | agent.race {
             | ^^^^^^^^^^

@@ -40,7 +40,7 @@ agent.query { prompt = "a=1", model = m.writer, branch = "main" }"#), @r#"
           1 | agent.query { prompt = "x", worktree = true, model = require("models").done }
             | ^^^^^^^^^^^
 
-        hint: git init
+        hint: git init && git add . && git commit -m start
         [exit 1]
     "#);
     assert_snapshot!(in_repository(r#"local m = require "models"

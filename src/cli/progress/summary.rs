@@ -280,6 +280,7 @@ mod tests {
             denials: usize::from(subtype == Subtype::ErrorRefusal),
             outcome: std::sync::Arc::default(),
             excused: false,
+            stopped: false,
         }
     }
 
