@@ -24,8 +24,23 @@ local function with(query, more)
   return copy
 end
 
+-- Says at the caller's line what a pattern was called with that it cannot take. `types` are the names of
+-- Lua's types, in the words of a sentence.
+local function require_argument(pattern, place, name, value, types)
+  for word in types:gmatch("%l+") do
+    if type(value) == word then
+      return
+    end
+  end
+  local what = ("`patterns.%s`: argument %d (`%s`)"):format(pattern, place, name)
+  error(what .. " must be a " .. types .. ", not " .. type(value), 3)
+end
+
 -- Reads the options of a pattern; `defaults` has them all, `false` for those without one.
 local function options(name, given, defaults)
+  if given ~= nil and type(given) ~= "table" then
+    error("the options of `patterns." .. name .. "` must be a table, not " .. type(given), 3)
+  end
   local chosen = setmetatable({}, { __index = defaults })
   for option, value in pairs(given or {}) do
     if defaults[option] == nil then
@@ -39,6 +54,33 @@ end
 local function require_at_least(least, number, what)
   if math.type(number) ~= "integer" or number < least then
     error(what .. " must be a whole number from " .. least, 3)
+  end
+end
+
+-- Returns what an answer or an item has to have in common with another to be the same.
+local function key_of(pattern, key, value)
+  local same = key(value)
+  if same == nil or same ~= same then
+    error("`key` of `patterns." .. pattern .. "` has returned " .. tostring(same), 3)
+  end
+  return same
+end
+
+local function require_key(pattern, key)
+  if type(key) ~= "function" then
+    error("`key` of `patterns." .. pattern .. "` must be a function, not " .. type(key), 3)
+  end
+end
+
+-- Checks who judges and how, before anybody is paid for what they are to look at.
+local function require_judges(pattern, judges, query)
+  if type(query) ~= "table" then
+    error("`query` of `patterns." .. pattern .. "` must be a table, not " .. type(query), 3)
+  end
+  local count = type(judges) == "table" and #judges or judges
+  if math.type(count) ~= "integer" or count < 1 then
+    local what = "`judges` of `patterns." .. pattern .. "`"
+    error(what .. " must be a whole number from 1, or a list of what each looks at", 3)
   end
 end
 
@@ -63,7 +105,7 @@ end
 -- vote --------------------------------------------------------------------------------------------
 
 -- Asks several agents the same, each for itself, and counts what they answer. One that fails has no
--- vote. Against a finding that only sounds right, ask skeptics:
+-- vote; of two answers with as many votes, the one of the voter with the lower number wins. Against a finding that only sounds right, ask skeptics:
 --
 --     local real = patterns.vote({
 --       prompt = "Try to refute this, from the code:\n" .. finding,
@@ -74,33 +116,47 @@ end
 --
 -- Options: `n` (3), `key` (a function of the outcome: answers with equal keys are the same).
 function patterns.vote(query, opts)
+  require_argument("vote", 1, "query", query, "string or table")
   opts = options("vote", opts, { n = 3, key = answer_of })
   require_at_least(1, opts.n, "`n` of `patterns.vote`")
+  require_key("vote", opts.key)
   local voters = {}
   for i = 1, opts.n do
     voters[i] =
       with(query, { label = (type(query) == "table" and query.label or "vote") .. " " .. i })
   end
-  local votes, best, last = {}, nil, nil
+  -- In the order of the voters, whoever was first to answer.
+  local answers, by_key, last = {}, {}, nil
   for _, ballot in ipairs(agent.all_settled(voters)) do
     if ballot.ok then
-      local key = opts.key(ballot.value)
-      local vote = votes[key] or { count = 0, outcome = ballot.value }
-      vote.count, votes[key] = vote.count + 1, vote
-      -- Of two with as many votes, the one that had them first.
-      if not best or vote.count > best.count then
-        best = vote
+      local key = key_of("vote", opts.key, ballot.value)
+      local known = by_key[key]
+      if known then
+        known.count = known.count + 1
+      else
+        by_key[key] = { count = 1, outcome = ballot.value }
+        answers[#answers + 1] = by_key[key]
       end
     else
       last = ballot.error
     end
   end
+  local best = answers[1]
   if not best then
     error(last, 0)
   end
+  for _, answer in ipairs(answers) do
+    if answer.count > best.count then
+      best = answer
+    end
+  end
   local winner = best.outcome
+  local value = winner.structured_output
+  if value == nil then
+    value = winner.result
+  end
   return {
-    value = winner.structured_output ~= nil and winner.structured_output or winner.result,
+    value = value,
     votes = best.count,
     of = opts.n,
     majority = best.count * 2 > opts.n,
@@ -111,8 +167,8 @@ end
 -- judge -------------------------------------------------------------------------------------------
 
 -- Lets a panel score candidates (texts, or outcomes with their changes), and returns them with the best
--- one first: `{ candidate, index, score, notes }` each. Every judge sees them in another order, because
--- what stands first is liked better.
+-- one first: `{ candidate, index, score, notes }` each; of two with the same score, the one with the lower
+-- index. Every judge sees them in another order, because what stands first is liked better.
 --
 --     local ranking = patterns.judge({ plan_a, plan_b }, { task = "Make start-up faster." })
 --     print(ranking[1].candidate, ranking[1].score, ranking[1].notes[1])
@@ -120,6 +176,7 @@ end
 -- Options: `task` (what the candidates were to do), `judges` (a number, or a list of what each of them
 -- is to look at; default correctness, simplicity and tests), `query` (more for the judges' queries).
 function patterns.judge(candidates, opts)
+  require_argument("judge", 1, "candidates", candidates, "table")
   opts = options("judge", opts, {
     task = "",
     judges = { "correctness", "simplicity", "what is tested, and what is not" },
@@ -127,8 +184,8 @@ function patterns.judge(candidates, opts)
   })
   require_at_least(1, #candidates, "the number of candidates of `patterns.judge`")
   local judges = opts.judges
+  require_judges("judge", judges, opts.query)
   if type(judges) == "number" then
-    require_at_least(1, judges, "`judges` of `patterns.judge`")
     judges = {}
     for i = 1, opts.judges do
       judges[i] = "all that counts"
@@ -187,16 +244,18 @@ end
 -- best_of -----------------------------------------------------------------------------------------
 
 -- Lets several agents do the same task, each on a branch of its own, and keeps the work that a panel
--- likes best: returns its outcome, and the ranking. The others are removed; what they had is kept under
--- refs/agentlua/removed.
+-- likes best (of two with the same score, the one with the lower number): returns its outcome, and the
+-- ranking. The others are removed; what they had is kept under refs/agentlua/removed.
 --
 --     local outcome = patterns.best_of({ prompt = "Make the parser faster.", verify = "make test" })
 --     git.merge(outcome)
 --
 -- Options: `n` (3), and those of `judge`.
 function patterns.best_of(query, opts)
+  require_argument("best_of", 1, "query", query, "string or table")
   opts = options("best_of", opts, { n = 3, judges = false, query = false, task = false })
   require_at_least(2, opts.n, "`n` of `patterns.best_of`")
+  require_judges("best_of", opts.judges or 1, opts.query or {})
   query = with(query, {})
   if query.worktree == nil then
     query.worktree = true
@@ -209,7 +268,7 @@ function patterns.best_of(query, opts)
   local made, last = {}, nil
   for name, outcome, err in agent.iter(tries) do
     if outcome and (not outcome.branch or #outcome.files_changed > 0) then
-      made[#made + 1] = { name = name, outcome = outcome }
+      made[#made + 1] = { number = math.tointeger(name:match("%d+$")), outcome = outcome }
     elseif err then
       last = err
       if type(err) == "table" and err.outcome and err.outcome.branch then
@@ -223,7 +282,7 @@ function patterns.best_of(query, opts)
 
   -- They ended in any order; the panel is given them in a fixed one.
   table.sort(made, function(a, b)
-    return a.name < b.name
+    return a.number < b.number
   end)
   local outcomes = {}
   for i, one in ipairs(made) do
@@ -262,14 +321,20 @@ end
 --
 -- Options: `dry` (2), `max_rounds` (10), `key` (what makes two items the same; default all of it).
 function patterns.until_dry(find, opts)
+  require_argument("until_dry", 1, "find", find, "function")
   opts = options("until_dry", opts, { dry = 2, max_rounds = 10, key = json.encode })
   require_at_least(1, opts.dry, "`dry` of `patterns.until_dry`")
   require_at_least(1, opts.max_rounds, "`max_rounds` of `patterns.until_dry`")
+  require_key("until_dry", opts.key)
   local found, seen, dry, round = {}, {}, 0, 0
   while dry < opts.dry and round < opts.max_rounds do
     round, dry = round + 1, dry + 1
-    for _, item in ipairs(find(round, found) or {}) do
-      local key = opts.key(item)
+    local items = find(round, found) or {}
+    if type(items) ~= "table" then
+      error("`find` of `patterns.until_dry` must return a list, not " .. type(items), 2)
+    end
+    for _, item in ipairs(items) do
+      local key = key_of("until_dry", opts.key, item)
       if not seen[key] then
         seen[key], found[#found + 1], dry = true, item, 0
       end
@@ -323,6 +388,8 @@ end
 -- `check` is a list of what reviewers are to look for, or a function of the outcome that returns true, or
 -- false and why. Options: `attempts` (3).
 function patterns.gate(query, check, opts)
+  require_argument("gate", 1, "query", query, "string or table")
+  require_argument("gate", 2, "check", check, "table or function")
   opts = options("gate", opts, { attempts = 3 })
   require_at_least(1, opts.attempts, "`attempts` of `patterns.gate`")
   query = with(query, {})

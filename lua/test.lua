@@ -9,14 +9,18 @@ local usage = kit.usage
 local pcall, spawn, exit = pcall, agent.spawn, os.exit
 local encode, inspect = json.encode, raw.inspect
 
--- Of a text that lacks something, so many lines are shown.
+-- Of a text that lacks something, and of what a check is given to say, so many lines are shown.
 local MAX_LINES = 12
+-- What is said of a check stands before what is wrong, if it is a sentence, else after it.
+local MAX_SENTENCE = 120
 
 local test = {}
 local setups, failed = {}, false
 -- The name of the case that runs.
 ---@type string?
 local running
+-- What runs of the case that runs have written.
+local written = {}
 -- How many cases there were, for the names of their folders.
 local count = 0
 local dir = type(arg) == "table" and tostring(arg[0]):match("^(.*)/[^/]*$") or "."
@@ -49,11 +53,26 @@ end
 
 -- Checks ------------------------------------------------------------------------------------------
 
-local function fail(what, message, detail)
-  if what ~= nil then
-    message = tostring(what) .. ": " .. message
+-- The end of a text, where what was waited for is most often missing.
+local function ending(text)
+  local lines = {}
+  for line in text:gmatch("[^\n]+") do
+    lines[#lines + 1] = line
   end
-  local e = kit.new_error("verify", detail and message .. "\n" .. detail or message)
+  local from = math.max(1, #lines - MAX_LINES + 1)
+  return (from > 1 and "…\n" or "") .. table.concat(lines, "\n", from)
+end
+
+local function fail(what, message, detail)
+  local said = what ~= nil and tostring(what):gsub("%s+$", "") or ""
+  local lines = { message, detail }
+  if said:find("\n", 1, true) or #said > MAX_SENTENCE then
+    -- `t.equal(run.code, 0, run.stderr)`: that is shown as what the case wrote.
+    lines[#lines + 1] = not written[what] and ending(said) or nil
+  elseif said ~= "" and not written[what] then
+    lines[1] = said .. ": " .. message
+  end
+  local e = kit.new_error("verify", table.concat(lines, "\n"))
   checks[e] = true
   kit.raise(e)
 end
@@ -98,16 +117,6 @@ end
 -- As people type it.
 local function quoted(text)
   return (inspect(text):gsub("\\9", "\\t"))
-end
-
--- The end of a text, where what was waited for is most often missing.
-local function ending(text)
-  local lines = {}
-  for line in text:gmatch("[^\n]+") do
-    lines[#lines + 1] = line
-  end
-  local from = math.max(1, #lines - MAX_LINES + 1)
-  return (from > 1 and "…\n" or "") .. table.concat(lines, "\n", from)
 end
 
 function Context.match(text, pattern, what)
@@ -316,6 +325,7 @@ function Case:run(spec)
   end
   print("$ agentlua run " .. table.concat(words, " "))
   io.stdout:write(ran.stdout, ran.stderr)
+  written[ran.stdout], written[ran.stderr] = true, true
   return ran
 end
 
@@ -337,7 +347,7 @@ end
 local function attempt(name, case)
   count = count + 1
   local own = setmetatable({}, Case)
-  running = name
+  running, written = name, {}
   local done <close> = setmetatable({}, {
     __close = function()
       running = nil

@@ -5,12 +5,15 @@
 --
 --     agentlua run scripts/demo.lua [--keep]
 
-local keep = arg[1] == "--keep"
+local args = agent.args {
+  about = "Has three agents fix one small shop at the same time, without a key and a network.",
+  { "--keep", "boolean", help = "leave the shop for you to look at" },
+}
 local root = sh.check("mktemp -d").stdout:gsub("%s+$", "")
 local shop = root .. "/shop"
 local cleanup <close> = setmetatable({}, {
   __close = function()
-    if not keep then
+    if not args.keep then
       fs.remove(root, { recursive = true })
     end
   end,
@@ -151,6 +154,6 @@ print("dozen", why.status .. " in " .. table.concat(why.paths or {}, ", "), "mai
 
 print("\n== the tests, on main")
 io.write(sh.check("sh test.sh", { cwd = shop }).stdout)
-if keep then
+if args.keep then
   print("\nkept: " .. shop)
 end

@@ -21,3 +21,17 @@ test.case("--keep leaves the shop for you to look at", function(t)
   t.truthy(shop, "where it is")
   t.contains(sh.check("git log --format=%s", { cwd = shop }).stdout, "a shop\n")
 end)
+
+test.case("asked for its help, it does nothing else", function(t)
+  local run = t.run { "demo.lua", "--help" }
+  t.equal(run.code, 0)
+  t.contains(run.stdout, "--keep  leave the shop for you to look at\n")
+  t.equal(#run.agents, 0)
+end)
+
+test.case("a flag that is misspelt starts nobody", function(t)
+  local run = t.run { "demo.lua", "--kepe" }
+  t.equal(run.code, 2)
+  t.contains(run.stderr, "did you mean `--keep`?")
+  t.equal(#run.agents, 0)
+end)

@@ -5,7 +5,11 @@
 --
 -- Names no model: it takes yours (ANTHROPIC_API_KEY, OPENAI_API_KEY, or --model NAME or FILE.lua).
 
-local fixes = #arg > 0 and arg
+local args = agent.args {
+  about = "Makes fixes side by side, and lets one agent bring them together.",
+  { "fixes", many = true, help = "what to fix, an agent for each (default: three of any project)" },
+}
+local fixes = #args.fixes > 0 and args.fixes
   or {
     "Find one function without a test, and write the test.",
     "Find one error message that does not say what to do, and make it say so.",

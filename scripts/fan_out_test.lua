@@ -64,3 +64,11 @@ test.case("nothing to bring together is no failure", function(t)
   t.equal(run.code, 0)
   t.equal(run.stdout, "fix 1\tchanged nothing\nNothing to bring together.\n")
 end)
+
+test.case("asked for its help, it pays for nobody", function(t)
+  for _, word in ipairs { "--help", "-h", "--hlep" } do
+    local run = t.run { "fan_out.lua", word, repo = repo, model = model }
+    t.equal(run.code, word == "--hlep" and 2 or 0)
+    t.equal(#run.agents, 0, word)
+  end
+end)

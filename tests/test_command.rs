@@ -233,6 +233,38 @@ test.case("unknown", function(t) t.equals(1, 1) end)
 }
 
 #[test]
+fn what_a_check_is_given_to_say_is_not_said_twice() {
+    let home = Home::new();
+    home.write(
+        "loud.lua",
+        "for i = 1, 30 do io.stderr:write('line ' .. i .. '\\n') end os.exit(3)\n",
+    );
+    cases(
+        &home,
+        "loud_test.lua",
+        r#"
+test.case("what a run has written", function(t)
+  local run = t.run { "loud.lua" }
+  t.equal(run.code, 0, run.stderr)
+end)
+test.case("nothing", function(t) t.equal(1, 2, "") end)
+test.case("other lines", function(t)
+  t.equal(1, 2, t.repo {}:sh("seq 30").stdout)
+end)
+"#,
+    );
+    let report = home.run(&["test"]).stdout;
+    for once in ["\n    line 1\n", "\n    line 30\n"] {
+        assert_eq!(report.matches(once).count(), 1, "{once}: {report}");
+    }
+    assert_eq!(report.matches("\n  not equal\n").count(), 3, "{report}");
+    let after = report.split("other lines").last().unwrap();
+    let shown = after.split("…\n").nth(1).unwrap();
+    assert!(shown.starts_with("    19\n") && shown.contains("\n    30\n"), "{report}");
+    assert!(after.find("expected: 2").unwrap() < after.find("…").unwrap(), "{report}");
+}
+
+#[test]
 fn a_file_that_goes_wrong_fails_alone() {
     let home = Home::new();
     home.write("a_test.lua", "local x = = 1");

@@ -9,7 +9,7 @@ local patterns = {}
 ---@class patterns.VoteOptions
 ---How many agents are asked (default: 3).
 ---@field n? integer
----What makes two answers the same (default: all of the value, or the text without case and final stop).
+---What makes two answers the same, never nil (default: all of the value, or the text without case and final stop).
 ---@field key? fun(outcome: agent.Outcome): any
 
 ---What most agents said.
@@ -61,7 +61,7 @@ local patterns = {}
 ---@field dry? integer
 ---How many rounds there are at most (default: 10).
 ---@field max_rounds? integer
----What makes two items the same (default: all of it).
+---What makes two items the same, never nil (default: all of it).
 ---@field key? fun(item: any): any
 
 ---The options of `patterns.gate`.
@@ -70,7 +70,8 @@ local patterns = {}
 ---@field attempts? integer
 
 ---Asks several agents the same, each for itself, and counts what they answer. One that fails has no vote; when all
----fail, the last error is raised. Skeptics that try to refute a finding are the best use of it.
+---fail, the last error is raised. Of two answers with as many votes, the one of the voter with the lower number wins,
+---whoever was first to answer. Skeptics that try to refute a finding are the best use of it.
 ---
 ---```lua
 ---local patterns = require "agentlua.patterns"
@@ -88,8 +89,8 @@ local patterns = {}
 ---@nodiscard
 function patterns.vote(query, opts) end
 
----Lets a panel score candidates, texts or outcomes with their changes, and returns them with the best one first.
----Every judge sees them in another order.
+---Lets a panel score candidates, texts or outcomes with their changes, and returns them with the best one first; of two
+---with the same score, the one with the lower index. Every judge sees them in another order.
 ---@async
 ---@param candidates (string|agent.Outcome)[]
 ---@param opts? patterns.JudgeOptions
@@ -98,7 +99,8 @@ function patterns.vote(query, opts) end
 function patterns.judge(candidates, opts) end
 
 ---Lets several agents do the same task, each on a branch of its own, and returns the outcome that a panel likes best, and
----the ranking. The others are removed; what they had is kept under `refs/agentlua/removed`.
+---the ranking; of two with the same score, the lower number is first. The others are removed; what they had is kept
+---under `refs/agentlua/removed`.
 ---
 ---```lua
 ---local patterns = require "agentlua.patterns"

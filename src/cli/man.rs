@@ -11,7 +11,7 @@ use super::Cli;
 use crate::config::VARIABLES;
 
 /// Variables that are no settings, and what each is for.
-pub(super) const OTHER_VARIABLES: [(&str, &str); 13] = [
+pub const OTHER_VARIABLES: [(&str, &str); 13] = [
     ("ANTHROPIC_API_KEY", "The key for models that begin with anthropic/."),
     ("OPENAI_API_KEY", "The key for models that begin with openai/."),
     ("ANTHROPIC_BASE_URL", "Another host for anthropic/, without /v1."),
@@ -28,7 +28,7 @@ pub(super) const OTHER_VARIABLES: [(&str, &str); 13] = [
 ];
 
 /// Files, and what is in them.
-const FILES: [(&str, &str); 8] = [
+pub const FILES: [(&str, &str); 8] = [
     ("~/.config/agentlua/config.toml", "Your settings, by the names of the flags."),
     (
         "agentlua.toml",
@@ -49,7 +49,7 @@ const FILES: [(&str, &str); 8] = [
 const MANY: usize = 5;
 
 /// Exit codes, and what each says.
-const EXITS: [(&str, &str); 8] = [
+pub const EXITS: [(&str, &str); 8] = [
     ("0", "All went well."),
     ("1", "The script or an agent failed."),
     ("2", "Usage: a flag, a setting or an option that there is not, or a script with a mistake."),

@@ -16,7 +16,7 @@ mod launch;
 mod live;
 mod logs;
 pub mod look;
-mod man;
+pub mod man;
 mod merge;
 pub mod output;
 pub mod plan;

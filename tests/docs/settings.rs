@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use agentlua::cli::man;
 use agentlua::config::Settings;
 
 use super::home::{Home, Ran};
@@ -20,6 +21,12 @@ fn table(title: &str) -> Vec<Vec<String>> {
         inner.split('|').map(|cell| cell.replace('`', "").trim().replace('¦', "|")).collect()
     };
     rows.map(cells).collect()
+}
+
+/// Returns what the first column of a table names.
+fn listed(title: &str) -> BTreeSet<String> {
+    let rows = table(title);
+    rows.iter().flat_map(|row| row[0].split(", ")).map(str::to_owned).collect()
 }
 
 /// Returns what of `names` is not among `known`.
@@ -106,34 +113,49 @@ fn variables_are_read() {
 }
 
 #[test]
-fn other_variables_stand_in_the_code() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+fn other_variables_are_those_of_the_man_page_and_are_read() {
+    // What only names them, for people, does not read them.
+    let man = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli/man.rs");
     let mut source = String::new();
-    let mut folders = vec![root];
+    let mut folders = vec![man.ancestors().nth(2).unwrap().to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if path != man {
                 source += &std::fs::read_to_string(path).unwrap();
             }
         }
     }
-    let rows = table("Other variables");
-    assert!(rows.len() > 5);
-    for name in rows.iter().flat_map(|row| row[0].split(", ")) {
-        let waits = name.starts_with("GITHUB_") || name == "GH_TOKEN";
-        assert!(waits || source.contains(name), "{name}");
+    let page = listed("Other variables");
+    let code = man::OTHER_VARIABLES.map(|(name, _)| name.to_owned()).into();
+    same("other variables", &page, &code);
+    for name in page {
+        assert!(source.contains(&format!("\"{name}\"")), "nothing reads {name}");
     }
 }
 
 #[test]
-fn exit_codes_are_those_of_the_help() {
+fn files_are_those_of_the_man_page() {
+    let plain = |name: &str| {
+        let name = name.trim_end_matches(" at the top of a repository");
+        name.trim_end_matches('/').to_owned()
+    };
+    let page = listed("Files").iter().map(|name| plain(name)).collect();
+    let code = man::FILES.iter().flat_map(|(names, _)| names.split(", ")).map(plain).collect();
+    same("files", &page, &code);
+}
+
+#[test]
+fn exit_codes_are_those_of_the_help_and_of_the_man_page() {
+    let number = regex::Regex::new(r"\d+").unwrap();
+    let numbers = |text: &str| -> BTreeSet<String> {
+        number.find_iter(text).map(|found| found.as_str().to_owned()).collect()
+    };
+    let page = listed("Exit codes").iter().flat_map(|code| numbers(code)).collect();
     let help = Home::new().run(&["--help"]).stdout;
-    for row in table("Exit codes") {
-        for code in row[0].split(", ").filter(|code| *code != "n") {
-            assert!(help.contains(code), "{code}");
-        }
-    }
+    let paragraph = help.split("Exit codes:").nth(1).unwrap().split("\n\n").next().unwrap();
+    same("exit codes, and the help", &page, &numbers(paragraph));
+    let man = man::EXITS.iter().flat_map(|(code, _)| numbers(code)).collect();
+    same("exit codes, and the man page", &page, &man);
 }

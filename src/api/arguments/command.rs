@@ -5,7 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser};
+use clap::builder::{
+    OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser,
+};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -14,6 +16,9 @@ use super::listed;
 use crate::error::{Error, Result};
 
 const HELP: &str = "--help";
+
+/// What stands before words that are values although they begin with a dash. Nobody can type it.
+const MARK: u8 = 0;
 
 /// What was typed.
 #[derive(Debug, Default)]
@@ -49,7 +54,7 @@ pub(super) enum Value {
 /// Usage, for what the declaration does not allow.
 pub(super) fn parse(declared: &Declared, typed: &Typed) -> Result<Answer> {
     let mut command = command(declared, typed);
-    let args = typed.args.iter().map(|arg| OsString::from_vec(arg.clone()));
+    let args = typed.args.iter().map(|arg| OsString::from_vec(marked(arg)));
     let mut matches = match command.try_get_matches_from_mut(args) {
         Ok(matches) => matches,
         Err(fault) if fault.kind() == ErrorKind::DisplayHelp => {
@@ -126,20 +131,50 @@ fn arg(argument: &Argument) -> Arg {
     if argument.many && argument.is_positional() {
         arg = arg.num_args(1..);
     }
-    if matches!(argument.ty, Type::Integer | Type::Number) {
-        arg = arg.allow_negative_numbers(true);
-    }
     // `[default: ]` says nothing.
     let is_shown = argument.default.iter().any(|default| !default.is_empty());
     arg.default_values(&argument.default).hide_default_value(!is_shown)
 }
 
+/// Marks a number below zero. No option is a number, so it is always a value; clap knows only some ways
+/// to write one, and takes `-.5` and `-1e-3` for options.
+fn marked(word: &[u8]) -> Vec<u8> {
+    let is_number = matches!(word, [b'-', b'.' | b'0'..=b'9', ..])
+        && str::from_utf8(word).is_ok_and(|word| word.parse::<f64>().is_ok());
+    let mark = is_number.then_some(MARK);
+    mark.into_iter().chain(word.iter().copied()).collect()
+}
+
+/// Reads words as they were typed.
+#[derive(Clone)]
+struct Unmarked<P>(P);
+
+impl<P: TypedValueParser> TypedValueParser for Unmarked<P> {
+    type Value = P::Value;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        word: &OsStr,
+    ) -> std::result::Result<P::Value, clap::Error> {
+        let word = word.as_bytes();
+        let typed = word.strip_prefix(&[MARK]).unwrap_or(word);
+        self.0.parse_ref(command, arg, OsStr::from_bytes(typed))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        self.0.possible_values()
+    }
+}
+
 fn parser(ty: &Type) -> ValueParser {
     match ty.clone() {
         Type::Words(words) => {
-            PossibleValuesParser::new(words).map(|word| Value::Text(word.into_bytes())).into()
+            let words = PossibleValuesParser::new(words);
+            Unmarked(words.map(|word| Value::Text(word.into_bytes()))).into()
         }
-        ty => OsStringValueParser::new().try_map(move |text| read(&ty, &text)).into(),
+        ty => Unmarked(OsStringValueParser::new().try_map(move |text| read(&ty, &text))).into(),
     }
 }
 
@@ -205,7 +240,9 @@ fn complaint(fault: &clap::Error, declared: &Declared, typed: &Typed) -> Error {
                 (false, true) => "no arguments",
                 (false, false) => "no arguments but options",
             };
-            format!("{script} takes {some}: `{}` is too many", text(ContextKind::InvalidArg))
+            let typed = text(ContextKind::InvalidArg);
+            let typed = typed.trim_start_matches(char::from(MARK));
+            format!("{script} takes {some}: `{typed}` is too many")
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation if value.is_empty() => {
             match choices.as_slice() {

@@ -11,11 +11,14 @@ use crate::vm::{Options, Shape};
 const DECLARATION: Shape = Shape { function: "agent.args", known: &["about"], instead: &[] };
 
 const ARGUMENT: Shape = Shape {
-    function: "agent.args: argument",
+    function: DECLARATION.function,
     known: &["default", "required", "many", "help", "metavar"],
-
-    instead: &[],
+    instead: &[("choices", WORDS), ("values", WORDS), ("enum", WORDS), ("type", TYPE)],
 };
+
+/// What other argument parsers have names for is a type here.
+const WORDS: &str = "the words that it takes are its type: `{ \"--kind\", { \"a\", \"b\" } }`";
+const TYPE: &str = "the type stands after the name: `{ \"--limit\", \"integer\" }`";
 
 /// The words for types.
 const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "file", "directory"];
@@ -107,18 +110,29 @@ impl Argument {
         let (names, ty) = Self::head(lua, list, number)?;
         let shown = names.last().cloned().unwrap_or_default();
         let mut argument = Self::named(&names, ty)?;
-        let mut options = Options::read(lua, &options, &ARGUMENT)?;
-        argument.many = options.flag("many")?.unwrap_or(false);
-        argument.required = options.flag("required")?.unwrap_or(false);
-        argument.help = options.text("help")?;
-        argument.metavar = options.text("metavar")?;
-        if let Some(default) = options.any("default") {
+        let default = argument.describe(lua, &options).map_err(|mut fault| {
+            // Which of the arguments it is.
+            let (function, own) = (format!("`{}`", ARGUMENT.function), &mut fault.message);
+            *own = own.replacen(&function, &format!("{function}: `{shown}`"), 1);
+            fault
+        })?;
+        if let Some(default) = default {
             argument.default = argument
                 .defaults(&default)
                 .map_err(|why| wrong(format!("the default of `{shown}` {why}")))?;
         }
         argument.require_sense(&shown)?;
         Ok(argument)
+    }
+
+    /// Reads what is said of an argument by names, and returns its default.
+    fn describe(&mut self, lua: &Lua, options: &LuaTable) -> Result<Option<LuaValue>> {
+        let mut options = Options::read(lua, options, &ARGUMENT)?;
+        self.many = options.flag("many")?.unwrap_or(false);
+        self.required = options.flag("required")?.unwrap_or(false);
+        self.help = options.text("help")?;
+        self.metavar = options.text("metavar")?;
+        Ok(options.any("default"))
     }
 
     /// Reads what stands in an argument by its place: names, then a type.
