@@ -34,11 +34,12 @@ const FRAMES: (usize, usize) = (10, 5);
 pub fn finding(finding: &Finding, source: &[u8], style: &Styles) -> String {
     let text = Text::new(source);
     let Styles { red, yellow, bold, dim, reset, .. } = style;
-    let head = match finding.severity {
-        Severity::Warning => format!("{yellow}warning{reset}"),
-        Severity::Error => format!("{red}error{reset}"),
+    let color = match finding.severity {
+        Severity::Warning => yellow,
+        Severity::Error => red,
     };
-    let mut block = format!("{head}: {bold}{}{reset}\n", finding.message);
+    let mut block =
+        format!("{color}{}{reset}: {bold}{}{reset}\n", finding.severity.word(), finding.message);
     let _ = writeln!(block, "  {dim}at{reset} {}:{}", finding.file, finding.line);
     if let Some(line) = text.line(finding.line) {
         let words = text.at(line.clone());

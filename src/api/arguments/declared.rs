@@ -8,17 +8,18 @@ use crate::suggest::nearest;
 use crate::vm::args::type_of;
 use crate::vm::{Options, Shape};
 
-const DECLARATION: Shape = Shape { function: "agent.args", known: &["about"], instead: &[] };
+/// The names that stand beside the arguments.
+pub const DECLARATION: Shape = Shape { function: "agent.args", known: &["about"], instead: &[] };
 
-const ARGUMENT: Shape = Shape {
+/// The names that an argument may have.
+pub const ARGUMENT: Shape = Shape {
     function: "agent.args: argument",
     known: &["default", "required", "many", "help", "metavar"],
-
     instead: &[],
 };
 
 /// The words for types.
-const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "file", "directory"];
+pub const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "file", "directory"];
 
 /// What a script says of its arguments.
 #[derive(Debug)]
