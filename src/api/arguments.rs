@@ -10,6 +10,7 @@ use mlua::prelude::*;
 
 use self::command::{Answer, Typed, Value};
 use self::declared::Declared;
+pub use self::declared::{ARGUMENT, DECLARATION, TYPES};
 use crate::error::Error;
 use crate::suggest::nearest;
 use crate::vm::{Args, Runtime, error};

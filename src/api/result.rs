@@ -1,4 +1,4 @@
-//! The fields of every kind of result, for the strictness of its table.
+//! The kinds of results: their classes in the manual, and their fields, for the strictness of their tables.
 
 use mlua::prelude::*;
 use serde_json::Value;
@@ -8,13 +8,28 @@ use crate::agent::outcome;
 use crate::github;
 use crate::vm::{error, value};
 
-/// Returns the fields that a kind of result may have.
-#[expect(clippy::too_many_lines, reason = "a table")]
-pub fn fields(kind: &str) -> &'static [&'static str] {
-    match kind {
-        "outcome" => outcome::FIELDS,
-        "settled item" => &["ok", "value", "error", "outcome"],
-        "merge" => &[
+/// A kind of result.
+pub struct Kind {
+    /// As messages name it.
+    pub name: &'static str,
+    /// Its class in the manual.
+    pub class: &'static str,
+    /// All that it may have; another field is a mistake.
+    pub fields: &'static [&'static str],
+}
+
+/// Every kind.
+pub static KINDS: [Kind; 27] = [
+    Kind { name: "outcome", class: "agent.Outcome", fields: outcome::FIELDS },
+    Kind {
+        name: "settled item",
+        class: "agent.Settled",
+        fields: &["ok", "value", "error", "outcome"],
+    },
+    Kind {
+        name: "merge",
+        class: "git.Merge",
+        fields: &[
             "status",
             "commit",
             "into",
@@ -27,8 +42,16 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "dropped",
             "dropped_total",
         ],
-        "conflict" => &["branch", "into", "paths", "conflicts", "worktree"],
-        "merge of a branch" => &[
+    },
+    Kind {
+        name: "conflict",
+        class: "git.Dispute",
+        fields: &["branch", "into", "paths", "conflicts", "worktree"],
+    },
+    Kind {
+        name: "merge of a branch",
+        class: "git.BranchMerge",
+        fields: &[
             "branch",
             "status",
             "commit",
@@ -42,8 +65,16 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "dropped_total",
             "outcome",
         ],
-        "diff" => &["patch", "files", "additions", "deletions", "flags", "summary"],
-        "file diff" => &[
+    },
+    Kind {
+        name: "diff",
+        class: "git.Diff",
+        fields: &["patch", "files", "additions", "deletions", "flags", "summary"],
+    },
+    Kind {
+        name: "file diff",
+        class: "git.FileDiff",
+        fields: &[
             "path",
             "old_path",
             "status",
@@ -55,23 +86,56 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "target",
             "flags",
         ],
-        "diff flag" => &["path", "flag"],
-        "clash" => &["a", "b", "paths"],
-        "head" => &["branch", "commit"],
-        "branch" => &["name", "commit", "current", "worktree", "upstream"],
-        "worktree entry" => &["path", "branch", "head", "locked", "main", "agent", "run", "in_use"],
-        "commit" => &["id", "parents", "author_name", "author_email", "time", "subject", "body"],
-        "shown commit" => {
-            &["id", "parents", "author_name", "author_email", "time", "subject", "body", "diff"]
-        }
-        "made commit" => &["commit", "branch", "files"],
-        "status" => {
-            &["branch", "commit", "upstream", "ahead", "behind", "operation", "clean", "files"]
-        }
-        "file status" => &["path", "old_path", "staged", "unstaged", "untracked", "conflicted"],
-        "transfer" => &["remote", "refs"],
-        "ref change" => &["ref", "old", "new", "status"],
-        "agent" => &[
+    },
+    Kind { name: "diff flag", class: "git.DiffFlag", fields: &["path", "flag"] },
+    Kind { name: "clash", class: "git.Clash", fields: &["a", "b", "paths"] },
+    Kind { name: "head", class: "git.Head", fields: &["branch", "commit"] },
+    Kind {
+        name: "branch",
+        class: "git.Branch",
+        fields: &["name", "commit", "current", "worktree", "upstream"],
+    },
+    Kind {
+        name: "worktree entry",
+        class: "git.WorktreeEntry",
+        fields: &["path", "branch", "head", "locked", "main", "agent", "run", "in_use"],
+    },
+    Kind {
+        name: "commit",
+        class: "git.Commit",
+        fields: &["id", "parents", "author_name", "author_email", "time", "subject", "body"],
+    },
+    Kind {
+        name: "shown commit",
+        class: "git.ShownCommit",
+        fields: &[
+            "id",
+            "parents",
+            "author_name",
+            "author_email",
+            "time",
+            "subject",
+            "body",
+            "diff",
+        ],
+    },
+    Kind { name: "made commit", class: "git.MadeCommit", fields: &["commit", "branch", "files"] },
+    Kind {
+        name: "status",
+        class: "git.Status",
+        fields: &["branch", "commit", "upstream", "ahead", "behind", "operation", "clean", "files"],
+    },
+    Kind {
+        name: "file status",
+        class: "git.FileStatus",
+        fields: &["path", "old_path", "staged", "unstaged", "untracked", "conflicted"],
+    },
+    Kind { name: "transfer", class: "git.Transfer", fields: &["remote", "refs"] },
+    Kind { name: "ref change", class: "git.RefChange", fields: &["ref", "old", "new", "status"] },
+    Kind {
+        name: "agent",
+        class: "agent.Row",
+        fields: &[
             "id",
             "status",
             "branch",
@@ -85,13 +149,21 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "base_commit",
             "head_commit",
         ],
-        "pull" => &github::Pull::FIELDS,
-        "issue" => &github::Issue::FIELDS,
-        "comment" => &github::COMMENT,
-        "review" => &github::REVIEW,
-        "script run" => test::FIELDS,
-        "command result" => &["ok", "code", "stdout", "stderr"],
-        "config" => &[
+    },
+    Kind { name: "pull", class: "github.Pull", fields: &github::Pull::FIELDS },
+    Kind { name: "issue", class: "github.Issue", fields: &github::Issue::FIELDS },
+    Kind { name: "comment", class: "github.Comment", fields: &github::COMMENT },
+    Kind { name: "review", class: "github.Review", fields: &github::REVIEW },
+    Kind { name: "script run", class: "test.Run", fields: test::FIELDS },
+    Kind {
+        name: "command result",
+        class: "sh.Result",
+        fields: &["ok", "code", "stdout", "stderr"],
+    },
+    Kind {
+        name: "config",
+        class: "agent.Config",
+        fields: &[
             "model",
             "concurrency",
             "max_turns",
@@ -111,37 +183,26 @@ pub fn fields(kind: &str) -> &'static [&'static str] {
             "replay_tools",
             "worktree",
         ],
-        _ => &[],
-    }
+    },
+];
+
+/// Returns the fields that a kind of result may have.
+pub fn fields(kind: &str) -> &'static [&'static str] {
+    named(kind).map_or(&[], |kind| kind.fields)
 }
 
 /// Returns the class in the manual that a kind of result is.
 pub fn class(kind: &str) -> Option<&'static str> {
-    Some(match kind {
-        "outcome" => "agent.Outcome",
-        "settled item" => "agent.Settled",
-        "agent" => "agent.Row",
-        "config" => "agent.Config",
-        "merge" => "git.Merge",
-        "conflict" => "git.Dispute",
-        "merge of a branch" => "git.BranchMerge",
-        "diff" => "git.Diff",
-        "file diff" => "git.FileDiff",
-        "diff flag" => "git.DiffFlag",
-        "clash" => "git.Clash",
-        "head" => "git.Head",
-        "branch" => "git.Branch",
-        "worktree entry" => "git.WorktreeEntry",
-        "commit" => "git.Commit",
-        "shown commit" => "git.ShownCommit",
-        "made commit" => "git.MadeCommit",
-        "status" => "git.Status",
-        "file status" => "git.FileStatus",
-        "transfer" => "git.Transfer",
-        "ref change" => "git.RefChange",
-        "command result" => "sh.Result",
-        _ => return None,
-    })
+    named(kind).map(|kind| kind.class)
+}
+
+/// Returns the kind of result that a class in the manual is.
+pub fn of_class(class: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.class == class)
+}
+
+fn named(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
 }
 
 /// Turns an object into a result of a kind.

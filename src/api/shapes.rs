@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 
 use super::{
-    agent, fs, git, github, integrate, json, model, query, settings, sh, site, test, tool, worktree,
+    agent, arguments, fs, git, github, integrate, json, model, query, settings, sh, site, test,
+    tool, worktree,
 };
 use crate::vm::Shape;
 
+pub use super::arguments::TYPES;
+pub use super::site::OF_WORKTREES;
 pub use super::team::refusal as team_refusal;
 
 /// All shapes.
-const ALL: [&Shape; 41] = [
+const ALL: [&Shape; 43] = [
     &agent::LIST,
     &agent::REMOVE,
+    &arguments::ARGUMENT,
+    &arguments::DECLARATION,
     &fs::REMOVE,
     &git::BRANCHES,
     &git::HEAD,

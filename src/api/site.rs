@@ -15,7 +15,7 @@ use crate::vm::bridge::Returned;
 use crate::vm::{Options, Raised, Shape};
 
 /// Options of a query that only make sense with a worktree, and so ask for one.
-const OF_WORKTREES: [&str; 5] = ["branch", "base", "scope", "dirty", "commit"];
+pub const OF_WORKTREES: [&str; 5] = ["branch", "base", "scope", "dirty", "commit"];
 
 /// What the table `worktree` of a query takes.
 pub(super) const TABLE: Shape = Shape {

@@ -4,7 +4,7 @@
 use full_moon::ast::{Expression, Field, FunctionArgs, TableConstructor, Var};
 use full_moon::node::Node;
 
-use super::options::Table;
+use super::options::{self, Table};
 use super::reading::{Call, How, Target};
 use super::text::{self, Span};
 use super::value::{self, Value};
@@ -89,6 +89,12 @@ impl<'a> Visit<'a> {
 
     fn call(&mut self, name: &str, function: &'a Function) {
         let args: Vec<&Expression> = match self.call.args {
+            FunctionArgs::Parentheses { arguments, .. }
+                if arguments.is_empty() && name == "agent.query" =>
+            {
+                let callee = self.look.reading.uses[self.call.callee].name;
+                return self.complain(Span::of(callee), None, no_query("nil"));
+            }
             FunctionArgs::Parentheses { arguments, .. } => arguments.iter().collect(),
             FunctionArgs::TableConstructor(table) => {
                 return self.first_table(name, function, table);
@@ -106,12 +112,52 @@ impl<'a> Visit<'a> {
                 }
                 value => self.argument(name, function, index, arg, value),
             }
+            if kept.is_none() {
+                self.added(name, function, index, arg);
+            }
         }
         if let (true, Some(first)) = (OF_ITEMS.contains(&name), args.first())
             && self.look.is_query(first)
         {
             let why = format!("`{name}` was given an outcome, not a table of items");
             self.complain(Span::of_node(*first), None, already_run(why));
+        }
+    }
+
+    /// Looks at options that are put into a table before it is given: `t.max_turn = 3`. It is a warning:
+    /// they may be put there on another way than that to the call.
+    fn added(&mut self, name: &str, function: &'a Function, index: usize, arg: &Expression) {
+        let Expression::Var(Var::Name(token)) = arg else { return };
+        let uses = &self.look.reading.uses;
+        let Some(given) = uses.iter().position(|named| std::ptr::eq(named.name, token)) else {
+            return;
+        };
+        let target = uses[given].target;
+        let Target::Local(local) = target else { return };
+        let made = self.look.reading.constant(local).map(|(value, _)| Value::of(value));
+        let Some(class) = self.options_of(function, index) else { return };
+        let (Some(Value::Table(_)), Some(shape)) = (made, self.shape_named(&class.name, name))
+        else {
+            return;
+        };
+        let place = (name == "agent.spawn").then(|| format!("`{name}`"));
+        let table = Table { shape, class, place, of_team: false };
+        let mut others = uses.iter().filter(|named| named.target == target);
+        if others.any(|named| named.path.is_empty() && named.how != How::Given) {
+            return;
+        }
+        for named in &uses[..given] {
+            let [(written, token)] = named.path[..] else { continue };
+            let is_set = named.target == target && named.how == How::Assigned;
+            if !is_set || named.within != self.within {
+                continue;
+            }
+            if let Err(error) = options::resolve(&table, written) {
+                self.complain(Span::of(token), table.place.as_deref(), error);
+                if let Some(finding) = self.found.last_mut() {
+                    finding.severity = Severity::Warning;
+                }
+            }
         }
     }
 
@@ -129,9 +175,12 @@ impl<'a> Visit<'a> {
         let (Some(actual), true) = (value.type_name(), param.name != "...") else { return };
         // Overloads take other things in the same place; all that is known of a query is said here.
         let overloaded = !function.overloads.is_empty() && name != "agent.query";
-        let absent = matches!(value, Value::Nil);
+        let absent = matches!(value, Value::Nil) && name != "agent.query";
         if overloaded || absent || value.fits(&param.ty, manual) {
             return;
+        }
+        if name == "agent.query" {
+            return self.complain(Span::of_node(arg), None, no_query(actual));
         }
         let expected = value::words(&param.ty, manual);
         let error = Error::usage(format!(
@@ -146,6 +195,9 @@ impl<'a> Visit<'a> {
     fn first_table(&mut self, name: &str, function: &'a Function, table: &'a TableConstructor) {
         if OF_ITEMS.contains(&name) {
             return self.items(name, table);
+        }
+        if name == "agent.args" {
+            return self.declaration(table);
         }
         let class = self.options_of(function, 0).or_else(|| {
             // Options alone, as in `git.fetch { prune = true }`.
@@ -215,6 +267,11 @@ impl<'a> Visit<'a> {
             self.complain(Span::of(key), None, error);
         }
     }
+}
+
+fn no_query(actual: &str) -> Error {
+    let why = "takes a table of options or a prompt";
+    Error::usage(format!("`agent.query` {why}, not {actual}"))
 }
 
 fn already_run(why: String) -> Error {

@@ -42,7 +42,7 @@ impl Facts {
             .iter()
             .filter_map(|local| match local.init {
                 Init::Value(_, first) => first,
-                Init::Unknown => None,
+                _ => None,
             })
             .collect();
         let mut writes_raw = false;

@@ -98,6 +98,15 @@ pub(super) fn globals() -> impl Iterator<Item = &'static str> {
     PLAIN.into_iter().chain(MODULES).chain(libraries)
 }
 
+/// Returns the globals of Lua, and their fields, as they are typed.
+pub(super) fn names() -> impl Iterator<Item = String> {
+    let fields = LIBRARIES
+        .iter()
+        .flat_map(|(library, names)| names.split(' ').map(move |name| format!("{library}.{name}")));
+    let libraries = LIBRARIES.iter().map(|(library, _)| *library);
+    PLAIN.into_iter().chain(libraries).map(str::to_owned).chain(fields)
+}
+
 /// Reports whether a global is agentlua's.
 pub(super) fn is_module(name: &str) -> bool {
     MODULES.contains(&name)

@@ -7,6 +7,7 @@
 //!
 //! It knows nothing of a terminal, and of Lua the interpreter only how to compile.
 
+mod arguments;
 mod calls;
 mod catalog;
 mod facts;
@@ -53,6 +54,16 @@ pub enum Severity {
     Error,
     /// It may fail.
     Warning,
+}
+
+impl Severity {
+    /// Returns it as messages say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
 }
 
 /// What is wrong at a place.
@@ -164,6 +175,11 @@ impl Look<'_> {
         let severity = if caught { Severity::Warning } else { severity };
         Finding::new(&self.file.name, span, severity, error)
     }
+}
+
+/// Returns the globals of Lua, and the fields of those that are libraries, that scripts are taken to have.
+pub fn names_of_lua() -> impl Iterator<Item = String> {
+    known::names()
 }
 
 /// Returns where modules of a script are that is named so.

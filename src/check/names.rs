@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use full_moon::ast::Expression;
+use full_moon::ast::{Expression, Field, TableConstructor};
 
 use super::reading::{How, Init, Target, Use};
 use super::text::{self, Span};
@@ -108,41 +108,85 @@ impl Look<'_> {
         if !known::is_module(name) || !means || matches!(named.how, How::Tested | How::Assigned) {
             return None;
         }
-        let local = &self.reading.locals[local];
-        let field = named.path.first().map(|(field, _)| *field);
-        let certain = match local.init {
-            Init::Value(value, first) if !local.changes => match Value::of(value) {
-                // A string has methods, but none of these names; and so on.
-                Value::Text(_) | Value::Number(_) | Value::Flag(_) | Value::Nil => true,
-                Value::Function => field.is_some(),
-                // It may get fields later.
-                Value::Table(_) => return None,
-                Value::Unknown => match self.result_of(value, first?) {
-                    Some(class) => !self.class_has(&class, field?),
-                    None => return None,
-                },
-            },
-            _ => return None,
-        };
-        if !certain {
-            return None;
-        }
-        let line = Span::of(local.at).line;
+        let severity = self.hides(local, named)?;
+        let line = Span::of(self.reading.locals[local].at).line;
         let error =
             Error::usage(format!("`{name}` is a local here, and hides agentlua's `{name}`"));
         let error = error.hint(format!("give the local of line {line} another name"));
-        Some(self.finding(named.within, Span::of(named.name), Severity::Error, error))
+        Some(self.finding(named.within, Span::of(named.name), severity, error))
+    }
+
+    /// Returns how bad it is that agentlua's module is asked of a local; nothing where the local may well
+    /// have what is asked for.
+    fn hides(&self, local: usize, named: &Use<'_>) -> Option<Severity> {
+        let field = named.path.first().map(|(field, _)| *field);
+        // Where it is only kept, nil is no mistake yet.
+        let needs = named.path.len() > 1 || named.how.needs_a_value();
+        let local_of = &self.reading.locals[local];
+        if local_of.changes {
+            return None;
+        }
+        let certain = match local_of.init {
+            // A number has no fields, and cannot be called.
+            Init::Counted => true,
+            Init::Item => return (needs && field.is_some()).then_some(Severity::Warning),
+            Init::Unknown => false,
+            Init::Value(value, first) => match Value::of(value) {
+                Value::Number(_) | Value::Flag(_) | Value::Nil => true,
+                // A string has methods, but none of these names unless the script adds them.
+                Value::Text(_) => {
+                    let added = field.map(|field| format!("string.{field}"));
+                    let facts = self.facts;
+                    let replaced = added.is_some_and(|name| facts.replaced.contains(&name));
+                    needs && !replaced && !facts.loose.contains("string")
+                }
+                Value::Function => field.is_some(),
+                Value::Table(table) => {
+                    needs && field.is_none_or(|field| self.lacks(local, table, field))
+                }
+                Value::Unknown => !self.class_has(&self.result_of(value, first?)?, field?),
+            },
+        };
+        certain.then_some(Severity::Error)
+    }
+
+    /// Reports whether a local is a table that never has a field: nobody else gets it, and all that is
+    /// put in is seen.
+    fn lacks(&self, local: usize, table: &TableConstructor, field: &str) -> bool {
+        let written = table.fields().iter().all(|entry| match entry {
+            Field::NameKey { key, .. } => text::name(key) != field,
+            Field::NoKey(_) => true,
+            _ => false,
+        });
+        let mut uses = self.reading.uses.iter();
+        let target = Target::Local(local);
+        written
+            && uses.all(|named| match named.path.first() {
+                _ if named.target != target => true,
+                Some((name, _)) => named.how != How::Assigned || *name != field,
+                None => matches!(named.how, How::Tested | How::Operand),
+            })
     }
 
     /// Returns the class of what a call of agentlua's returns.
     pub(super) fn result_of(&self, value: &Expression, first: usize) -> Option<String> {
         let Expression::FunctionCall(call) = value else { return None };
-        let named = &self.reading.uses[first];
         // The name, its fields, and the call: nothing behind that.
-        if named.how != How::Called || call.suffixes().count() != named.path.len() + 1 {
+        let named = &self.reading.uses[first];
+        let is_all = call.suffixes().count() == named.path.len() + 1;
+        is_all.then(|| self.returned(first)).flatten()
+    }
+
+    /// Returns the class of what agentlua's function returns that a use calls.
+    pub(super) fn returned(&self, callee: usize) -> Option<String> {
+        if self.reading.uses[callee].how != How::Called {
             return None;
         }
-        let function = self.catalog.function(&self.catalog.path(self.reading, first)?)?;
+        let path = self.catalog.path(self.reading, callee)?;
+        if self.facts.replaced.contains(&path.text()) {
+            return None;
+        }
+        let function = self.catalog.function(&path)?;
         let returned = function.returns.first()?.ty.to_string();
         let class = returned.trim_end_matches('?');
         self.catalog.manual.class(class).map(|class| class.name.clone())

@@ -128,11 +128,34 @@ impl<'a> Visit<'a> {
                 self.option(of, function, &known, &field.ty, value);
             }
         }
+        if function == "agent.query" {
+            self.site(table, place);
+        }
         let missing = fields.values().find(|field| !field.optional && !seen.contains(&field.name));
         if let Some(field) = missing.filter(|_| complete && !of.of_team) {
             let span = Span::of(table.braces().tokens().0);
             let error = Error::usage(format!("`{function}` needs the option `{}`", field.name));
             self.complain(span, place, error);
+        }
+    }
+
+    /// Looks at `worktree = false` beside what only worktrees have.
+    fn site(&mut self, table: &TableConstructor, place: Option<&str>) {
+        let value = |name: &str| {
+            let field = table.fields().iter().find(|field| is_named(field, name));
+            field.and_then(|field| match field {
+                Field::NameKey { value, .. } => Some((&**value, Value::of(value))),
+                _ => None,
+            })
+        };
+        let Some((written, Value::Flag(false))) = value("worktree") else { return };
+        let is_there = |name: &&&str| {
+            value(name).is_some_and(|(_, value)| !matches!(value, Value::Nil | Value::Unknown))
+        };
+        if let Some(name) = shapes::OF_WORKTREES.iter().find(is_there) {
+            let why = "`agent.query`: option `worktree` is false, but";
+            let error = Error::usage(format!("{why} `{name}` is given"));
+            self.complain(Span::of_node(written), place, error);
         }
     }
 
@@ -170,6 +193,14 @@ impl<'a> Visit<'a> {
             return self.complain(span, place, error);
         }
         match value {
+            // None of them is a number that may be less.
+            Value::Number(true)
+                if value::words(ty, manual) == "a whole number" && value::is_below_one(written) =>
+            {
+                let number = written.to_string();
+                let why = format!("must be a whole number above 0, not {}", number.trim());
+                self.complain(span, place, bad(why));
+            }
             Value::Text(Some(text)) if name == "prompt" && text.trim().is_empty() => {
                 self.complain(span, place, bad("is empty".to_owned()));
             }
@@ -260,7 +291,7 @@ impl<'a> Visit<'a> {
 }
 
 /// Returns our name for an option as it is written.
-fn resolve(of: &Table<'_>, written: &str) -> Result<String, Error> {
+pub(super) fn resolve(of: &Table<'_>, written: &str) -> Result<String, Error> {
     match &of.shape {
         Err(_) if written == "limit" => Ok(written.to_owned()),
         Err(function) => {

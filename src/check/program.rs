@@ -11,8 +11,8 @@ use super::{Finding, Script, Severity, known, reader, text};
 use crate::error::Error;
 use crate::vm::chunk::Syntax;
 
-/// Larger files are data.
-const LARGEST: usize = 1 << 20;
+/// Looking at larger files takes too long, and more memory than there may be.
+const LARGEST: usize = 8 << 20;
 /// More modules are not looked at.
 const MOST: usize = 200;
 
@@ -66,7 +66,7 @@ impl Program {
                 continue;
             };
             program.modules.push(real(Path::new(&shown)));
-            if program.modules.len() > MOST || source.len() > LARGEST {
+            if program.modules.len() > MOST {
                 program.open = true;
                 continue;
             }
@@ -98,8 +98,15 @@ impl Program {
         if source.starts_with(b"---@meta") {
             return Vec::new();
         }
-        let small = source.len() <= LARGEST;
-        let Some(ast) = small.then(|| text::parse(source)).flatten() else {
+        if source.len() > LARGEST {
+            let error = Error::usage("it is too large to check, and nothing is known of it");
+            let error = error.hint(format!("files of up to {} MiB are looked at", LARGEST >> 20));
+            let span = text::Span { line: 1, column: 1, end: 2 };
+            self.findings.push(Finding::new(name, span, Severity::Warning, error));
+            self.open = true;
+            return Vec::new();
+        }
+        let Some(ast) = text::parse(source) else {
             self.open = true;
             return Vec::new();
         };

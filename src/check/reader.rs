@@ -7,7 +7,7 @@ use full_moon::ast::{
 use full_moon::tokenizer::TokenReference;
 
 use super::known;
-use super::reading::{Call, Function, Guard, How, Init, Local, Reading, Target, Use};
+use super::reading::{Call, Chain, Function, Guard, How, Init, Local, Reading, Target, Use};
 use super::text;
 
 /// Goes through a file.
@@ -66,8 +66,11 @@ impl<'a> Reader<'a> {
             Stmt::GenericFor(each) => {
                 self.all(each.expressions().iter());
                 self.scopes.push(Vec::new());
-                for name in each.names() {
-                    self.declare(name, Init::Unknown);
+                let counts = each.expressions().iter().next().and_then(root) == Some("ipairs")
+                    && self.find("ipairs") == Target::Global;
+                for (index, name) in each.names().iter().enumerate() {
+                    let counted = counts && index == 0;
+                    self.declare(name, if counted { Init::Counted } else { Init::Item });
                 }
                 self.statements(each.block());
                 self.scopes.pop();
@@ -77,7 +80,7 @@ impl<'a> Reader<'a> {
                     self.value(bound, How::Operand);
                 }
                 self.scopes.push(Vec::new());
-                self.declare(each.index_variable(), Init::Unknown);
+                self.declare(each.index_variable(), Init::Counted);
                 self.statements(each.block());
                 self.scopes.pop();
             }
@@ -267,11 +270,17 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        for suffix in rest {
+        for (index, suffix) in rest.iter().enumerate() {
             match suffix {
                 Suffix::Call(Suffixed::AnonymousCall(args)) => {
                     if let Some(callee) = callee {
                         self.reading.calls.push(Call { callee, args });
+                        let after = &rest[index + 1..];
+                        let is_set = how == How::Assigned && after.len() == 1;
+                        let chain = after.first().filter(|_| !is_set);
+                        self.reading
+                            .chains
+                            .extend(chain.and_then(|suffix| chained(suffix, callee)));
                     }
                     self.args(args, callee);
                 }
@@ -379,6 +388,16 @@ fn field(index: &Index) -> Option<(&str, &TokenReference)> {
         },
         _ => None,
     }
+}
+
+/// Returns what is asked of the result of a call.
+fn chained(suffix: &Suffix, callee: usize) -> Option<Chain<'_>> {
+    let ((name, token), is_method) = match suffix {
+        Suffix::Index(index) => (field(index)?, false),
+        Suffix::Call(Suffixed::MethodCall(call)) => ((text::name(call.name()), call.name()), true),
+        _ => return None,
+    };
+    Some(Chain { callee, name, token, is_method })
 }
 
 /// Returns the last name of a variable or field.

@@ -11,6 +11,7 @@ pub(super) struct Reading<'a> {
     pub locals: Vec<Local<'a>>,
     pub uses: Vec<Use<'a>>,
     pub calls: Vec<Call<'a>>,
+    pub chains: Vec<Chain<'a>>,
     /// The first is the file itself.
     pub functions: Vec<Function<'a>>,
     /// Names of functions that others may call and catch the errors of.
@@ -31,7 +32,11 @@ pub(super) struct Local<'a> {
 pub(super) enum Init<'a> {
     /// This, and the use that it begins with, if it begins with a name.
     Value(&'a Expression, Option<usize>),
-    /// A parameter, a variable of a loop, one of several results.
+    /// A number that a loop counts.
+    Counted,
+    /// Another variable of a loop.
+    Item,
+    /// A parameter, one of several results.
     Unknown,
 }
 
@@ -80,6 +85,15 @@ pub(super) struct Call<'a> {
     /// The index of the use.
     pub callee: usize,
     pub args: &'a FunctionArgs,
+}
+
+/// A field that is read, or a method that is called, of what a call returns.
+pub(super) struct Chain<'a> {
+    /// The index of the use that is called.
+    pub callee: usize,
+    pub name: &'a str,
+    pub token: &'a TokenReference,
+    pub is_method: bool,
 }
 
 /// A function.

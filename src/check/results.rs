@@ -3,28 +3,13 @@
 
 use full_moon::tokenizer::TokenReference;
 
-use super::reading::{How, Init, Target, Use};
+use super::reading::{Chain, How, Init, Target, Use};
 use super::text::{self, Span};
 use super::{Finding, Look, Severity};
-use crate::api::result;
+use crate::api::result::{self, Kind};
 use crate::error::Error;
 use crate::manual::Function;
 use crate::suggest::{nearest, snake_case};
-
-/// Classes whose tables raise when they are asked for another field, and the kinds of their results.
-const STRICT: [(&str, &str); 11] = [
-    ("agent.Config", "config"),
-    ("agent.Integrated", "outcome"),
-    ("agent.Outcome", "outcome"),
-    ("git.Diff", "diff"),
-    ("git.Head", "head"),
-    ("git.MadeCommit", "made commit"),
-    ("git.Merge", "merge"),
-    ("git.ShownCommit", "shown commit"),
-    ("git.Status", "status"),
-    ("git.Transfer", "transfer"),
-    ("sh.Result", "command result"),
-];
 
 /// Classes of handles, which have methods, and what they are called.
 const HANDLES: [(&str, &str); 2] = [("agent.Task", "a task"), ("git.Worktree", "a worktree")];
@@ -47,7 +32,16 @@ pub(super) fn findings(look: &Look<'_>) -> Vec<Finding> {
         let severity = if changed { Severity::Warning } else { Severity::Error };
         findings.extend(look.unknown_field(named, class, severity));
     }
+    findings.extend(look.reading.chains.iter().filter_map(|chain| look.chained(chain)));
+    findings.extend((0..uses.len()).filter_map(|index| look.of_budget(index)));
     findings
+}
+
+/// A field or method that is asked for.
+struct Asked<'a> {
+    name: &'a str,
+    token: &'a TokenReference,
+    is_method: bool,
 }
 
 impl Look<'_> {
@@ -62,46 +56,90 @@ impl Look<'_> {
     }
 
     fn unknown_field(&self, named: &Use<'_>, class: &str, severity: Severity) -> Option<Finding> {
-        let (field, token, is_method) = match (named.path.first(), named.how) {
+        let asked = match (named.path.first(), named.how) {
             // A script may keep things of its own there.
             (Some(_), How::Assigned) if named.path.len() == 1 => return None,
-            (Some((field, token)), _) => (*field, *token, false),
-            (None, How::Method(token)) => (text::name(token), token, true),
+            (Some((name, token)), _) => Asked { name, token, is_method: false },
+            (None, How::Method(token)) => Asked { name: text::name(token), token, is_method: true },
             _ => return None,
         };
-        if let Some((_, what)) = HANDLES.iter().find(|(handle, _)| *handle == class) {
-            let missing = is_method && !self.class_has(class, field);
-            return missing.then(|| self.no_method(named, class, what, (field, token)));
-        }
-        let (_, kind) = STRICT.iter().find(|(strict, _)| *strict == class)?;
-        let fields = result::fields(kind);
-        if fields.contains(&&*snake_case(field)) || self.class_has(class, field) {
+        let error = self.objection(class, &asked)?;
+        // A handle gets no further methods.
+        let severity = if is_handle(class) { Severity::Error } else { severity };
+        Some(self.finding(named.within, Span::of(asked.token), severity, error))
+    }
+
+    /// Looks at what follows a call at once: `agent.query("x").reslt`.
+    fn chained(&self, chain: &Chain<'_>) -> Option<Finding> {
+        let class = self.returned(chain.callee)?;
+        let Chain { name, token, is_method, .. } = *chain;
+        let error = self.objection(&class, &Asked { name, token, is_method })?;
+        let severity = if self.facts.mocked { Severity::Warning } else { Severity::Error };
+        let within = self.reading.uses[chain.callee].within;
+        Some(self.finding(within, Span::of(token), severity, error))
+    }
+
+    /// Looks at what is asked of `agent.budget`, which has few fields and refuses others.
+    fn of_budget(&self, index: usize) -> Option<Finding> {
+        let named = &self.reading.uses[index];
+        let path = self.catalog.path(self.reading, index)?;
+        let replaced = self.facts.replaced.contains("agent.budget");
+        let (name, token) = match (path.module, &path.fields[..], named.how) {
+            ("agent", ["budget"], How::Method(token)) => (text::name(token), token),
+            ("agent", ["budget", _], How::Assigned) => return None,
+            ("agent", ["budget", _, rest @ ..], _) => {
+                *named.path.get(named.path.len().checked_sub(rest.len() + 1)?)?
+            }
+            _ => return None,
+        };
+        if replaced || self.class_has("agent.Budget", name) {
             return None;
         }
-        let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
-        let error = Error::usage(format!("{article} {kind} has no field `{field}`"));
-        let error = match nearest(field, fields.iter().copied()) {
-            Some(near) => error.hint(format!("did you mean `{near}`?")),
-            None => error,
-        };
+        let error = Error::usage(format!("`agent.budget` has no field `{name}`"));
+        let error = error.hint("it has `total`, `:spent()` and `:remaining()`");
+        let severity = if self.facts.mocked { Severity::Warning } else { Severity::Error };
         Some(self.finding(named.within, Span::of(token), severity, error))
     }
 
-    fn no_method(
-        &self,
-        named: &Use<'_>,
-        class: &str,
-        what: &str,
-        (method, token): (&str, &TokenReference),
-    ) -> Finding {
+    /// Returns what Lua would say of a field or method that a class does not have.
+    fn objection(&self, class: &str, asked: &Asked<'_>) -> Option<Error> {
+        let name = asked.name;
+        if let Some((_, what)) = HANDLES.iter().find(|(handle, _)| *handle == class) {
+            let missing = asked.is_method && !self.class_has(class, name);
+            return missing.then(|| self.no_method(class, what, name));
+        }
+        let kind = self.kind_of(class)?;
+        if kind.fields.contains(&&*snake_case(name)) || self.class_has(class, name) {
+            return None;
+        }
+        let article = if kind.name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+        let error = Error::usage(format!("{article} {} has no field `{name}`", kind.name));
+        Some(error.hint(match nearest(name, kind.fields.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it has `{}`", kind.fields.join("`, `")),
+        }))
+    }
+
+    /// Returns the kind of result that a class is, or one that it extends.
+    fn kind_of(&self, class: &str) -> Option<&'static Kind> {
+        result::of_class(class).or_else(|| {
+            let class = self.catalog.manual.class(class)?;
+            class.parents.iter().find_map(|parent| result::of_class(parent))
+        })
+    }
+
+    fn no_method(&self, class: &str, what: &str, method: &str) -> Error {
         let manual = &self.catalog.manual;
         let variable = manual.class(class).and_then(|class| class.variable.as_deref());
         let methods = variable.into_iter().flat_map(|variable| manual.members(variable));
         let error = Error::usage(format!("{what} has no method `{method}`"));
-        let error = match nearest(method, methods.map(Function::short_name)) {
+        match nearest(method, methods.map(Function::short_name)) {
             Some(near) => error.hint(format!("did you mean `:{near}`?")),
             None => error,
-        };
-        self.finding(named.within, Span::of(token), Severity::Error, error)
+        }
     }
+}
+
+fn is_handle(class: &str) -> bool {
+    HANDLES.iter().any(|(handle, _)| *handle == class)
 }

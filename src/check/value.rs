@@ -100,6 +100,12 @@ fn is_whole(text: &str) -> bool {
     hex || text.parse::<f64>().map_or(true, |number| number.fract() == 0.0)
 }
 
+/// Reports whether a number as it is written is less than 1.
+pub(super) fn is_below_one(value: &Expression) -> bool {
+    let text = value.to_string();
+    text.trim().parse::<f64>().is_ok_and(|number| number < 1.0)
+}
+
 /// Returns what a type takes, in the words of messages.
 pub(super) fn words(ty: &Type, manual: &Manual) -> String {
     let mut words: Vec<String> = Vec::new();

@@ -63,14 +63,17 @@ pub(super) fn main(asked: &Check) -> Result<i32> {
     }
 }
 
+impl From<&Script> for check::Script {
+    fn from(script: &Script) -> Self {
+        let Script { name, source, dir, .. } = script;
+        Self { name: name.clone(), source: source.clone(), dir: dir.clone() }
+    }
+}
+
 /// Looks at a script that is about to run, says what is wrong with it, and returns the first error.
 /// Warnings are for `agentlua check`.
 pub(super) fn before_run(script: &Script) -> Option<Error> {
-    let looked_at = vec![check::Script {
-        name: script.name.clone(),
-        source: script.source.clone(),
-        dir: script.dir.clone(),
-    }];
+    let looked_at = vec![check::Script::from(script)];
     let texts = texts(&looked_at);
     // When the check itself fails, Lua is still there to judge the script.
     let findings = check::check(looked_at).unwrap_or_default();
@@ -96,6 +99,10 @@ fn scripts(paths: &[PathBuf]) -> Result<Vec<check::Script>> {
             found.push(path.clone());
             continue;
         }
+        if !metadata.is_dir() {
+            let error = Error::usage(format!("`{}` is no file and no folder", path.display()));
+            return Err(error.hint("`agentlua check -` reads a script from standard input"));
+        }
         let (files, passed_over) = files::beneath(path, SUFFIX);
         for fault in passed_over {
             say(&format!("warning: passed over: {fault}\n"));
@@ -115,8 +122,7 @@ fn scripts(paths: &[PathBuf]) -> Result<Vec<check::Script>> {
 
 fn read(path: &Path) -> Result<check::Script> {
     if path == Path::new("-") {
-        let Script { name, source, dir, .. } = Script::load(path)?;
-        return Ok(check::Script { name, source, dir });
+        return Ok(check::Script::from(&Script::load(path)?));
     }
     let name = path.display().to_string();
     let source = files::read(path)
@@ -140,10 +146,7 @@ fn block(finding: &Finding, texts: &Texts, style: &Styles) -> String {
 
 fn short(finding: &Finding) -> String {
     let Finding { file, line, column, message, .. } = finding;
-    let word = match finding.severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
+    let word = finding.severity.word();
     let hint = finding.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
     format!("{file}:{line}:{column}: {word}: {message}{hint}\n")
 }

@@ -40,11 +40,12 @@ const FRAMES: (usize, usize) = (10, 5);
 pub fn finding(finding: &Finding, source: &[u8], style: &Styles) -> String {
     let text = Text::new(source);
     let Styles { red, yellow, bold, dim, reset, .. } = style;
-    let head = match finding.severity {
-        Severity::Warning => format!("{yellow}warning{reset}"),
-        Severity::Error => format!("{red}error{reset}"),
+    let color = match finding.severity {
+        Severity::Warning => yellow,
+        Severity::Error => red,
     };
-    let mut block = format!("{head}: {bold}{}{reset}\n", shown(&finding.message));
+    let (word, message) = (finding.severity.word(), shown(&finding.message));
+    let mut block = format!("{color}{word}{reset}: {bold}{message}{reset}\n");
     let _ = writeln!(block, "  {dim}at{reset} {}:{}", printable(&finding.file), finding.line);
     if let Some(line) = text.line(finding.line) {
         let words = text.at(line.clone());
@@ -53,9 +54,10 @@ pub fn finding(finding: &Finding, source: &[u8], style: &Styles) -> String {
             line.start + found.map_or(words.len(), |(at, _)| at)
         };
         // Where something is not closed, what opens it is of interest too.
-        let marks = match mark::is_syntax(&finding.message) {
-            true => mark::marks(&text, finding.line, &finding.error(), true),
-            false => vec![byte(finding.column)..byte(finding.end_column)],
+        let marks = if mark::is_syntax(&finding.message) {
+            mark::marks(&text, finding.line, &finding.error(), true)
+        } else {
+            std::iter::once(byte(finding.column)..byte(finding.end_column)).collect()
         };
         excerpt::write(&mut block, &text, finding.line, &marks, width(), style);
     }

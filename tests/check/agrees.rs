@@ -31,7 +31,7 @@ const CALLS: [(&str, &str); 18] = [
     ("sh.Program", "sh.run { cmd = 'true', $ }"),
 ];
 
-const VALUES: [&str; 7] = ["'zzz'", "1", "1.5", "true", "{}", "{ 1 }", "function() end"];
+const VALUES: [&str; 9] = ["'zzz'", "1", "-1", "0", "1.5", "true", "{}", "{ 1 }", "function() end"];
 
 #[test]
 fn lua_refuses_what_the_check_refuses() {

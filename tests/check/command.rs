@@ -67,6 +67,7 @@ fn files_folders_and_standard_input() {
     assert_eq!((ran.code, &*ran.stdout), (2, "stdin:1:1: error: `gone` is not defined\n"));
     for (args, why) in [
         (&["check", "missing.lua"][..], "cannot read `missing.lua`"),
+        (&["check", "/dev/null"], "`/dev/null` is no file and no folder"),
         (&["check", "built"], "no `*.lua` beneath `built`"),
         (&["check"], "needs `FILE|DIR`"),
     ] {

@@ -107,6 +107,10 @@ fn options_that_there_are_not() {
             &["1:19-24 error: `agent.query` has no option `promt` (did you mean `prompt`?)"],
         ),
         (
+            "local o = { prompt = 'x' }\no.max_turn = 3\nagent.query(o)\no.mine = 1",
+            &["2:3-11 warning: `agent.query` has no option `max_turn` (did you mean `max_turns`?)"],
+        ),
+        (
             "sh('ls', { dir = 'x' })",
             &[
                 "1:12-15 error: `sh` has no option `dir` (it takes `cwd`, `env`, `stdin`, `timeout`, `once`)",
@@ -190,8 +194,32 @@ fn values_that_cannot_be() {
         ),
         (
             "agent.query(5)",
+            &["1:13-14 error: `agent.query` takes a table of options or a prompt, not number"],
+        ),
+        (
+            "agent.query()",
+            &["1:1-6 error: `agent.query` takes a table of options or a prompt, not nil"],
+        ),
+        (
+            "agent.query { prompt = 'x', max_turns = -1 }",
             &[
-                "1:13-14 error: `agent.query`: argument 1 (`query`) must be a table or a string, not number",
+                "1:41-43 error: `agent.query`: option `max_turns` must be a whole number above 0, not -1",
+            ],
+        ),
+        (
+            "agent.query { prompt = 'x', worktree = false, branch = 'y' }",
+            &["1:40-45 error: `agent.query`: option `worktree` is false, but `branch` is given"],
+        ),
+        (
+            "agent.args { { '--name', '-n', 'strin' } }",
+            &[
+                "1:32-39 error: `agent.args`: `strin`, said of `--name`, is no type (did you mean `string`?)",
+            ],
+        ),
+        (
+            "agent.args { { '--name', 'string', requird = true } }",
+            &[
+                "1:36-43 error: `agent.args: argument` has no option `requird` (did you mean `required`?)",
             ],
         ),
         (
@@ -287,6 +315,24 @@ fn globals_of_agentlua() {
                 "2:1-6 error: `agent` is a local here, and hides agentlua's `agent` (give the local of line 1 another name)",
             ],
         ),
+        (
+            "local git = { a = 1 }\ngit.merge 'x'",
+            &[
+                "2:1-4 error: `git` is a local here, and hides agentlua's `git` (give the local of line 1 another name)",
+            ],
+        ),
+        (
+            "for log = 1, 2 do log.info 'x' end",
+            &[
+                "1:19-22 error: `log` is a local here, and hides agentlua's `log` (give the local of line 1 another name)",
+            ],
+        ),
+        (
+            "for log in pairs {} do log.info 'x' end",
+            &[
+                "1:24-27 warning: `log` is a local here, and hides agentlua's `log` (give the local of line 1 another name)",
+            ],
+        ),
     ]);
 }
 
@@ -303,7 +349,27 @@ fn fields_of_results() {
         ),
         (
             "local ran = sh 'ls'\nprint(ran.output)",
-            &["2:11-17 error: a command result has no field `output`"],
+            &[
+                "2:11-17 error: a command result has no field `output` (it has `ok`, `code`, `stdout`, `stderr`)",
+            ],
+        ),
+        (
+            "print(agent.query('x').reslt)\nagent.spawn('x'):awiat()",
+            &[
+                "1:24-29 error: an outcome has no field `reslt` (did you mean `result`?)",
+                "2:18-23 error: a task has no method `awiat` (did you mean `:await`?)",
+            ],
+        ),
+        (
+            "agent.budget:spnt()\nlocal budget = agent.budget\nprint(budget.totl, budget:spent())",
+            &[
+                "1:14-18 error: `agent.budget` has no field `spnt` (it has `total`, `:spent()` and `:remaining()`)",
+                "3:14-18 error: `agent.budget` has no field `totl` (it has `total`, `:spent()` and `:remaining()`)",
+            ],
+        ),
+        (
+            "local pr = github.pull(1)\nprint(pr.titel)",
+            &["2:10-15 error: a pull has no field `titel` (did you mean `title`?)"],
         ),
         // What was added is there.
         (

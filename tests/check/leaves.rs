@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use agentlua::check::{Script, Severity, check, folder_of};
+use agentlua::check::{Script, Severity, check, folder_of, names_of_lua};
 
 use super::home::Home;
 use super::{line, look};
 
 /// Scripts that end well, each for a reason that is easily overlooked.
-const WORK: [&str; 32] = [
+const WORK: [&str; 39] = [
     "if foo then foo() end",
     "foo = foo or 5\nprint(foo + 1)",
     "local x = bar or 'default'\nprint(x .. '!')",
@@ -34,6 +34,13 @@ const WORK: [&str; 32] = [
     "local agent = { query = function(o) return o.x end }\nprint(agent.query { x = 5 })",
     "local function with(agent) return agent.query { x = 5 } end\nprint(with { query = function(o) return o.x end })",
     "local log = print\nlog('x')",
+    "local git = {}\nfunction git.merge() return 5 end\nprint(git.merge() + 1)",
+    "local git = {}\nlocal function fill(m) m.merge = print end\nfill(git)\ngit.merge 'x'",
+    "local git = { load = function(m) m.merge = print end }\ngit:load()\ngit.merge 'x'",
+    "local agent, json = 'a', { x = 1 }\nprint(agent.query, json.encode)",
+    "for _, log in ipairs { { info = print } } do log.info 'x' end",
+    "for log = 1, 2 do log = { info = print } log.info 'x' end",
+    "local branch\nlocal function site(o) return o.branch end\nprint(site { worktree = false, branch = branch })",
     "local sh = function(text) return text end\nprint(sh 'x')",
     "string.trim = function(s) return s end\nprint(string.trim 'x', ('y'):trim())",
     "for i = 1, 2 do goto next ::next:: end\nlocal x <const>, y <close> = 7 // 2, nil\nprint(x & 3 | 4 ~ 1, y)",
@@ -89,6 +96,19 @@ fn modules_are_looked_at_with_their_script() {
         ran.stdout,
         "lib/uses.lua:1:8: error: `counter` is not defined (did you mean `coroutine`?)\n"
     );
+}
+
+#[test]
+fn large_files_are_looked_at_and_larger_ones_are_told_of() {
+    let large = format!("local x = [[{}]]\nagent.qurey(x)\n", "x".repeat(5 << 20));
+    let found: Vec<_> = look(&large).iter().map(line).collect();
+    let unknown = "2:7-12 error: `agent` has no function `qurey` (did you mean `agent.query`?)";
+    assert_eq!(found, [unknown]);
+    let larger = format!("local x = [[{}]]\nagent.qurey(x)\n", "x".repeat(9 << 20));
+    let found: Vec<_> = look(&larger).iter().map(line).collect();
+    let told = "1:1-2 warning: it is too large to check, and nothing is known of it (files of up to 8 \
+                MiB are looked at)";
+    assert_eq!(found, [told]);
 }
 
 #[test]
@@ -175,6 +195,9 @@ fn names_of_lua_are_those_that_lua_has() {
         assert_eq!(look(&format!("local x = {name}")), [], "{name}");
     }
     let known: Vec<&str> = ran.stdout.lines().collect();
+    for name in names_of_lua().filter(|name| name != "_ENV") {
+        assert!(known.contains(&&*name), "Lua has no `{name}`");
+    }
     for name in ["unpack", "table.getn", "math.cot", "string.gfind", "debug.sethook", "os.exits"] {
         assert!(!known.contains(&name), "{name}");
         assert!(!look(&format!("{name}()")).is_empty(), "{name}");

@@ -223,6 +223,8 @@ print(o.exitcode)"#), @r"
           at main.lua:2
           2 | print(o.exitcode)
             |         ^^^^^^^^
+
+        hint: it has `ok`, `code`, `stdout`, `stderr`
         [exit 2]
     ");
 }

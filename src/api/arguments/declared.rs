@@ -8,10 +8,12 @@ use crate::suggest::nearest;
 use crate::vm::args::type_of;
 use crate::vm::{Options, Shape};
 
-const DECLARATION: Shape = Shape { function: "agent.args", known: &["about"], instead: &[] };
+/// The names that stand beside the arguments.
+pub const DECLARATION: Shape = Shape { function: "agent.args", known: &["about"], instead: &[] };
 
-const ARGUMENT: Shape = Shape {
-    function: DECLARATION.function,
+/// The names that an argument may have.
+pub const ARGUMENT: Shape = Shape {
+    function: "agent.args: argument",
     known: &["default", "required", "many", "help", "metavar"],
     instead: &[("choices", WORDS), ("values", WORDS), ("enum", WORDS), ("type", TYPE)],
 };
@@ -21,7 +23,7 @@ const WORDS: &str = "the words that it takes are its type: `{ \"--kind\", { \"a\
 const TYPE: &str = "the type stands after the name: `{ \"--limit\", \"integer\" }`";
 
 /// The words for types.
-const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "file", "directory"];
+pub const TYPES: [&str; 6] = ["string", "integer", "number", "boolean", "file", "directory"];
 
 /// What a script says of its arguments.
 #[derive(Debug)]
@@ -113,7 +115,8 @@ impl Argument {
         let default = argument.describe(lua, &options).map_err(|mut fault| {
             // Which of the arguments it is.
             let (function, own) = (format!("`{}`", ARGUMENT.function), &mut fault.message);
-            *own = own.replacen(&function, &format!("{function}: `{shown}`"), 1);
+            let named = format!("`{}`: `{shown}`", DECLARATION.function);
+            *own = own.replacen(&function, &named, 1);
             fault
         })?;
         if let Some(default) = default {
