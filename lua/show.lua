@@ -368,7 +368,8 @@ function results.outcome(outcome)
     {
       "denied",
       #(rawget(outcome, "permission_denials") or {}) > 0
-        and #outcome.permission_denials .. " calls",
+        and #outcome.permission_denials
+          .. (#outcome.permission_denials == 1 and " call" or " calls"),
     },
   }
   table.insert(

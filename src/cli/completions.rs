@@ -2,7 +2,7 @@
 //!
 //! Both are made from the command line as it is, so they never tell of another.
 
-use clap::{Args, CommandFactory, ValueEnum};
+use clap::{Args, Command, CommandFactory, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::terminal::Stdout;
@@ -55,11 +55,77 @@ pub(super) fn main(completions: &Completions) -> Result<i32> {
     let mut text = Vec::new();
     match shell {
         Some(shell) => {
-            clap_complete::generate(shell, &mut Cli::command(), "agentlua", &mut text);
+            let mut cli = Cli::command();
+            clap_complete::generate(shell, &mut cli, "agentlua", &mut text);
+            if shell == Shell::Bash {
+                text = with_files(&cli, &String::from_utf8_lossy(&text)).into_bytes();
+            }
         }
         None => man::write(&mut text).or_kind(Kind::Internal, || "cannot make the man page")?,
     }
     let stdout = Stdout::default();
     stdout.write(&text);
     Ok(if stdout.is_closed() { 141 } else { 0 })
+}
+
+/// Lets bash complete files where a command takes them. clap_complete offers only options there, even
+/// where no `-` was typed; bash itself completes files where nothing is offered.
+fn with_files(cli: &Command, script: &str) -> String {
+    const ANYTHING: &str = r#"COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )"#;
+    let takes_files = |command: &&Command| {
+        command.get_positionals().any(|argument| {
+            matches!(argument.get_value_hint(), ValueHint::FilePath | ValueHint::AnyPath)
+        })
+    };
+    let mut script = script.to_owned();
+    for command in cli.get_subcommands().filter(takes_files) {
+        let label = format!("agentlua__subcmd__{})\n            opts=", command.get_name());
+        let Some(start) = script.find(&label) else { continue };
+        // The first is for what starts with a `-`, the last for everything else.
+        let end =
+            script[start..].find(";;\n        agentlua__").map_or(script.len(), |at| start + at);
+        if let Some(at) = script[start..end].rfind(ANYTHING) {
+            script.replace_range(start + at..start + at + ANYTHING.len(), "COMPREPLY=()");
+        }
+    }
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command as Process, Stdio};
+
+    use super::*;
+
+    /// Returns what bash offers for the last of these words.
+    fn offered(words: &[&str]) -> String {
+        let mut text = Vec::new();
+        let mut cli = Cli::command();
+        clap_complete::generate(Shell::Bash, &mut cli, "agentlua", &mut text);
+        let script = with_files(&cli, &String::from_utf8_lossy(&text));
+        let [.., before, last] = words else { return String::new() };
+        let ask = format!(
+            "{script}\ncompopt() {{ :; }}\nCOMP_WORDS=({})\nCOMP_CWORD={}\n\
+             _agentlua agentlua '{last}' '{before}'\necho \"${{COMPREPLY[*]}}\"",
+            words.iter().map(|word| format!("'{word}' ")).collect::<String>(),
+            words.len() - 1,
+        );
+        let mut bash = Process::new("bash");
+        bash.args(["--norc", "-c", &ask]).stdin(Stdio::null());
+        let ran = bash.output().expect("bash starts");
+        String::from_utf8_lossy(&ran.stdout).trim().to_owned()
+    }
+
+    #[test]
+    fn bash_offers_words_where_they_are_known_and_leaves_files_to_itself() {
+        assert_eq!(offered(&["agentlua", "run", ""]), "");
+        assert_eq!(offered(&["agentlua", "run", "first.lua", ""]), "");
+        assert_eq!(offered(&["agentlua", "check", ""]), "");
+        assert_eq!(offered(&["agentlua", "run", "--dry"]), "--dry-run");
+        let formats = offered(&["agentlua", "run", "--output-format", ""]);
+        assert_eq!(formats, "text json stream-json");
+        let strategies = offered(&["agentlua", "merge", "--strategy", ""]);
+        assert_eq!(strategies, "merge squash ff rebase");
+        assert!(offered(&["agentlua", "completions", ""]).contains("bash"));
+    }
 }

@@ -46,7 +46,7 @@ pub(super) struct Logs {
     #[arg(long)]
     json: bool,
     /// Repository of the agent [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 

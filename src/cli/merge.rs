@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::choice::Choice;
 use super::look;
 use crate::error::Result;
 use crate::git::{Merged, Strategy};
@@ -26,7 +27,8 @@ pub(super) struct Merge {
     #[arg(long, value_name = "BRANCH")]
     into: Option<String>,
     /// merge, squash, ff or rebase [default: merge]
-    #[arg(long, value_name = "HOW")]
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
+    #[arg(value_parser = Choice(&["merge", "squash", "ff", "rebase"]))]
     strategy: Option<String>,
     /// Message of the commit [default: git's own]
     #[arg(long, short, value_name = "TEXT")]
@@ -38,7 +40,7 @@ pub(super) struct Merge {
     #[arg(long)]
     json: bool,
     /// Repository of the agent [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 

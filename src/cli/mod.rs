@@ -5,6 +5,7 @@
 
 pub mod agents;
 mod check;
+mod choice;
 mod completions;
 mod detach;
 pub mod diagnostic;
@@ -44,7 +45,7 @@ use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueHint};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{self, Format, Settings};
@@ -122,6 +123,7 @@ struct Run {
     /// The script, or `-` for standard input, and what it finds in `arg[1]`, `arg[2]`…: all that follows
     /// is the script's, options too
     #[arg(required = true, trailing_var_arg = true, value_name = "SCRIPT")]
+    #[arg(value_hint = ValueHint::FilePath)]
     script: Vec<OsString>,
 }
 
@@ -151,7 +153,7 @@ struct Send {
     #[arg(allow_hyphen_values = true)]
     text: String,
     /// Repository of the agent [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 
@@ -160,7 +162,7 @@ struct Stop {
     /// The id of the agent or of the run, or the start of it
     id: String,
     /// Repository of the agent or run [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 
@@ -171,7 +173,7 @@ struct Stop {
 #[expect(clippy::struct_excessive_bools, reason = "they are flags")]
 struct Flags {
     /// Model of agents that name none of their own
-    #[arg(long, value_name = "NAME|FILE.lua")]
+    #[arg(long, value_name = "NAME|FILE.lua", value_hint = ValueHint::FilePath)]
     model: Option<String>,
     /// Agents at work at once, others wait [default: 4]
     #[arg(long, value_name = "N")]
@@ -192,10 +194,11 @@ struct Flags {
     #[arg(long)]
     quiet: bool,
     /// Repository to work on [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     repo: Option<PathBuf>,
     /// What standard output holds: text, json or stream-json [default: text]
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", hide_possible_values = true)]
+    #[arg(value_parser = choice::Choice(&["text", "json", "stream-json"]))]
     output_format: Option<String>,
     /// Keep what models are asked and answer in a file, without keys and secrets
     #[arg(long, value_name = "FILE", conflicts_with = "replay")]
@@ -295,7 +298,7 @@ struct Agents {
     #[arg(long)]
     watch: bool,
     /// Repository whose agents to list [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 
@@ -314,7 +317,7 @@ struct Gc {
     #[arg(long)]
     json: bool,
     /// Repository to look at [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 
@@ -332,7 +335,7 @@ struct Rm {
     )]
     force: bool,
     /// Repository of the agent [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 

@@ -28,7 +28,10 @@ enum Order {
 
 /// Where the REPL's text goes.
 #[derive(Clone)]
-pub struct Printer(SyncSender<Order>);
+pub struct Printer {
+    orders: SyncSender<Order>,
+    stdout: Stdout,
+}
 
 impl Printer {
     /// Starts the thread. Until [`Printer::print_above`] text goes to standard output and error.
@@ -37,11 +40,15 @@ impl Printer {
     /// Io, when there can be no thread.
     pub fn start() -> Result<Self> {
         let (orders, incoming) = sync_channel(QUEUE);
+        let stdout = Stdout::default();
         std::thread::Builder::new()
             .name("printer".to_owned())
-            .spawn(move || serve(&incoming))
+            .spawn({
+                let stdout = stdout.clone();
+                move || serve(&incoming, &stdout)
+            })
             .or_kind(Kind::Io, || "cannot start the printing thread")?;
-        Ok(Self(orders))
+        Ok(Self { orders, stdout })
     }
 
     /// Prints what the script prints.
@@ -61,7 +68,7 @@ impl Printer {
 
     /// Leaves the line that something else has begun, unless much is printed just now: then nobody sees it.
     pub fn leave_line(&self) {
-        let _ = self.0.try_send(Order::Say("\n".to_owned()));
+        let _ = self.orders.try_send(Order::Say("\n".to_owned()));
     }
 
     /// Prints above the line that is being typed from now on.
@@ -76,9 +83,14 @@ impl Printer {
         let _ = wait.recv_timeout(FLUSH);
     }
 
+    /// Reports whether what was printed found nobody who reads it.
+    pub fn is_closed(&self) -> bool {
+        self.stdout.is_closed()
+    }
+
     fn send(&self, mut order: Order) {
         let limit = Instant::now() + PATIENCE;
-        while let Err(TrySendError::Full(back)) = self.0.try_send(order) {
+        while let Err(TrySendError::Full(back)) = self.orders.try_send(order) {
             order = back;
             if Instant::now() > limit {
                 let (Order::Print(text) | Order::Say(text)) = order else { return };
@@ -89,8 +101,7 @@ impl Printer {
     }
 }
 
-fn serve(incoming: &Receiver<Order>) {
-    let stdout = Stdout::default();
+fn serve(incoming: &Receiver<Order>, stdout: &Stdout) {
     let mut above: Option<Box<dyn ExternalPrinter + Send>> = None;
     let mut in_line = false;
     for order in incoming {

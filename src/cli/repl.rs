@@ -9,6 +9,7 @@ mod help;
 mod history;
 mod lexer;
 mod locals;
+mod piped;
 mod place;
 mod prompt;
 
@@ -111,8 +112,13 @@ async fn serve(
 ) -> Result<i32> {
     let root = Task::root(CancellationToken::new());
     let write = {
-        let printer = printer.clone();
-        Rc::new(move |text: &[u8]| printer.print(&String::from_utf8_lossy(text)))
+        let (printer, session) = (printer.clone(), root.stopper().clone());
+        Rc::new(move |text: &[u8]| {
+            printer.print(&String::from_utf8_lossy(text));
+            if printer.is_closed() {
+                session.stop(Error::new(Kind::Cancelled, "standard output was closed"));
+            }
+        })
     };
     let runtime = session::lua(host, Rc::clone(&root), PathBuf::from("."), write)?;
     host.load_cassette()?;
@@ -142,28 +148,41 @@ async fn serve(
         resumed: false,
     });
     let session = Session::new(&runtime, &look())?;
+    let mut has_failed = false;
     while let Some(request) = tokio::select! {
         request = incoming.recv() => request,
         () = root.stopper().token().cancelled() => None,
     } {
         match request {
             Request::Line(line, done) => {
-                evaluate(&runtime, &session, &root, &evaluating, printer, &line).await;
+                let is_good =
+                    evaluate(&runtime, &session, &root, &evaluating, printer, &line).await;
                 printer.end_line();
                 printer.flush();
-                let _ = done.send(());
+                if printer.is_closed() {
+                    break;
+                }
+                let _ = done.send(is_good);
             }
             Request::Look(path, answer) => {
                 let _ = answer.send(peek::peek(&session, &path));
             }
-            Request::End => break,
+            Request::End { failed } => {
+                has_failed = failed;
+                break;
+            }
         }
     }
     // Tasks belong to the session: they end with it, and agents keep what they did.
     root.stopper().stop(Error::new(Kind::Cancelled, "the session has ended"));
     root.join_children().await;
     host.close().await;
-    let code = signalled.code().or(runtime.exit_code()).unwrap_or(0);
+    printer.flush();
+    let code = match signalled.code().or(runtime.exit_code()) {
+        Some(code) => code,
+        None if printer.is_closed() => 141,
+        None => i32::from(has_failed),
+    };
     host.end_cassette(false);
     let end = End { code, interrupted: signalled.code().is_some(), ..End::default() };
     host.end_run(end.status(host.has_failures()), code).await;
@@ -191,6 +210,7 @@ fn look() -> Look {
     }
 }
 
+/// Evaluates a line, shows what it returns, and returns whether it succeeded.
 async fn evaluate(
     runtime: &Rc<Runtime>,
     session: &Session,
@@ -198,12 +218,15 @@ async fn evaluate(
     evaluating: &Evaluating,
     printer: &Printer,
     line: &str,
-) {
+) -> bool {
     let set = |stopper| *evaluating.lock().unwrap_or_else(PoisonError::into_inner) = stopper;
     let line = locals::keep(line);
     let function = match session.compile(&line.text, &line.names) {
         Ok(function) => function,
-        Err(error) => return printer.say(&diagnostic::text(&error)),
+        Err(error) => {
+            printer.say(&diagnostic::text(&error));
+            return false;
+        }
     };
     let task = root.line();
     task.excuse();
@@ -227,9 +250,11 @@ async fn evaluate(
         Err(uncaught) => Err(uncaught),
     };
     set(None);
-    if let (Err(uncaught), None) = (ended, runtime.exit_code()) {
+    let Err(uncaught) = ended else { return true };
+    if runtime.exit_code().is_none() && !printer.is_closed() {
         printer.say(&diagnostic::uncaught_text(&uncaught));
     }
+    false
 }
 
 /// Ctrl-C cancels the evaluation; hangup and terminate end the session.

@@ -35,7 +35,7 @@ pub(super) struct Runs {
     #[arg(long)]
     all: bool,
     /// Repository whose runs to list [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 

@@ -70,7 +70,8 @@ pub fn compile_line(lua: &Lua, source: &str, environment: &LuaTable) -> Result<L
     };
     keep(lua, "repl", source.as_bytes()).map_err(|fault| Error::internal(fault.to_string()))?;
     load(&format!("return {source}"))
-        .or_else(|_| load(source))
+        // Of `1 +`, that it is no statement helps nobody.
+        .or_else(|cut| load(source).map_err(|fault| if is_cut_off(&cut) { cut } else { fault }))
         .map_err(|fault| syntax_error(&fault, source.as_bytes()).within(source.as_bytes()))
 }
 
@@ -95,11 +96,16 @@ impl Syntax {
     /// Reports whether `source` is the beginning of something longer.
     pub fn is_incomplete(&self, source: &str) -> bool {
         let load = |text: &str| self.0.load(text).set_name("=repl").into_function();
-        if load(&format!("return {source}")).is_ok() {
-            return false;
+        match (load(&format!("return {source}")), load(source)) {
+            (Err(expression), Err(statement)) => is_cut_off(&expression) || is_cut_off(&statement),
+            _ => false,
         }
-        matches!(load(source), Err(LuaError::SyntaxError { incomplete_input: true, .. }))
     }
+}
+
+/// Reports whether only more text could mend this.
+fn is_cut_off(fault: &LuaError) -> bool {
+    matches!(fault, LuaError::SyntaxError { incomplete_input: true, .. })
 }
 
 fn syntax_error(fault: &LuaError, source: &[u8]) -> Error {

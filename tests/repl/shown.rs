@@ -9,18 +9,48 @@ use super::screen::Screen;
 
 /// Evaluates lines from a pipe, and returns what is printed.
 fn printed(home: &Home, lines: &str) -> String {
-    fed(home.command(&["repl"]), lines)
+    let ran = fed(home.command(&["repl"]), lines.as_bytes(), Stdio::piped());
+    assert!(ran.code == 0 || ran.stderr.contains("error: "), "{ran:?}");
+    ran.stdout + &ran.stderr
 }
 
-fn fed(mut command: Command, lines: &str) -> String {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+fn piped(home: &Home, lines: &[u8], stdout: Stdio) -> Ran {
+    fed(home.command(&["repl"]), lines, stdout)
+}
+
+fn fed(mut command: Command, lines: &[u8], stdout: Stdio) -> Ran {
+    command.stdin(Stdio::piped()).stdout(stdout).stderr(Stdio::piped());
     let mut child = command.spawn().expect("it starts");
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(lines.as_bytes()).expect("it reads");
+    stdin.write_all(lines).expect("it reads");
     drop(stdin);
-    let ran = Ran::from(child.wait_with_output().expect("it ends"));
-    assert_eq!(ran.code, 0, "{ran:?}");
-    ran.stdout + &ran.stderr
+    Ran::from(child.wait_with_output().expect("it ends"))
+}
+
+#[test]
+fn a_failure_on_a_pipe_is_told_and_what_follows_runs() {
+    let home = Home::new();
+    for (lines, message) in [
+        (&b"x = 1\nboom()\nprint('after')\n"[..], "boom"),
+        (b"print('after')\nagent.query {\n", "'}' expected near <eof>"),
+        (b"print('after')\n1 +", "near <eof>"),
+        (b"print('\xff')\nprint('after')\n", "is not UTF-8"),
+        (b":agnets\nprint('after')\n", "there is no command `:agnets`"),
+        (b"boom()\nprint('after')\n:quit\n", "boom"),
+    ] {
+        let ran = piped(&home, lines, Stdio::piped());
+        assert_eq!((ran.code, &*ran.stdout), (1, "after\n"), "{ran:?}");
+        assert!(ran.stderr.contains(message), "{ran:?}");
+    }
+    let ran = piped(&home, b"1 +\n41\nos.exit(7)\n", Stdio::piped());
+    assert_eq!((ran.code, &*ran.stdout), (7, "42\n"), "{ran:?}");
+}
+
+#[test]
+fn nobody_who_reads_ends_it() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let ran = piped(&Home::new(), b"print('lost')\n1\n", full.into());
+    assert_eq!(ran.code, 141, "{ran:?}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) struct Doctor {
     #[arg(long)]
     json: bool,
     /// Repository to look at [default: the one here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     repo: Option<PathBuf>,
 }
 

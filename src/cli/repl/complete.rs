@@ -207,7 +207,9 @@ impl Offer<'_> {
             texts.extend(self.live.branches());
         }
         if named(&["resume", "fork", "agent", "id"]) {
-            texts.extend(self.live.agents());
+            let mut ids = self.live.agents();
+            ids.sort();
+            texts.extend(ids);
         }
         texts
     }
@@ -267,7 +269,7 @@ pub(super) mod tests {
         }
 
         fn agents(&self) -> Vec<String> {
-            vec!["agent-a3f2".to_owned()]
+            ["agent-f1c0", "agent-a3f2"].map(str::to_owned).to_vec()
         }
     }
 
@@ -329,8 +331,8 @@ pub(super) mod tests {
         assert_eq!(words("git.diff \"ma|"), "main\"");
         assert_eq!(words("git.diff('main', 'migrate/a|"), "migrate/auth'");
         assert_eq!(words("git.conflicts { \"ma|"), "main\"");
-        assert_eq!(words("agent.query { prompt = 'x', resume = 'a|"), "agent-a3f2'");
-        assert_eq!(words("agent.remove('|"), "agent-a3f2'");
+        assert_eq!(words("agent.query { prompt = 'x', resume = 'a|"), "agent-a3f2' agent-f1c0'");
+        assert_eq!(words("agent.remove('|"), "agent-a3f2' agent-f1c0'");
         assert_eq!(words("require 'agentlua.g|"), "agentlua.git' agentlua.github'");
         assert_eq!(words("print('mai|"), "");
     }

@@ -15,10 +15,12 @@ use crate::suggest::nearest;
 const WIDEST: usize = 88;
 /// Longer names do not widen a list for the others.
 const LONGEST_NAME: usize = 22;
+/// The modules that are no globals.
+const REQUIRED: [&str; 2] = ["patterns", "test"];
 
 const OVERVIEW: &str = "Lua 5.4, line by line, with the globals of a script. An expression shows its \
-    value; what waits may be called as it is, and Ctrl-C ends it. Agents and tasks that \
-    were started with `agent.spawn` go on while you type.";
+    value. A call that waits, such as `agent.query`, is awaited, and Ctrl-C ends it. Agents and \
+    tasks that were started with `agent.spawn` go on while you type.";
 const MANNERS: [(&str, &str); 5] = [
     ("_", "is the last result."),
     ("local x = 1", "makes a variable of the session; one with `<close>` ends with its line."),
@@ -72,10 +74,15 @@ impl Help<'_> {
         text.push_str(&self.heading("globals"));
         let modules = self.manual.pages.iter().filter_map(|page| {
             let module = self.manual.module(page.name)?;
-            (module.variable.as_deref() == Some(page.name) && page.name != "test")
+            (module.variable.as_deref() == Some(page.name))
                 .then(|| (page.name.to_owned(), first_sentence(&module.doc)))
         });
-        text.push_str(&self.list(modules));
+        let (required, global): (Vec<_>, Vec<_>) =
+            modules.partition(|(name, _)| REQUIRED.contains(&name.as_str()));
+        text.push_str(&self.list(global));
+        let required =
+            required.into_iter().map(|(name, what)| (format!("require \"agentlua.{name}\""), what));
+        text.push_str(&self.section("modules", required));
         text.push('\n');
         text.push_str(&self.wrapped(
             "`:help agent`, `:help agent.query`, `:help agent.query.base`: more of one.",

@@ -29,11 +29,12 @@ use super::command::{self, Command};
 use super::complete::{self, Live};
 use super::help::Help;
 use super::history::History;
+use super::piped;
 use crate::api::peek::Seen;
 use crate::cli::printer::Printer;
 use crate::cli::terminal::{self, Styles, stdout_styles};
 use crate::cli::{agents, diagnostic};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::host::Host;
 use crate::journal;
 use crate::manual::Manual;
@@ -52,12 +53,21 @@ const MOST: usize = 500;
 
 /// What the reading thread sends.
 pub(super) enum Request {
-    /// A line to evaluate; the other end waits for the end of it.
-    Line(String, blocking::Sender<()>),
+    /// A line to evaluate; the other end waits to hear whether it succeeded.
+    Line(String, blocking::Sender<bool>),
     /// What does this path lead to?
     Look(Vec<String>, blocking::SyncSender<Option<Seen>>),
-    /// The end of the input.
-    End,
+    /// The end of the input, and whether a line failed that nobody typed.
+    End { failed: bool },
+}
+
+/// What became of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Done,
+    Failed,
+    /// There is no other after it.
+    Last,
 }
 
 /// What the reading thread works with.
@@ -79,14 +89,16 @@ pub(super) struct Reader {
 impl Reader {
     /// Reads lines to the end of the input.
     pub fn read(self) {
-        let stdin = std::io::stdin().is_terminal();
+        if !std::io::stdin().is_terminal() {
+            return self.read_piped();
+        }
         let stdout = std::io::stdout().is_terminal();
         let mut history = History::open(self.history.clone());
-        let config = config(stdin && !stdout);
+        let config = config(!stdout);
         let kept = MemHistory::with_config(&config);
         let mut editor = Editor::with_history(config, kept).ok();
         let manual = Rc::new(Manual::load());
-        let Some(editor) = &mut editor else { return self.end() };
+        let Some(editor) = &mut editor else { return self.end(false) };
         editor.set_helper(Some(Prompt {
             syntax: chunk::Syntax::new(),
             manual: Rc::clone(&manual),
@@ -100,24 +112,22 @@ impl Reader {
         if stdout && let Ok(above) = editor.create_external_printer() {
             self.printer.print_above(above);
         }
-        if stdin {
-            self.printer.say(BANNER);
-            self.printer.flush();
-        }
+        self.printer.say(BANNER);
+        self.printer.flush();
         let mut interrupts = 0;
         loop {
-            self.typing.store(stdin, Ordering::Relaxed);
+            self.typing.store(true, Ordering::Relaxed);
             let read = editor.readline(PROMPT);
             self.typing.store(false, Ordering::Relaxed);
             match read {
                 Ok(line) if line.trim().is_empty() => {}
                 Ok(line) => {
                     interrupts = 0;
-                    if stdin && history.add(&line).is_ok() {
+                    if history.add(&line).is_ok() {
                         remember(editor, &history);
                     }
-                    if !self.take(line, &manual) {
-                        return self.end();
+                    if self.take(line, &manual) == Taken::Last {
+                        return self.end(false);
                     }
                 }
                 Err(ReadlineError::Interrupted) => {
@@ -127,13 +137,40 @@ impl Reader {
                         self.printer.say("`:quit` or Ctrl-D leaves\n");
                     }
                 }
-                Err(_) => return self.end(),
+                Err(_) => return self.end(false),
             }
         }
     }
 
-    fn end(&self) {
-        let _ = self.requests.blocking_send(Request::End);
+    /// Takes what a pipe or a file holds. A failure is told, and the lines after it are taken all the same.
+    fn read_piped(&self) {
+        let (manual, syntax) = (Manual::load(), chunk::Syntax::new());
+        let mut input = piped::input();
+        let mut failed = false;
+        loop {
+            match piped::chunk(&mut input, |text| is_whole(&syntax, text)) {
+                Ok(None) => break,
+                Ok(Some(text)) if text.trim().is_empty() => {}
+                Ok(Some(text)) => match self.take(text, &manual) {
+                    Taken::Done => {}
+                    Taken::Failed => failed = true,
+                    Taken::Last => break,
+                },
+                Err(error) => {
+                    failed = true;
+                    self.printer.say(&diagnostic::text(&error));
+                    self.printer.flush();
+                    if error.kind == Kind::Io {
+                        break;
+                    }
+                }
+            }
+        }
+        self.end(failed);
+    }
+
+    fn end(&self, failed: bool) {
+        let _ = self.requests.blocking_send(Request::End { failed });
     }
 
     fn lookup(&self) -> Lookup {
@@ -144,24 +181,30 @@ impl Reader {
         }
     }
 
-    /// Does what a line says, and returns whether there may be another.
-    fn take(&self, line: String, manual: &Manual) -> bool {
+    /// Does what a line says.
+    fn take(&self, line: String, manual: &Manual) -> Taken {
         let shown = match command::parse(&line) {
             None => return self.evaluate(line),
-            Some(Ok(Command::Quit)) => return false,
+            Some(Ok(Command::Quit)) => return Taken::Last,
             Some(Ok(Command::Help(name))) => self.help(manual, name.as_deref()),
             Some(Ok(Command::Agents { all, wide })) => self.agents(all, wide),
             Some(Err(error)) => Err(error),
         };
-        match shown {
-            Ok(text) => self.printer.print(&text),
-            Err(error) => self.printer.say(&diagnostic::text(&error)),
-        }
+        let taken = match shown {
+            Ok(text) => {
+                self.printer.print(&text);
+                Taken::Done
+            }
+            Err(error) => {
+                self.printer.say(&diagnostic::text(&error));
+                Taken::Failed
+            }
+        };
         self.printer.flush();
-        true
+        taken
     }
 
-    fn evaluate(&self, line: String) -> bool {
+    fn evaluate(&self, line: String) -> Taken {
         // What people type in other places; Lua would say nil.
         let word = line.trim().to_owned();
         if matches!(word.as_str(), "help" | "quit" | "exit")
@@ -170,14 +213,15 @@ impl Reader {
             let command = if word == "help" { ":help" } else { ":quit" };
             self.printer.say(&format!("commands start with a colon: `{command}`\n"));
             self.printer.flush();
-            return true;
+            return Taken::Failed;
         }
         let (done, wait) = blocking::channel();
-        let is_sent = self.requests.blocking_send(Request::Line(line, done)).is_ok();
-        if is_sent {
-            let _ = wait.recv();
+        match self.requests.blocking_send(Request::Line(line, done)).map(|()| wait.recv()) {
+            Ok(Ok(true)) => Taken::Done,
+            Ok(Ok(false)) => Taken::Failed,
+            // The session has ended meanwhile.
+            Ok(Err(_)) | Err(_) => Taken::Last,
         }
-        is_sent
     }
 
     fn help(&self, manual: &Manual, name: Option<&str>) -> Result<String> {
@@ -301,8 +345,12 @@ impl Completer for Prompt {
 
 impl Validator for Prompt {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let input = context.input();
-        let is_whole = command::parse(input).is_some() || !self.syntax.is_incomplete(input);
+        let is_whole = is_whole(&self.syntax, context.input());
         Ok(if is_whole { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
     }
+}
+
+/// Reports whether nothing has to follow.
+fn is_whole(syntax: &chunk::Syntax, text: &str) -> bool {
+    command::parse(text).is_some() || !syntax.is_incomplete(text)
 }
