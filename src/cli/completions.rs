@@ -68,7 +68,7 @@ pub(super) fn main(completions: &Completions) -> Result<i32> {
     Ok(if stdout.is_closed() { 141 } else { 0 })
 }
 
-/// Lets bash complete files where a command takes them. clap_complete offers only options there, even
+/// Lets bash complete files where a command takes them. clap_complete offers options there, even
 /// where no `-` was typed; bash itself completes files where nothing is offered.
 fn with_files(cli: &Command, script: &str) -> String {
     const ANYTHING: &str = r#"COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )"#;
@@ -81,12 +81,15 @@ fn with_files(cli: &Command, script: &str) -> String {
     for command in cli.get_subcommands().filter(takes_files) {
         let label = format!("agentlua__subcmd__{})\n            opts=", command.get_name());
         let Some(start) = script.find(&label) else { continue };
-        // The first is for what starts with a `-`, the last for everything else.
         let end =
             script[start..].find(";;\n        agentlua__").map_or(script.len(), |at| start + at);
-        if let Some(at) = script[start..end].rfind(ANYTHING) {
-            script.replace_range(start + at..start + at + ANYTHING.len(), "COMPREPLY=()");
-        }
+        // Two places offer options: the first word after the command, and what follows no option.
+        let block = script[start..end].replace(" || ${COMP_CWORD} -eq 2 ]]", " ]]");
+        let block = match block.rfind(ANYTHING) {
+            Some(at) => format!("{}COMPREPLY=(){}", &block[..at], &block[at + ANYTHING.len()..]),
+            None => block,
+        };
+        script.replace_range(start..end, &block);
     }
     script
 }
