@@ -45,7 +45,7 @@ pub(super) const LIBRARIES: [(&str, &str); 9] = [
          tointeger type ult",
     ),
     ("os", "clock date difftime execute exit getenv remove rename setlocale time tmpname"),
-    ("package", "config cpath loaded loadlib path preload searchers searchpath"),
+    ("package", "config cpath loaded path preload searchers searchpath"),
     (
         "string",
         "byte char dump find format gmatch gsub len lower match pack packsize rep reverse sub unpack \

@@ -374,7 +374,9 @@ fn fields_of_results() {
         // What was added is there.
         (
             "local o = agent.query 'x'\no.score = 1\nprint(o.score)",
-            &["3:9-14 warning: an outcome has no field `score`"],
+            &[
+                "3:9-14 warning: an outcome has no field `score` (it has `ok`, `subtype`, `result`, `structured_output`, `id`, `session_id`, `label`, `branch`, `worktree_path`, `base_commit`, `head_commit`, `files_changed`, `num_turns`, `duration_ms`, `duration_api_ms`, `usage`, `total_cost_usd`, `stop_reason`, `permission_denials`, `verify`)",
+            ],
         ),
     ]);
 }
