@@ -255,7 +255,7 @@ fn named_or_written(
 
 /// Returns the label that a query would have had.
 fn name_of(spec: &LuaValue, label: Option<String>) -> String {
-    let text = |value: LuaValue| value.as_string().map(|text| text.to_string_lossy());
+    let text = |value: LuaValue| value.as_string().map(mlua::LuaString::to_string_lossy);
     let table = spec.as_table();
     let option = |name: &str| table.and_then(|table| table.raw_get(name).ok()).and_then(text);
     let prompt = || option("prompt").or_else(|| text(spec.clone())).map(|prompt| short(&prompt));

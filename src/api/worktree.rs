@@ -256,7 +256,11 @@ pub fn install(lua: &Lua, host: &Arc<Host>) -> LuaResult<()> {
                 }
             }
         })?;
-    let methods = module.build();
+    strict(lua, module.build())
+}
+
+/// Keeps the methods, and what reads the fields of a handle beside them.
+fn strict(lua: &Lua, methods: LuaTable) -> LuaResult<()> {
     let kind = fields::Kind {
         name: "worktree",
         fields: &["base_commit", "branch", "path"],

@@ -68,7 +68,7 @@ pub(super) fn main(completions: &Completions) -> Result<i32> {
     Ok(if stdout.is_closed() { 141 } else { 0 })
 }
 
-/// Lets bash complete files where a command takes them. clap_complete offers options there, even
+/// Lets bash complete files where a command takes them. `clap_complete` offers options there, even
 /// where no `-` was typed; bash itself completes files where nothing is offered.
 fn with_files(cli: &Command, script: &str) -> String {
     const ANYTHING: &str = r#"COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )"#;
@@ -110,7 +110,7 @@ mod tests {
         let ask = format!(
             "{script}\ncompopt() {{ :; }}\nCOMP_WORDS=({})\nCOMP_CWORD={}\n\
              _agentlua agentlua '{last}' '{before}'\necho \"${{COMPREPLY[*]}}\"",
-            words.iter().map(|word| format!("'{word}' ")).collect::<String>(),
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
             words.len() - 1,
         );
         let mut bash = Process::new("bash");

@@ -31,19 +31,23 @@ impl Plain {
         Self { quiet, debug, style: styles(), print, cancelled }
     }
 
+    fn message(&self, level: Level, text: &str) -> Option<String> {
+        let Styles { yellow, red, reset, .. } = self.style;
+        let text = told(text);
+        match level {
+            Level::Debug if !self.debug => None,
+            Level::Warn => Some(format!("{yellow}warning{reset}: {text}")),
+            Level::Error => Some(format!("{red}error{reset}: {text}")),
+            Level::Debug | Level::Info => (!self.quiet).then_some(text),
+        }
+    }
+
     /// Returns the line that tells of an event, if one does.
     pub fn line(&self, event: &Event) -> Option<String> {
         let Styles { yellow, red, green, bold, dim, reset, .. } = self.style;
         Some(match event {
-            Event::Message { level: Level::Debug, .. } if !self.debug => return None,
-            Event::Message { level: Level::Warn, text } => {
-                format!("{yellow}warning{reset}: {}", told(text))
-            }
-            Event::Message { level: Level::Error, text } => {
-                format!("{red}error{reset}: {}", told(text))
-            }
+            Event::Message { level, text } => return self.message(*level, text),
             _ if self.quiet => return None,
-            Event::Message { text, .. } => told(text),
             Event::RunStarted { run, script, resumed: true } => {
                 format!("{run} is resumed: {}", printable(script))
             }

@@ -113,11 +113,11 @@ impl Host {
         let (this, repo) = (Arc::clone(repo), Arc::clone(repo));
         let changed = self.beside(async move { this.changed_count().await }).await;
         if let Ok(Ok(count @ 1..)) = changed {
-            let (changes, are) = if count == 1 { ("change", "is") } else { ("changes", "are") };
+            let (noun, are) = if count == 1 { ("change", "is") } else { ("changes", "are") };
             self.events.emit(Event::Message {
                 level: Level::Info,
                 text: format!(
-                    "{count} uncommitted {changes} in `{}` {are} not in the agents' worktrees; \
+                    "{count} uncommitted {noun} in `{}` {are} not in the agents' worktrees; \
                      `dirty = \"copy\"` gives an agent what is uncommitted",
                     repo.top().display(),
                 ),

@@ -148,7 +148,8 @@ fn issues_and_pull_requests_are_rows() {
     let shown = |call: &str, body| {
         let mut command = home.command(&["repl"]);
         command.env("GITHUB_API_URL", answering(body));
-        fed(command, &format!("github.{call} {{ repo = 'octo/hello' }}\n"))
+        let line = format!("github.{call} {{ repo = 'octo/hello' }}\n");
+        fed(command, line.as_bytes(), Stdio::piped()).stdout
     };
     let pulls = shown(
         "pulls",

@@ -115,8 +115,8 @@ impl Argument {
         let default = argument.describe(lua, &options).map_err(|mut fault| {
             // Which of the arguments it is.
             let (function, own) = (format!("`{}`", ARGUMENT.function), &mut fault.message);
-            let named = format!("`{}`: `{shown}`", DECLARATION.function);
-            *own = own.replacen(&function, &named, 1);
+            let subject = format!("`{}`: `{shown}`", DECLARATION.function);
+            *own = own.replacen(&function, &subject, 1);
             fault
         })?;
         if let Some(default) = default {

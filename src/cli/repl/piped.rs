@@ -31,7 +31,7 @@ pub(super) fn chunk(
         }
         if let Err(fault) = std::str::from_utf8(&bytes) {
             let lossy = String::from_utf8_lossy(&bytes);
-            let line = bytes[..fault.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            let line = memchr::memchr_iter(b'\n', &bytes[..fault.valid_up_to()]).count();
             let line = lossy.lines().nth(line).unwrap_or_default();
             return Err(Error::usage(format!("`{line}` is not UTF-8")));
         }
