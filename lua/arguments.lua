@@ -26,6 +26,7 @@ local function strict(values, names)
 end
 
 -- Where the script has declared its arguments.
+---@type string?
 local before
 
 function agent.args(declaration)

@@ -132,8 +132,11 @@ end
 local function loaded_text()
   for level = 3, 40 do
     local frame = getinfo(level, "S")
-    local first = frame and frame.source:sub(1, 1)
-    if first == "@" or not first or frame.source == "=repl" then
+    if not frame then
+      return nil
+    end
+    local first = frame.source:sub(1, 1)
+    if first == "@" or frame.source == "=repl" then
       return nil
     elseif first ~= "=" then
       return frame.source

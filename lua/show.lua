@@ -190,6 +190,7 @@ local function aligned(rows, status)
     local last = math.max(math.min(widths[count], 16), widths[count] + room)
     room, widths[count] = room + widths[count] - last, last
   end
+  ---@cast room integer
   while room < 0 do
     local widest = 1
     for i = 2, count do

@@ -30,6 +30,7 @@ for _, branch in ipairs(args.branches) do
 end
 if #targets == 0 then
   -- Once: when the run is resumed, it is about the same ones.
+  ---@type boolean, any
   local ok, pulls = pcall(agent.once, "pulls", function()
     return github.pulls { limit = args.limit, repo = args.repo }
   end)
@@ -79,13 +80,13 @@ local MOST = 60000
 local function clean(text)
   local parts, at = {}, 1
   while at <= #text do
-    local count, bad = utf8.len(text, at)
-    local to = count and #text or bad - 1
-    parts[#parts + 1] = text:sub(at, to)
-    if not count then
-      parts[#parts + 1] = "\u{FFFD}"
+    local _, bad = utf8.len(text, at)
+    if not bad then
+      parts[#parts + 1] = text:sub(at)
+      break
     end
-    at = to + (count and 1 or 2)
+    parts[#parts + 1] = text:sub(at, bad - 1) .. "\u{FFFD}"
+    at = bad + 1
   end
   return table.concat(parts)
 end
@@ -119,7 +120,7 @@ local function post(pull, review)
     return #lines == 0 and summary or summary .. "\n\n" .. table.concat(lines, "\n")
   end
   local posted, err = github.try_review(pull, { body = body(loose), comments = comments })
-  if not posted and err.status == 422 and #comments > 0 then
+  if err and err.status == 422 and #comments > 0 then
     -- GitHub takes comments only on lines that the diff shows: then all of it goes into the text.
     posted, err = github.try_review(pull, { body = body(all) })
   end
@@ -148,6 +149,7 @@ local RANK = { high = 3, medium = 2, low = 1 }
 local rows, width, failures = {}, 0, 0
 for i, target in ipairs(targets) do
   local done = reviews[i].value
+  ---@type string[]
   local row = { target.name, "failed", "-", target.title }
   if done then
     for _, it in ipairs(done.review.findings) do

@@ -21,6 +21,7 @@ return agent.model {
 }
 ]]
 
+---@type test.Repo
 local repo
 
 test.setup(function(t)

@@ -258,10 +258,11 @@ end)
         assert_eq!(report.matches(once).count(), 1, "{once}: {report}");
     }
     assert_eq!(report.matches("\n  not equal\n").count(), 3, "{report}");
-    let after = report.split("other lines").last().unwrap();
-    let shown = after.split("…\n").nth(1).unwrap();
+    let after = report.split("other lines").last().expect("a part");
+    let shown = after.split("…\n").nth(1).expect("what is shown");
     assert!(shown.starts_with("    19\n") && shown.contains("\n    30\n"), "{report}");
-    assert!(after.find("expected: 2").unwrap() < after.find("…").unwrap(), "{report}");
+    let (expected, cut) = (after.find("expected: 2"), after.find("…"));
+    assert!(expected.is_some() && expected < cut, "{report}");
 }
 
 #[test]

@@ -48,9 +48,7 @@ impl Plain {
         Some(match event {
             Event::Message { level, text } => return self.message(*level, text),
             _ if self.quiet => return None,
-            Event::RunStarted { run, script, resumed: true } => {
-                format!("{run} is resumed: {}", printable(script))
-            }
+            Event::RunStarted { run, script, resumed: true } => resumed(run, script),
             Event::Phase { name, .. } => format!("{bold}{}{reset}", printable(name)),
             Event::AgentStarted { agent, label, turns, .. } if *turns > 0 => {
                 format!("{agent} {}: goes on at turn {}", printable(label), turns + 1)
@@ -167,6 +165,10 @@ impl Reporter for Plain {
 /// Returns a message as it is shown: its further lines do not begin where ours do.
 fn told(text: &str) -> String {
     printable_lines(text, "    ")
+}
+
+fn resumed(run: &str, script: &str) -> String {
+    format!("{run} is resumed: {}", printable(script))
 }
 
 fn shown_calls(calls: &[ToolSummary]) -> String {

@@ -41,12 +41,12 @@ fn a_changed_prompt_misses_and_shows_the_nearest_difference() {
          |                                ^^^^^^^
 
     hint: the nearest recorded question is turn 1 of `fixer` (/query#1)
-    --- recorded text
-    +++ asked text
-    - Fix the tests of auth.
-    + Fix the tests of billing.
-      Keep its interface.
-    record again: agentlua run --record x.jsonl SCRIPT
+          --- recorded text
+          +++ asked text
+          - Fix the tests of auth.
+          + Fix the tests of billing.
+            Keep its interface.
+          record again: agentlua run --record x.jsonl SCRIPT
     "#);
 }
 
@@ -105,8 +105,8 @@ fn another_result_of_a_tool_is_a_warning() {
         let flags = ["--replay", &cassette];
         let ran = crate::home::Ran::of(&mut room.run(&script("go", other), &flags));
         assert_eq!((ran.code, &ran.stdout), (0, &recorded.stdout), "{ran:?}");
-        let warning = "`fixer`, turn 1: Bash does not answer as recorded\n\
-                       - three tests pass in ⟦duration⟧\n+ no test passes in ⟦duration⟧";
+        let warning = "`fixer`, turn 1: Bash does not answer as recorded\n    \
+                       - three tests pass in ⟦duration⟧\n    + no test passes in ⟦duration⟧";
         assert_eq!(ran.stderr.contains(warning), warns, "{ran:?}");
         assert_eq!(ran.stderr.contains("warning"), warns, "{ran:?}");
     }

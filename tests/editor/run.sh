@@ -39,7 +39,7 @@ check() {
 blocks() {
   local name=${1#"$root/"}
   awk -v out="$work/blocks/${name//\//_}" '
-    { line = $0; sub(/^---/, "", line) }
+    { line = $0; if (FILENAME ~ /\.lua$/) sub(/^---/, "", line) }
     line ~ /^```/ && file { close(file); file = ""; next }
     line == "```lua" { file = out "." NR ".lua"; for (i = 1; i <= NR; i++) print "" > file; next }
     file { print line > file }

@@ -231,7 +231,7 @@ print(o.exitcode)"#), @r"
 
 #[test]
 fn of_two_that_can_be_meant_none_is_marked() {
-    assert_snapshot!(script(r#"git.merge({}); git.merge({})"#), @r"
+    assert_snapshot!(script(r"git.merge({}); git.merge({})"), @r"
         error: `git.merge` needs the option `branch`
           at main.lua:1
           1 | git.merge({}); git.merge({})

@@ -1,6 +1,10 @@
 -- repo
 -- What a handle has not is an error and not nil.
-local model = agent.model { reply = "done" }
+local model = agent.model {
+  reply = function()
+    return "done"
+  end,
+}
 local task <close> = agent.spawn { prompt = "x", model = model, branch = "topic" }
 local function refused(handle, name, hint)
   local ok, e = pcall(function()
