@@ -248,13 +248,14 @@ fn every_command_that_it_shows_is_there_with_its_flags() {
 #[test]
 fn the_files_it_names_are_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for name in [
-        "scripts/demo.lua",
-        "scripts/fan_out.lua",
-        "lua/types",
-        "benches/results.md",
-        "src/agent/session.rs",
-    ] {
+    for name in ["scripts/demo.lua", "lua/types", "benches/results.md", "src/agent/session.rs"] {
         assert!(readme().contains(name) && root.join(name).exists(), "{name}");
+    }
+    let readme = readme();
+    let links: Vec<&str> =
+        readme.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()).collect();
+    assert!(links.len() > 10, "{links:?}");
+    for link in links {
+        assert!(root.join(link).exists(), "{link}");
     }
 }

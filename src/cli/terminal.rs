@@ -82,7 +82,8 @@ pub fn printable(text: &str) -> String {
 /// Makes text of several lines safe to show. Those after the first stand behind `margin`: none can be
 /// taken for a line of ours.
 pub fn printable_lines(text: &str, margin: &str) -> String {
-    let lines: Vec<_> = text.trim_end().lines().map(printable).collect();
+    let shown = |line| str::split(line, '\t').map(printable).collect::<Vec<_>>().join("\t");
+    let lines: Vec<_> = text.trim_end().lines().map(shown).collect();
     lines.join(&format!("\n{margin}"))
 }
 

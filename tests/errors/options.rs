@@ -68,7 +68,7 @@ fn a_value_that_cannot_be_is_marked() {
         [exit 2]
     "#);
     assert_snapshot!(script(r"agent.config { concurrency = 0 }"), @r"
-        error: `agent.config`: option `concurrency` must be a whole number from 1 to 10000, not 0
+        error: `agent.config`: option `concurrency` must be a whole number above 0, not 0
           at main.lua:1
           1 | agent.config { concurrency = 0 }
             |                              ^
@@ -111,7 +111,7 @@ fn an_argument_that_cannot_be_is_marked() {
         [exit 2]
     "#);
     assert_snapshot!(script(r"agent.query(5)"), @r"
-        error: `agent.query`: argument 1 (`query`) must be a table or a string, not number
+        error: `agent.query` takes a table of options or a prompt, not number
           at main.lua:1
           1 | agent.query(5)
             |             ^

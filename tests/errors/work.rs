@@ -48,7 +48,7 @@ agent.query { prompt = "x", model = m.done, worktree = false, branch = "b" }"#),
         error: `agent.query`: option `worktree` is false, but `branch` is given
           at main.lua:2
           2 | agent.query { prompt = "x", model = m.done, worktree = false, branch = "b" }
-            |                                             ^^^^^^^^
+            |                                                        ^^^^^
         [exit 2]
     "#);
     assert_snapshot!(in_repository(r#"local m = require "models"

@@ -32,7 +32,7 @@ fn a_failure_on_a_pipe_is_told_and_what_follows_runs() {
     let home = Home::new();
     for (lines, message) in [
         (&b"x = 1\nboom()\nprint('after')\n"[..], "boom"),
-        (b"print('after')\nagent.query {\n", "'}' expected near <eof>"),
+        (b"print('after')\nagent.query {\n", "near <eof>"),
         (b"print('after')\n1 +", "near <eof>"),
         (b"print('\xff')\nprint('after')\n", "is not UTF-8"),
         (b":agnets\nprint('after')\n", "there is no command `:agnets`"),

@@ -60,4 +60,7 @@ assert(why.kind == "usage" and why.message:find("the events of itself", 1, true)
 local found = agent.get(agent.list({ all = true })[1].id)
 assert(refused(found.await).hint:find("a colon", 1, true), "methods are called with a colon")
 assert(refused(found.send, found, 7).message:find("`text`", 1, true), "a text is a string")
-assert(found.nothing == nil, "what a handle lacks is nil, as of a task")
+local unknown = refused(function()
+  return found.nothing
+end)
+assert(unknown.hint:find(":await()", 1, true), "what a handle lacks is an error, as of a task")
