@@ -16,6 +16,8 @@ use crate::vm::{Args, Module, Raised, Runtime, Task};
 
 /// What reads a field of a handle.
 const INDEX: &str = "agentlua.task index";
+/// Where the methods are, for who asks what there is (`tests/stubs.rs`).
+const METHODS: &str = "agentlua.task methods";
 
 /// What handles on tasks and on agents by their ids have.
 pub(super) const KIND: handle::Kind =
@@ -118,7 +120,9 @@ fn kind_of(name: &str) -> &'static str {
 /// Makes what `lua/tasks.lua` builds on, and the methods of handles.
 pub fn groups(runtime: &Rc<Runtime>, host: &Arc<Host>) -> LuaResult<LuaTable> {
     let lua = runtime.lua();
-    let index = handle::index::<Handle>(lua, KIND, methods(lua)?, |this, name| {
+    let methods = methods(lua)?;
+    lua.set_named_registry_value(METHODS, &methods)?;
+    let index = handle::index::<Handle>(lua, KIND, methods, |this, name| {
         let live = this.0.agent()?;
         if name == "id" { live.id.get().cloned() } else { live.branch.get().cloned() }
     })?;
