@@ -175,8 +175,10 @@ fn version(connection: &Connection, file: &Path) -> Result<u32> {
         let found = connection.pragma_query_value(None, pragma, |row| row.get::<_, i32>(0));
         found.map_err(|error| refusal(file, error))
     };
-    let (application, version, changes) =
-        (number("application_id")?, number("user_version")?, number("schema_version")?);
+    // The mark last: another process may be making the tables, and writes all three at once.
+    let changes = number("schema_version")?;
+    let version = number("user_version")?;
+    let application = number("application_id")?;
     let shown = file.display();
     if application != APPLICATION && (changes > 0 || version != 0) {
         return Err(Error::new(Kind::Io, format!("`{shown}` is not a journal of agentlua"))
